@@ -41,3 +41,8 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
+impl Diagnostic {
+    pub fn frame(&self) -> String {
+        todo!()
+    }
+}

@@ -79,6 +79,8 @@ fn base36(text: &mut String, mut number: u64) {
 
 #[cfg(test)]
 mod tests {
+    // One range is what these lists hold.
+    #![allow(clippy::single_range_in_vec_init)]
     use super::*;
     use proptest::prelude::*;
 

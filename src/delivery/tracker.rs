@@ -205,6 +205,8 @@ impl Tracker {
 
 #[cfg(test)]
 mod tests {
+    // One range is what these lists hold.
+    #![allow(clippy::single_range_in_vec_init)]
     use super::*;
     use proptest::prelude::*;
 

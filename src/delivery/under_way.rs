@@ -15,6 +15,7 @@ pub struct Delivery {
     lane: LaneId,
     attempt: u32,
     first_failure: Option<SystemTime>,
+    holds_gate: bool,
     ended: bool,
 }
 
@@ -53,6 +54,7 @@ impl Delivery {
             lane,
             attempt: 1,
             first_failure: None,
+            holds_gate: false,
             ended: false,
         }
     }
@@ -89,6 +91,15 @@ impl Delivery {
     pub fn afresh(&mut self) {
         self.attempt = 1;
         self.first_failure = None;
+    }
+
+    /// Whether others wait for it.
+    pub fn holds_gate(&self) -> bool {
+        self.holds_gate
+    }
+
+    pub fn set_holds_gate(&mut self, holds: bool) {
+        self.holds_gate = holds;
     }
 
     /// Ends it, and gives the record back.
