@@ -13,6 +13,8 @@ mod commit;
 mod gate;
 mod lane;
 mod letter;
+mod life_cycle;
+mod out_of_range;
 mod publish;
 mod rate;
 mod rebalance;

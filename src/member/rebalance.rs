@@ -4,13 +4,11 @@
 //! then let go. librdkafka's callback has only noted what is asked; the loop goes on meanwhile, so
 //! partitions that stay are worked on as before.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Guarantee, OutOfRange};
+use crate::config::Guarantee;
 use crate::delivery::{Delivery, LaneId, Verdict};
 use crate::kafka::{Committed, Partition, Position, Rebalance};
-use crate::script::Outcome;
 
 use super::Event;
 use super::lane::{Lane, Mode};
@@ -347,89 +345,6 @@ impl Member {
         self.abandon(&lanes, "the member makes a new client");
         self.lanes.clear();
     }
-
-    /// Some partition's position is out of range, and the client does not say which one.
-    pub(super) fn find_out_of_range(&mut self) {
-        let lanes: Vec<LaneId> = self.lanes.iter().map(|(_, lane)| lane.id).collect();
-        for id in lanes {
-            let lane = &self.lanes[id.index];
-            let (partition, position) = (lane.partition.clone(), lane.position);
-            match self.consumer.watermarks(&partition, ANSWER) {
-                Ok((first, end)) if position < first || position > end => {
-                    self.out_of_range(id, partition, position, first, end);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "could not learn where {partition} begins"),
-            }
-        }
-    }
-
-    fn out_of_range(&mut self, id: LaneId, partition: Partition, at: i64, first: i64, end: i64) {
-        let gone = if at < first {
-            format!(
-                "retention has passed the group's offset {at} of {partition}: {} messages, up to offset {first}, are gone",
-                first - at
-            )
-        } else {
-            format!(
-                "the group's offset {at} of {partition} is past its end {end}: was the topic made anew?"
-            )
-        };
-        let to = match self.group.on_out_of_range {
-            OutOfRange::Stop => {
-                let reason =
-                    format!("{gone}; set on_out_of_range, or move the group with `deliveryd seek`");
-                tracing::error!("{reason}");
-                self.lanes[id.index].mode = Mode::Stuck {
-                    reason: reason.clone(),
-                    delivery: None,
-                };
-                self.setup
-                    .observer
-                    .event(Event::Stuck { partition, reason });
-                return;
-            }
-            OutOfRange::Earliest => (Position::Beginning, first, "beginning"),
-            OutOfRange::Latest => (Position::End, end, "end"),
-        };
-        tracing::warn!("{gone}; going on at its {}", to.2);
-        match self.consumer.seek(&partition, to.0) {
-            // Lower offsets than before may come now, as when the topic was made anew.
-            Ok(()) => self.lanes[id.index].position = to.1.min(first),
-            Err(error) => tracing::error!(%error, "could not move to the {} of {partition}", to.2),
-        }
-    }
-
-    pub(super) fn call_on_start(&mut self) {
-        let outcome = self.handler.on_start();
-        self.tell_life_cycle("on_start", outcome);
-    }
-
-    pub(super) fn call_on_stop(&mut self) {
-        let outcome = self.handler.on_stop();
-        self.tell_life_cycle("on_stop", outcome);
-    }
-
-    fn call_on_assign(&mut self, partitions: &[Partition]) {
-        let outcome = self.handler.on_assign(&names(partitions));
-        self.tell_life_cycle("on_assign", outcome);
-    }
-
-    fn call_on_revoke(&mut self, partitions: &[Partition]) {
-        let outcome = self.handler.on_revoke(&names(partitions));
-        self.tell_life_cycle("on_revoke", outcome);
-    }
-
-    fn tell_life_cycle(&mut self, function: &str, outcome: Outcome) {
-        if let Outcome::Failed(failure) | Outcome::Rejected(failure) = outcome {
-            let frame = failure
-                .diagnostic
-                .as_ref()
-                .map(|diagnostic| diagnostic.frame())
-                .unwrap_or_default();
-            tracing::warn!(frame, "{function} failed: {}", failure.reason);
-        }
-    }
 }
 
 fn begin_at(committed: &Committed) -> Position {
@@ -437,11 +352,4 @@ fn begin_at(committed: &Committed) -> Position {
     committed
         .offset
         .map_or(Position::Beginning, Position::Offset)
-}
-
-fn names(partitions: &[Partition]) -> Vec<(Arc<str>, i32)> {
-    partitions
-        .iter()
-        .map(|partition| (partition.topic.clone(), partition.number))
-        .collect()
 }
