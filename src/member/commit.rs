@@ -90,9 +90,6 @@ impl Member {
 
     /// Takes the broker's answer to the commit under way, waiting up to `wait` for it.
     fn hear_commit(&mut self, wait: Duration) {
-        if !self.commits.is_under_way() {
-            return;
-        }
         match self.consumer.commit_result(wait) {
             None => {}
             Some(Err(error)) => {
@@ -139,9 +136,10 @@ impl Member {
         if !self.lanes.iter().any(|(_, lane)| waits(lane)) {
             return self.commits.held_is_committed;
         }
-        self.send_commit(waits);
+        if !self.commits.is_under_way() {
+            self.send_commit(waits);
+        }
         self.hear_commit(ANSWER);
-        self.commit_was_refused();
         self.commits.held_is_committed = !self.lanes.iter().any(|(_, lane)| waits(lane));
         self.commits.held_is_committed
     }

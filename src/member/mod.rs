@@ -26,13 +26,12 @@ mod turn;
 mod work;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::config::Group;
 use crate::handlers::HandlerSlot;
@@ -124,35 +123,9 @@ pub struct MemberHandle {
     pub number: u32,
     commands: mpsc::UnboundedSender<Command>,
     wake: Arc<Notify>,
-    pulse: Arc<Pulse>,
+    /// Closed when the thread ends.
+    ended: oneshot::Receiver<()>,
     thread: JoinHandle<Result<(), KafkaError>>,
-}
-
-/// When a loop last went round.
-#[derive(Debug)]
-pub struct Pulse {
-    epoch: Instant,
-    millis: AtomicU64,
-}
-
-impl Pulse {
-    fn new() -> Self {
-        Self {
-            epoch: Instant::now(),
-            millis: AtomicU64::new(0),
-        }
-    }
-
-    fn beat(&self, now: Instant) {
-        let millis = now.saturating_duration_since(self.epoch).as_millis() as u64;
-        self.millis.store(millis, Ordering::Relaxed);
-    }
-
-    /// How long ago the loop last went round.
-    pub fn age(&self) -> Duration {
-        let last = Duration::from_millis(self.millis.load(Ordering::Relaxed));
-        self.epoch.elapsed().saturating_sub(last)
-    }
 }
 
 impl MemberHandle {
@@ -165,21 +138,24 @@ impl MemberHandle {
         let number = setup.number;
         let (commands, receiver) = mpsc::unbounded_channel();
         let wake = Arc::new(Notify::new());
-        let pulse = Arc::new(Pulse::new());
+        let (alive, ended) = oneshot::channel();
         let inbox = turn::Inbox {
             commands: receiver,
             wake: wake.clone(),
-            pulse: pulse.clone(),
         };
         let thread = std::thread::Builder::new()
             .name(name.clone())
-            .spawn(move || turn::run(setup, inbox))?;
+            .spawn(move || {
+                // Dropped on every way out, a panic included.
+                let _alive: oneshot::Sender<()> = alive;
+                turn::run(setup, inbox)
+            })?;
         Ok(Self {
             name,
             number,
             commands,
             wake,
-            pulse,
+            ended,
             thread,
         })
     }
@@ -192,17 +168,20 @@ impl MemberHandle {
         self.wake.notify_one();
     }
 
-    /// When its loop last went round.
-    pub fn pulse(&self) -> Arc<Pulse> {
-        self.pulse.clone()
+    /// Completes when its thread is at its end, asked or unasked. May be dropped and called again.
+    pub async fn ended(&mut self) {
+        if !self.ended.is_terminated() {
+            // Nothing is ever sent: the error is the sender's end.
+            (&mut self.ended).await.ok();
+        }
     }
 
-    /// Whether its thread has ended, asked or unasked.
+    /// Whether its thread is at its end, asked or unasked.
     pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
+        self.ended.is_terminated() || self.thread.is_finished()
     }
 
-    /// Waits until it has ended. Blocks; tell it to stop first.
+    /// What its thread ended with. Waits for it; tell it to stop first.
     ///
     /// # Errors
     /// Why it could not go on, or the panic's text.

@@ -3,8 +3,9 @@
 //! The member knows nobody who listens; it is given an [`Observer`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::config::Group;
 use crate::delivery::Verdict;
 use crate::kafka::{KafkaError, Partition};
 
@@ -90,6 +91,10 @@ pub enum Event {
 
 /// Who listens to a member. Called on the member's thread, seldom: never once per message.
 pub trait Observer: Send {
+    /// The loop goes round: once a round, and at least twice a second.
+    fn beat(&mut self, now: Instant);
+    /// The settings in force have changed.
+    fn changed(&mut self, group: &Group);
     /// `n` more messages of a topic ended this way.
     fn finished(&mut self, topic: &Arc<str>, verdict: Verdict, n: u64);
     /// So long a call of the handler took, in seconds. A sample of the calls when there are many.

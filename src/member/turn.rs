@@ -18,7 +18,7 @@ use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
 use super::retry::Retries;
 use super::send::{Flight, Sending};
-use super::{Command, Event, Pulse, Setup, member_name};
+use super::{Command, Event, Setup, member_name};
 
 /// So many messages are taken before the loop looks at anything else.
 const BATCH: usize = 512;
@@ -30,7 +30,6 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 pub(super) struct Inbox {
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) wake: Arc<Notify>,
-    pub(super) pulse: Arc<Pulse>,
 }
 
 /// One member with all its state. The files of this room each add their part of its methods.
@@ -165,7 +164,7 @@ impl Member {
         self.call_on_start();
         loop {
             self.now = Instant::now();
-            self.inbox.pulse.beat(self.now);
+            self.setup.observer.beat(self.now);
             self.hear_commands();
             self.take_acknowledgements();
             self.retry_due();
@@ -215,6 +214,7 @@ impl Member {
         let script_changed = group.limits != self.group.limits
             || group.params != self.group.params
             || group.handler_timeout != self.group.handler_timeout;
+        self.setup.observer.changed(&group);
         self.group = group.clone();
         self.setup.group = group;
         if script_changed {
