@@ -3,5 +3,6 @@
 pub mod config;
 pub mod delivery;
 pub mod diagnostic;
+pub mod handlers;
 pub mod kafka;
 pub mod script;
