@@ -6,3 +6,4 @@ pub mod diagnostic;
 pub mod handlers;
 pub mod kafka;
 pub mod script;
+pub mod topology;
