@@ -7,6 +7,7 @@ pub mod handlers;
 pub mod kafka;
 pub mod member;
 pub mod script;
+pub mod topology;
 
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
