@@ -1,5 +1,6 @@
 //! deliveryd: Kafka consumer groups as configuration.
 
+pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod diagnostic;
