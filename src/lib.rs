@@ -4,4 +4,5 @@ pub mod config;
 pub mod delivery;
 pub mod diagnostic;
 pub mod kafka;
+pub mod observe;
 pub mod script;

@@ -1,0 +1,22 @@
+//! What people and machines see of the daemon: logs, the terminal's lines, status, metrics, HTTP.
+//!
+//! The daemon and its members write into a [`Board`] and a few metric handles; everything here reads
+//! snapshots of them. Nothing here knows Kafka, Rhai, members or the topology, and nothing here
+//! changes what runs.
+
+//TMP mod board;
+mod clock;
+//TMP pub mod http;
+pub mod logs;
+//TMP pub mod metrics;
+//TMP mod pulse;
+//TMP pub mod rebalances;
+//TMP pub mod status;
+//TMP pub mod terminal;
+
+//TMP pub use board::{Board, MemberBoard, ProducerBoard};
+pub use clock::now;
+//TMP pub use http::HttpServer;
+pub use logs::{Format, LogError, LogGuard};
+//TMP pub use metrics::Metrics;
+//TMP pub use status::Status;
