@@ -4,19 +4,19 @@
 //! snapshots of them. Nothing here knows Kafka, Rhai, members or the topology, and nothing here
 //! changes what runs.
 
-//TMP mod board;
+mod board;
 mod clock;
 //TMP pub mod http;
 pub mod logs;
 //TMP pub mod metrics;
-//TMP mod pulse;
+mod pulse;
 //TMP pub mod rebalances;
-//TMP pub mod status;
+pub mod status;
 //TMP pub mod terminal;
 
-//TMP pub use board::{Board, MemberBoard, ProducerBoard};
+pub use board::{Board, GroupInfo, MemberBoard, ProducerBoard, Summary, Wedged};
 pub use clock::now;
 //TMP pub use http::HttpServer;
 pub use logs::{Format, LogError, LogGuard};
 //TMP pub use metrics::Metrics;
-//TMP pub use status::Status;
+pub use status::Status;

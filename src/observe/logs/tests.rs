@@ -85,9 +85,16 @@ fn tellings_are_undecorated() {
 fn other_lines_have_level_place_and_fields() {
     let line = text(|| {
         tracing::warn!(
-            group = "group-1", member = "group-1-2",
-            topic = "Delivery", partition = 1, offset = 4711_u64,
-            attempt = 2, reason = "two words", name = "plain", share = 0.5, ok = true,
+            group = "group-1",
+            member = "group-1-2",
+            topic = "Delivery",
+            partition = 1,
+            offset = 4711_u64,
+            attempt = 2,
+            reason = "two words",
+            name = "plain",
+            share = 0.5,
+            ok = true,
             "handler failed"
         );
         tracing::info!(target: "librdkafka", producer = "random", "broker down");
@@ -156,7 +163,11 @@ fn json_lines_are_objects_with_fields() {
         let span = tracing::info_span!("member", group = "group-1", member = "group-1-1");
         let _span = span.enter();
         tracing::warn!(
-            topic = "Delivery", partition = 0, offset = 3_i64, attempt = 2, level = "mine",
+            topic = "Delivery",
+            partition = 0,
+            offset = 3_i64,
+            attempt = 2,
+            level = "mine",
             "a\n\"b\""
         );
     });
@@ -195,7 +206,13 @@ fn level_changes_while_running() {
 /// Levels, and lists of modules with theirs, are levels; anything else is not.
 #[test]
 fn levels_are_checked() {
-    for good in ["info", "WARN", "off", "info,deliveryd::member=debug", "librdkafka=error"] {
+    for good in [
+        "info",
+        "WARN",
+        "off",
+        "info,deliveryd::member=debug",
+        "librdkafka=error",
+    ] {
         assert!(check_level(good).is_ok(), "{good}");
     }
     for bad in ["", "loud", "info,loud", "a=loud"] {
