@@ -10,9 +10,9 @@ mod clock;
 pub mod logs;
 pub mod metrics;
 mod pulse;
-//TMP pub mod rebalances;
+pub mod rebalances;
 pub mod status;
-//TMP pub mod terminal;
+pub mod terminal;
 
 pub use board::{Board, GroupInfo, MemberBoard, ProducerBoard, Summary, Wedged};
 pub use clock::now;

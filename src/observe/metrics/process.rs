@@ -43,7 +43,11 @@ impl Collector for Process {
                 "Virtual memory in bytes.",
                 field(&status, "VmSize:").map(|kib| kib * 1024.0),
             ),
-            ("process_threads", "Threads of the process.", field(&status, "Threads:")),
+            (
+                "process_threads",
+                "Threads of the process.",
+                field(&status, "Threads:"),
+            ),
             ("process_open_fds", "Open file descriptors.", open_fds()),
             (
                 "process_max_fds",
