@@ -50,6 +50,32 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
+impl Diagnostic {
+    /// The whole of it as plain text, as an error.
+    pub fn render(&self) -> String {
+        self.text(write)
+    }
+
+    /// Only the place with its mark, as plain text, for a log line that has a head of its own.
+    pub fn frame(&self) -> String {
+        self.text(|out, severity, diagnostic, colour| {
+            write_frame(out, diagnostic, severity, colour)
+        })
+    }
+
+    fn text(
+        &self,
+        write: impl Fn(&mut dyn Write, Severity, &Diagnostic, bool) -> fmt::Result,
+    ) -> String {
+        let mut text = String::new();
+        if write(&mut text, Severity::Error, self, false).is_err() {
+            // A String takes everything; this is for the type only.
+            text.push_str(&self.message);
+        }
+        text.trim_end().to_owned()
+    }
+}
+
 /// How grave a diagnostic is: its first word and its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {

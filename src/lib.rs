@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod handlers;
 pub mod kafka;
 pub mod member;
+pub mod observe;
 pub mod script;
 pub mod topology;
 
