@@ -5,5 +5,6 @@ pub mod delivery;
 pub mod diagnostic;
 pub mod handlers;
 pub mod kafka;
+pub mod producer;
 pub mod script;
 pub mod topology;
