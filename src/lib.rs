@@ -8,6 +8,7 @@ pub mod handlers;
 pub mod kafka;
 pub mod member;
 pub mod observe;
+pub mod producer;
 pub mod script;
 pub mod topology;
 

@@ -5,6 +5,8 @@
 //! loads what changed and sets the slot, or keeps the mistakes beside the version that goes on.
 //! Nothing here knows Kafka, members, or what a program does.
 
+#[cfg(test)]
+mod desk;
 mod paths;
 mod slot;
 mod store;
