@@ -78,3 +78,85 @@ impl Output<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{Invocation, Permissive};
+
+    fn sample(sets: &[&str]) -> Invocation {
+        Invocation {
+            file: PathBuf::from("config/default.toml"),
+            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+            env: BTreeMap::new(),
+        }
+    }
+
+    /// What a command wrote to its two outputs, and how it ended.
+    fn run(command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>) -> (String, String, Exit) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = Output {
+            out: &mut out,
+            err: &mut err,
+            colour: false,
+        };
+        let exit = command(&mut output).unwrap();
+        (
+            String::from_utf8(out).unwrap(),
+            String::from_utf8(err).unwrap(),
+            exit,
+        )
+    }
+
+    /// A good configuration is summed up in one line.
+    #[test]
+    fn check_sums_up() {
+        let (out, err, exit) = run(|output| check(&sample(&[]), &Permissive, output));
+        let expected = "config/default.toml is good: \
+                        1 topic, 1 producer, 2 groups with 3 members, 2 handlers\n";
+        assert_eq!(
+            (out.as_str(), err.as_str(), exit),
+            (expected, "", Exit::Done)
+        );
+    }
+
+    /// A wrong one gets its mistakes, and the exit code that says whose fault it is.
+    #[test]
+    fn check_and_show_tell_mistakes() {
+        let wrong = sample(&["groups.group-1.members=0", "log.keep=0"]);
+        let (out, err, exit) = run(|output| check(&wrong, &Permissive, output));
+        assert_eq!((out.as_str(), exit.code()), ("", 78));
+        assert!(
+            err.ends_with("\n2 mistakes; nothing was started.\n"),
+            "{err}"
+        );
+        let (out, err, exit) = run(|output| config_show(&wrong, &Permissive, output));
+        assert_eq!((out.as_str(), exit.code()), ("", 78));
+        assert!(err.contains("`members` must be"), "{err}");
+    }
+
+    /// Warnings do not keep a configuration from being good.
+    #[test]
+    fn warnings_go_beside_the_result() {
+        let sample = sample(&["daemon.shutdown_timeout=5s"]);
+        let (out, err, exit) = run(|output| check(&sample, &Permissive, output));
+        assert!(err.starts_with("warning: "), "{err}");
+        assert!(out.contains("is good"), "{out}");
+        assert_eq!(exit, Exit::Done);
+    }
+
+    /// `config show` is TOML, `config schema` is JSON.
+    #[test]
+    fn show_and_schema_can_be_read_by_machines() {
+        let (out, _, exit) = run(|output| config_show(&sample(&[]), &Permissive, output));
+        assert_eq!(exit, Exit::Done);
+        assert!(out.parse::<toml_edit::DocumentMut>().is_ok(), "{out}");
+        let (out, _, exit) = run(config_schema);
+        assert_eq!(exit, Exit::Done);
+        let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(schema["title"], "deliveryd");
+    }
+}

@@ -76,6 +76,13 @@ fn find(segments: &[&str], settings: &[Setting], present: &Dict) -> Result<Found
             meant: None,
         });
     };
+    if first.is_empty() {
+        let reason = format!("a name is missing before or after a `{LEVEL}`");
+        return Err(Unmatched {
+            reason,
+            meant: None,
+        });
+    }
     let Some(setting) = settings
         .iter()
         .find(|setting| fold(setting.key) == fold(first))

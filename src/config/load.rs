@@ -168,36 +168,29 @@ pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Fa
     let path = tidy(&working_directory.join(&invocation.file));
     let (file, content) = read_file(&path).map_err(|mistake| Failed::only(*mistake))?;
 
-    let mut mistakes = Vec::new();
-    let layers = layers(&path, content, invocation, &mut mistakes);
+    let mut unnamed = Vec::new();
+    let layers = layers(&path, content, invocation, &mut unnamed);
     let origins = Origins::new(file, layers, working_directory, invocation.env.clone());
     let merged = origins.merged();
 
     let mut reader = Reader::new(Report::new(&origins));
+    unnamed
+        .into_iter()
+        .for_each(|mistake| reader.report.unnamed(mistake));
     let mut config: Config = reader.table(&Value::from(merged.clone()), &[]);
     config.file = path;
     checks::check(&config, &mut reader, &merged, outside);
 
-    let (found, warnings) = reader.report.into_lists();
-    // Those of the file first, then those of variables and `--set`s that name no setting.
-    let in_file = found
-        .iter()
-        .take_while(|d| matches!(d.place, Place::File { .. }))
-        .count();
-    let mut all = found;
-    all.splice(in_file..in_file, mistakes);
-    if all.is_empty() {
-        let effective = Effective::new(merged, origins);
+    let (mistakes, warnings) = reader.report.into_lists();
+    if mistakes.is_empty() {
+        let effective = Effective::new(&config, merged, origins);
         Ok(Loaded {
             config,
             warnings,
             effective,
         })
     } else {
-        Err(Failed {
-            mistakes: all,
-            warnings,
-        })
+        Err(Failed { mistakes, warnings })
     }
 }
 
@@ -207,7 +200,14 @@ fn read_file(path: &Path) -> Result<(SourceFile, Dict), Box<Diagnostic>> {
             Ok(text) => SourceFile::parse(path.to_owned(), text),
             Err(_) => Err(unreadable(path, "it is not UTF-8 text".into())),
         },
-        Err(error) => Err(unreadable(path, without_number(&error))),
+        Err(error) => {
+            let mut mistake = unreadable(path, without_number(&error));
+            if error.kind() == std::io::ErrorKind::NotFound {
+                let hint = "`deliveryd init DIR` writes one to start from";
+                mistake.hints.push(hint.into());
+            }
+            Err(mistake)
+        }
     }
 }
 
@@ -216,7 +216,7 @@ fn unreadable(path: &Path, label: String) -> Box<Diagnostic> {
         message: "the configuration can't be read".into(),
         place: Place::Layer(shown_path(path)),
         label,
-        hints: vec!["`deliveryd init DIR` writes one to start from".into()],
+        hints: Vec::new(),
     })
 }
 

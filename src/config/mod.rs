@@ -18,6 +18,8 @@ mod schema;
 mod secrets;
 mod settings;
 mod show;
+#[cfg(test)]
+mod tests;
 mod types;
 mod value;
 

@@ -112,7 +112,8 @@ mod tests {
         let names = ["partitions", "replication", "config", "create"];
         assert_eq!(suggest("partitons", names), Some("partitions"));
         assert_eq!(suggest("Partitions", names), Some("partitions"));
-        assert_eq!(suggest("replicas", names), None);
+        assert_eq!(suggest("replicas", names), Some("replication"));
+        assert_eq!(suggest("colour", names), None);
         assert_eq!(suggest("x", ["y"]), None);
         assert_eq!(suggest("x", []), None);
     }

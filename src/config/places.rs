@@ -173,13 +173,18 @@ impl SourceFile {
 
     fn syntax_mistake(&mut self, error: &toml_edit::TomlError) -> Diagnostic {
         let span = error.span().unwrap_or(0..0);
-        // There are no spans to tell what is secret, so everything from a secret's name on is.
-        self.secret = secrets::suspects(&self.text);
         let message = error.message().trim().replace('\n', ", ");
-        let label = if self.secret.iter().any(|s| s.contains(&span.start)) {
-            "not valid TOML".to_owned()
-        } else {
-            message
+        let message = message.trim_end_matches(", expected nothing").to_owned();
+        // There are no places of values to tell what is secret, so whatever may be one is hidden,
+        // and a mistake within it is not said more exactly than that.
+        self.secret = secrets::suspects(&self.text);
+        let hidden = self
+            .secret
+            .iter()
+            .find(|s| s.start <= span.start && span.start <= s.end);
+        let (span, label) = match hidden {
+            Some(hidden) => (hidden.clone(), "a mistake in this value".to_owned()),
+            None => (span, message),
         };
         Diagnostic {
             message: "this is not valid TOML".into(),

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use figment::value::{Dict, Tag, Value};
 
 use super::format::Format;
+use super::layers::Layer;
 use super::names::suggest;
 use super::places::Spot;
 use super::report::{At, Report, Wrong};
@@ -108,7 +109,7 @@ impl<'a> Reader<'a> {
     /// Takes out of an entry's table what an unquoted name with a dot has put there: in
     /// `[topics.orders.v1]`, `v1` is a table in the topic `orders`. Tells how to quote it.
     ///
-    /// Returns the entry without them, or `None` if nothing else is in it.
+    /// Returns the entry without them, or `None` if nobody gave it anything else.
     pub fn unquoted<T: Settings>(&mut self, value: &Value, path: &[String]) -> Option<Value> {
         let Value::Dict(tag, dict) = value else {
             return Some(value.clone());
@@ -131,7 +132,9 @@ impl<'a> Reader<'a> {
             }
             self.explain_quotes::<T>(dict, path, &parts);
         }
-        if kept.is_empty() && !strange.is_empty() {
+        let origins = self.report.origins();
+        let by_nobody = |value: &Value| origins.layer(value.tag()) == Layer::Default;
+        if !strange.is_empty() && kept.iter().all(|(_, value)| by_nobody(value)) {
             return None;
         }
         let kept = kept

@@ -133,11 +133,15 @@ impl<'a> Report<'a> {
         self.say(Severity::Warning, at, message.into(), label.into(), hints);
     }
 
-    /// A mistake that was found and placed by someone else, such as in a handler.
-    pub fn foreign(&mut self, diagnostic: Diagnostic) {
-        const LAST: Rank = (9, 0);
+    /// A variable or `--set` that names no setting.
+    pub fn unnamed(&mut self, diagnostic: Diagnostic) {
+        self.found.push(((1, 0), Severity::Error, diagnostic));
+    }
+
+    /// A handler's mistake, which has its place in another file. Told once for all who use it.
+    pub fn handler(&mut self, diagnostic: Diagnostic) {
         if !self.found.iter().any(|(_, _, known)| *known == diagnostic) {
-            self.found.push((LAST, Severity::Error, diagnostic));
+            self.found.push(((9, 0), Severity::Error, diagnostic));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The JSON Schema of the configuration file, so that editors complete and check it.
 
+use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
@@ -7,9 +8,11 @@ use super::settings::{Given, Setting};
 use super::types::Config;
 use super::value::{parse_toml, to_json};
 
-/// The schema of the whole file.
+/// The schema of the whole file, in the draft that editors' TOML plug-ins understand.
 pub fn schema() -> Schema {
-    let mut schema = SchemaGenerator::default().into_root_schema_for::<Config>();
+    let mut schema = SchemaSettings::draft07()
+        .into_generator()
+        .into_root_schema_for::<Config>();
     schema.insert("title".into(), "deliveryd".into());
     schema
 }

@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::path::Path;
 
+use crate::diagnostic::shown_path;
+
 /// What is shown instead of a secret.
 pub const MASK: &str = "********";
 
@@ -37,28 +39,26 @@ pub fn secret_by_nature(path: &[String]) -> bool {
     }
 }
 
-/// The parts of a text that is not TOML which may hold a secret: from a `=` behind a telling name
-/// up to the next line that begins like `name =` or `[table]`.
+/// The parts of a text that is not TOML which may hold a secret: what stands behind the `=` of a
+/// telling name, and the lines after it as far as they may belong to the same value.
 pub fn suspects(text: &str) -> Vec<Range<usize>> {
     let mut suspects: Vec<Range<usize>> = Vec::new();
     let mut hiding = false;
+    // The quotes of a text over several lines, until they come again.
+    let mut open: Option<&str> = None;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.trim_end().len();
-        let telling = TELLING
-            .iter()
-            .filter_map(|part| line.to_lowercase().find(part))
-            .min();
-        let begins_anew = line.trim_start().starts_with('[')
-            || line.split_once('=').is_some_and(|(name, _)| is_key(name));
-        if let Some(at) = telling {
-            let behind = line
-                .get(at..)
-                .and_then(|rest| rest.find('='))
-                .map_or(at, |eq| at + eq + 1);
-            suspects.push(start + behind..end);
+        let value = secret_part(line);
+        if let Some(quotes) = open {
+            suspects.push(start..end);
+            open = open.filter(|_| !line.contains(quotes));
+        } else if let Some(value) = value {
+            suspects.push(start + value..end);
             hiding = true;
-        } else if hiding && !begins_anew {
+            let odd = |quotes: &&str| line.matches(*quotes).count() % 2 == 1;
+            open = ["\"\"\"", "'''"].into_iter().find(odd);
+        } else if hiding && !begins_anew(line) {
             suspects.push(start..end);
         } else {
             hiding = false;
@@ -67,6 +67,28 @@ pub fn suspects(text: &str) -> Vec<Range<usize>> {
     }
     suspects.retain(|range| range.start < range.end);
     suspects
+}
+
+/// Where in a line the value of a telling name may begin.
+fn secret_part(line: &str) -> Option<usize> {
+    let lower = line.to_lowercase();
+    // A letter whose lower case has another length would shift what is found.
+    let name = TELLING.iter().filter_map(|part| lower.find(part)).min()?;
+    let name = if lower.len() == line.len() { name } else { 0 };
+    let behind = line[name..]
+        .find('=')
+        .map_or(name, |equals| name + equals + 1);
+    let blank = line[behind..].len() - line[behind..].trim_start().len();
+    Some(behind + blank)
+}
+
+/// Whether a line begins with `name = …` or `[table]`.
+fn begins_anew(line: &str) -> bool {
+    let line = line.trim();
+    let pair = line.split_once('=');
+    // Base64 ends in `=`.
+    let valued = |rest: &str| !rest.is_empty() && !rest.starts_with('=');
+    line.starts_with('[') || pair.is_some_and(|(name, rest)| is_key(name) && valued(rest))
 }
 
 fn is_key(name: &str) -> bool {
@@ -94,11 +116,12 @@ pub fn from_variable(name: &str, value: Option<&String>) -> Result<String, Strin
 /// # Errors
 /// Why there is none, without its value.
 pub fn from_file(path: &Path) -> Result<String, String> {
+    let shown = shown_path(path);
     match std::fs::read(path) {
-        Err(error) => Err(format!("can't be read: {}", without_number(&error))),
+        Err(error) => Err(format!("{shown} can't be read: {}", without_number(&error))),
         Ok(bytes) => match String::from_utf8(bytes).map(trimmed) {
-            Err(_) => Err("the file is not UTF-8 text".into()),
-            Ok(secret) if secret.is_empty() => Err("the file is empty".into()),
+            Err(_) => Err(format!("{shown} is not UTF-8 text")),
+            Ok(secret) if secret.is_empty() => Err(format!("{shown} is empty")),
             Ok(secret) => Ok(secret),
         },
     }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use figment::value::{Dict, Value};
 
+use super::checks::unused_interval;
 use super::layers::{Layer, Origins};
 use super::secrets::{MASK, secret_property};
 use super::settings::{Given, Node, Setting, Settings, Wants};
@@ -18,7 +19,15 @@ pub struct Effective {
 }
 
 impl Effective {
-    pub(super) fn new(merged: Dict, origins: Origins) -> Self {
+    pub(super) fn new(config: &Config, mut merged: Dict, origins: Origins) -> Self {
+        // The interval that a group does not use would be refused if this were read again.
+        if let Some(Value::Dict(_, groups)) = merged.get_mut("groups") {
+            for (id, group) in groups {
+                if let (Value::Dict(_, table), Some(group)) = (group, config.groups.get(id)) {
+                    table.remove(unused_interval(group.guarantee));
+                }
+            }
+        }
         Self { merged, origins }
     }
 
@@ -84,6 +93,7 @@ impl Effective {
         let column = widths.filter(|width| *width <= WIDEST).max().unwrap_or(0);
         writeln!(out, "[{}]", dotted(path))?;
         for (value, comment) in lines {
+            let comment = comment.replace(char::is_control, "\u{fffd}");
             if value.is_empty() {
                 writeln!(out, "# {comment}")?;
             } else {
@@ -146,7 +156,7 @@ impl Effective {
             (None, Given::Absent(what)) => {
                 (String::new(), format!("{} is not set: {what}", setting.key))
             }
-            (None, _) => (String::new(), format!("{} is not set", setting.key)),
+            (None, _) => (String::new(), format!("{} is not used", setting.key)),
         }
     }
 

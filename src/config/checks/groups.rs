@@ -60,25 +60,29 @@ fn exactly_once(checks: &mut Checks<'_, '_>, id: &str, group: &Group) {
     }
 }
 
+/// The interval that a group with this guarantee has no use for.
+pub fn unused_interval(guarantee: Guarantee) -> &'static str {
+    match guarantee {
+        Guarantee::ExactlyOnce => "commit_interval",
+        Guarantee::AtLeastOnce | Guarantee::AtMostOnce => "transaction_interval",
+    }
+}
+
 /// An interval that is given and not used is a mistake like a key that does not exist.
 fn intervals(checks: &mut Checks<'_, '_>, id: &str, group: &Group) {
     if !checks.good(&["groups", id, "guarantee"]) {
         return;
     }
     let exactly_once = group.guarantee == Guarantee::ExactlyOnce;
-    let (unused, used, guarantee) = if exactly_once {
-        ("commit_interval", "transaction_interval", "exactly_once")
-    } else {
-        ("transaction_interval", "commit_interval", "at_least_once")
-    };
+    let unused = unused_interval(group.guarantee);
     let path = ["groups", id, unused];
     if checks.given(&path) {
         let said = if exactly_once {
             Said::new(
-                format!("`{unused}` is not used with `guarantee = \"{guarantee}\"`"),
+                format!("`{unused}` is not used with `guarantee = \"exactly_once\"`"),
                 "offsets are committed by the transactions",
             )
-            .hint(format!("did you mean `{used}`?"))
+            .hint("did you mean `transaction_interval`?")
         } else {
             let label = "this group has no transactions";
             Said::new(

@@ -61,7 +61,7 @@ fn handler(
         return;
     }
     for mistake in checks.outside.handler(file, kind, limits) {
-        checks.reader.report.foreign(mistake);
+        checks.reader.report.handler(mistake);
     }
 }
 

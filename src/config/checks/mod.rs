@@ -8,6 +8,8 @@ mod groups;
 mod handlers;
 mod topics;
 
+pub use groups::unused_interval;
+
 use figment::value::{Dict, Tag, Value};
 
 use super::layers::Layer;

@@ -46,21 +46,28 @@ pub fn client_name() -> Scalar<String> {
 /// `embedded`, or a list of `host:port`.
 pub fn brokers() -> Scalar<Brokers> {
     let expected = "\"embedded\", or \"host:port\" with commas between several";
-    text(
-        expected,
-        json!({ "type": "string" }),
-        Brokers::Embedded,
-        |text| {
-            if text == "embedded" {
-                return Ok(Brokers::Embedded);
-            }
-            for server in text.split(',').map(str::trim) {
-                server_mistake(server)?;
-            }
-            let servers: Vec<&str> = text.split(',').map(str::trim).collect();
-            Ok(Brokers::Servers(servers.join(",")))
-        },
-    )
+    let schema = json!({ "type": "string", "minLength": 1 });
+    let mut scalar = text(expected, schema, Brokers::Embedded, brokers_of);
+    let parse = scalar.parse;
+    scalar.parse = Box::new(move |value, base| match value.as_array() {
+        Some(items) => {
+            let servers: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            Err(Refusal::unexpected().hint(format!("as one text: {:?}", servers.join(","))))
+        }
+        None => parse(value, base),
+    });
+    scalar
+}
+
+fn brokers_of(text: &str) -> Result<Brokers, Refusal> {
+    if text == "embedded" {
+        return Ok(Brokers::Embedded);
+    }
+    let servers: Vec<&str> = text.split(',').map(str::trim).collect();
+    servers
+        .iter()
+        .try_for_each(|server| server_mistake(server))?;
+    Ok(Brokers::Servers(servers.join(",")))
 }
 
 fn server_mistake(server: &str) -> Result<(), Refusal> {

@@ -4,6 +4,7 @@
 //! are a sentence (`a whole number from 1 to 1000`), a schema and a function.
 
 mod kafka;
+mod properties;
 mod scalar;
 mod table;
 
@@ -11,10 +12,11 @@ use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
 
 pub use kafka::{brokers, client_name, rate, start, topic_name, topic_names};
+pub use properties::properties;
 pub use scalar::{
     address, choice, duration, flag, handler, hosts, level, path, share, size, whole,
 };
-pub use table::{entries, optional, params, properties, section, texts};
+pub use table::{entries, optional, params, section, texts};
 
 use super::reader::Reader;
 use super::settings::Node;

@@ -154,7 +154,11 @@ where
         max.try_into().unwrap_or(i128::MAX),
     );
     Scalar {
-        expected: format!("a whole number from {min} to {max}"),
+        expected: if bounds.1 >= i128::from(i64::MAX) {
+            format!("a whole number, {min} or more")
+        } else {
+            format!("a whole number from {min} to {max}")
+        },
         schema: json!({ "type": "integer", "minimum": min, "maximum": max }),
         wants: Wants::Toml,
         stand_in: min,
@@ -283,10 +287,10 @@ where
 
 /// A size in the largest unit that needs no fraction: `16MiB`.
 fn size_text(bytes: u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let fitting = units
         .iter()
-        .find(|(shift, _)| bytes >= 1 << shift && bytes % (1 << shift) == 0);
+        .find(|(shift, _)| bytes >= 1 << shift && bytes.is_multiple_of(1 << shift));
     match fitting {
         Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
         None => format!("{bytes}B"),

@@ -11,11 +11,8 @@ use super::{Format, Shape};
 use crate::config::places::Spot;
 use crate::config::reader::Reader;
 use crate::config::report::{At, Wrong};
-use crate::config::secrets;
 use crate::config::settings::{Node, Settings, Wants};
-use crate::config::types::PropertyValue;
 use crate::config::value::{dotted, found, to_json, to_toml};
-use crate::diagnostic::{shown_path, tidy};
 
 /// A format that may be absent.
 pub struct Optional<F>(F);
@@ -194,9 +191,9 @@ impl<T: Settings> Format for Entries<T> {
 
 /// Values by names that are not ours, each read by a function.
 pub struct Pairs<T> {
-    node: Node,
-    schema: fn() -> Schema,
-    read: ReadPair<T>,
+    pub(super) node: Node,
+    pub(super) schema: fn() -> Schema,
+    pub(super) read: ReadPair<T>,
 }
 
 type ReadPair<T> = fn(&Value, &[String], &mut Reader<'_>) -> Option<T>;
@@ -248,26 +245,6 @@ pub fn texts() -> Pairs<String> {
     }
 }
 
-/// librdkafka's properties; the values may be secrets.
-pub fn properties() -> Pairs<PropertyValue> {
-    Pairs {
-        node: Node::Pairs {
-            values: Wants::Text,
-            kafka: true,
-        },
-        schema: || {
-            json_schema!({ "anyOf": [
-                { "type": ["string", "number", "boolean"] },
-                { "type": "object", "required": ["env"], "additionalProperties": false,
-                  "properties": { "env": { "type": "string", "description": "the environment variable with the secret" } } },
-                { "type": "object", "required": ["file"], "additionalProperties": false,
-                  "properties": { "file": { "type": "string", "description": "the file with the secret" } } },
-            ] })
-        },
-        read: property,
-    }
-}
-
 /// Constants for a handler.
 pub fn params() -> Pairs<serde_json::Value> {
     Pairs {
@@ -286,95 +263,8 @@ pub fn params() -> Pairs<serde_json::Value> {
     }
 }
 
-fn property(value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<PropertyValue> {
-    let name = path.last().map_or("", String::as_str);
-    if let Value::Dict(_, dict) = value {
-        return secret(dict, value, path, reader).map(PropertyValue::Secret);
-    }
-    match plain(value) {
-        Some(text) if secrets::secret_property(name) => Some(PropertyValue::Secret(text)),
-        Some(text) => Some(PropertyValue::Plain(text)),
-        None => {
-            refuse_pair(
-                value,
-                path,
-                "text, a number, true or false, or a secret",
-                reader,
-            );
-            None
-        }
-    }
-}
-
-/// `{ env = "NAME" }` or `{ file = "PATH" }`.
-fn secret(dict: &Dict, value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<String> {
-    let entry = dict.iter().next().filter(|_| dict.len() == 1);
-    let fetched = match entry.map(|(source, value)| (source.as_str(), value.as_str())) {
-        Some(("env", Some(name))) => {
-            let value = reader.report.origins().env.get(name);
-            secrets::from_variable(name, value)
-                .map_err(|mistake| (mistake, format!("the variable `{name}`")))
-        }
-        Some(("file", Some(file))) => {
-            let file = tidy(&reader.report.origins().base(value.tag()).join(file));
-            let shown = format!("the secret in {}", shown_path(&file));
-            secrets::from_file(&file).map_err(|mistake| (mistake, shown))
-        }
-        _ => {
-            explain_secret(dict, value, path, reader);
-            return None;
-        }
-    };
-    match fetched {
-        Ok(secret) => Some(secret),
-        Err((mistake, what)) => {
-            let at = At {
-                path,
-                spot: Spot::Value,
-                tag: value.tag(),
-            };
-            let key = path.last().map_or("", String::as_str);
-            let message = format!("`{key}` has no value: {what} is not there");
-            reader.report.mistake(at, message, mistake, vec![]);
-            None
-        }
-    }
-}
-
-fn explain_secret(dict: &Dict, value: &Value, path: &[String], reader: &mut Reader<'_>) {
-    let at = At {
-        path,
-        spot: Spot::Key,
-        tag: value.tag(),
-    };
-    let named_source = dict.keys().any(|key| key == "env" || key == "file");
-    if named_source || dict.is_empty() {
-        let at = At {
-            spot: Spot::Value,
-            ..at
-        };
-        let expected = "either { env = \"NAME\" } or { file = \"PATH\" }";
-        reader
-            .report
-            .refuse(at, "this table", Wrong::Expected(expected.into()), vec![]);
-        return;
-    }
-    // `security.protocol = "SSL"` without quotes is a table in a table.
-    let mut name = path.last().cloned().unwrap_or_default();
-    let mut inner = Some(dict);
-    while let Some((key, value)) = inner.and_then(|dict| dict.iter().next()) {
-        name = format!("{name}.{key}");
-        inner = value.as_dict();
-    }
-    let hint = format!("a name with a dot is quoted: {} = …", dotted([&name]));
-    let message = format!("`{name}` is read as a table in a table");
-    reader
-        .report
-        .mistake(at, message, "not the name of a property", vec![hint]);
-}
-
 /// A plain value as Kafka takes it: as text.
-fn plain(value: &Value) -> Option<String> {
+pub(super) fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.clone()),
         Value::Bool(..) | Value::Num(..) => Some(to_toml(value).to_string().trim().to_owned()),
@@ -382,7 +272,7 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-fn refuse_pair(value: &Value, path: &[String], expected: &str, reader: &mut Reader<'_>) {
+pub(super) fn refuse_pair(value: &Value, path: &[String], expected: &str, reader: &mut Reader<'_>) {
     let at = At {
         path,
         spot: Spot::Value,
@@ -396,7 +286,15 @@ fn refuse_pair(value: &Value, path: &[String], expected: &str, reader: &mut Read
 fn pairs<'v>(value: &'v Value, path: &[String], reader: &mut Reader<'_>) -> Option<&'v Dict> {
     let dict = value.as_dict();
     if dict.is_none() {
-        refuse_pair(value, path, "a table", reader);
+        let at = At {
+            path,
+            spot: Spot::Value,
+            tag: value.tag(),
+        };
+        let hint = format!("written as `[{}.NAME]`", dotted(path));
+        let hints = value.as_array().map(|_| hint).into_iter().collect();
+        let wrong = Wrong::Expected("a table".into());
+        reader.report.refuse(at, &found(value), wrong, hints);
     }
     dict
 }
