@@ -6,7 +6,7 @@
 
 mod board;
 mod clock;
-//TMP pub mod http;
+pub mod http;
 pub mod logs;
 pub mod metrics;
 mod pulse;
@@ -16,7 +16,7 @@ pub mod terminal;
 
 pub use board::{Board, GroupInfo, MemberBoard, ProducerBoard, Summary, Wedged};
 pub use clock::now;
-//TMP pub use http::HttpServer;
+pub use http::HttpServer;
 pub use logs::{Format, LogError, LogGuard};
 pub use metrics::Metrics;
 pub use status::Status;

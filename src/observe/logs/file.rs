@@ -223,6 +223,20 @@ mod tests {
         assert_eq!(text, "line\nline\nline\n");
     }
 
+    /// On a disk that is really full, lines are counted as lost and nobody is held up.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn full_device_loses_lines_and_nothing_else() {
+        let settings = log(Path::new("/dev/full"), 7, Rotate::Never);
+        let file = LogFile::open(&settings).unwrap().unwrap();
+        let failed = Arc::clone(&file.failed);
+        for _ in 0..3 {
+            file.write("line\n");
+        }
+        drop(file);
+        assert_eq!(failed.load(Ordering::Relaxed), 3);
+    }
+
     struct Disk(Arc<Mutex<bool>>);
     impl Write for Disk {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {

@@ -105,6 +105,37 @@ fn value(entry: &Entry, line: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// What `journalctl` shows says whose line it is, and leaves the level to the priority.
+    #[test]
+    fn message_has_member_position_and_frame() {
+        let entry = Entry {
+            level: tracing::Level::WARN,
+            target: "deliveryd::member".to_owned(),
+            message: "handler failed".to_owned(),
+            context: crate::observe::logs::entry::Context {
+                member: Some("group-1-2".to_owned()),
+                topic: Some("Delivery".to_owned()),
+                partition: Some(1),
+                offset: Some(4711),
+                ..Default::default()
+            },
+            frame: Some("  --> a.rhai:1:1".to_owned()),
+            hint: None,
+            fields: vec![("attempt", 2.into())],
+        };
+        let mut line = String::new();
+        text::write(&mut line, &entry, Look::default(), None);
+        assert_eq!(
+            line,
+            "group-1-2 Delivery/1@4711 handler failed attempt=2\n  --> a.rhai:1:1\n"
+        );
+        let field = |name| value(&entry, &line, name);
+        assert_eq!(field("message").as_deref(), Some(line.as_str()));
+        assert_eq!(field("offset").as_deref(), Some("4711"));
+        assert_eq!(field("attempt").as_deref(), Some("2"));
+        assert_eq!(field("frame"), None);
+    }
+
     /// The journal is used only when standard error itself is its stream.
     #[test]
     fn stream_is_device_and_inode() {

@@ -33,13 +33,16 @@ impl FileSlot {
     }
 }
 
+/// Takes one line, or a few that belong together.
+type WriteLine = Box<dyn Fn(&str) -> io::Result<()> + Send + Sync>;
+
 /// Standard error, or what stands for it in a test.
 pub(super) struct Terminal {
     pub format: Format,
     pub colour: bool,
     /// Whether lines are led by their time: not where somebody sits and watches.
     pub times: bool,
-    pub write: Box<dyn Fn(&str) -> io::Result<()> + Send + Sync>,
+    pub write: WriteLine,
 }
 
 impl Terminal {

@@ -236,7 +236,7 @@ fn file_changes_on_reload() {
     let (first, second) = (dir.path().join("a.log"), dir.path().join("b.log"));
     shown(Format::Text, "info", |guard| {
         guard.apply(&config(Some(&first), "info")).unwrap();
-        tracing::info!(target: TELL, "one");
+        tracing::info!(target: TELL, "one\n  and a half");
         guard.apply(&config(Some(&second), "info")).unwrap();
         tracing::warn!("two");
         let unwritable = config(Some(&first.join("x")), "error");
@@ -254,6 +254,6 @@ fn file_changes_on_reload() {
         });
         lines.collect()
     };
-    assert_eq!(lines(&first), ["one"]);
+    assert_eq!(lines(&first), ["one", "  and a half"]);
     assert_eq!(lines(&second), ["WARN two", "WARN three"]);
 }

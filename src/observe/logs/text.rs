@@ -22,19 +22,28 @@ pub(super) struct Look {
 
 /// Appends the entry's line or lines to `out`, with a line end; `time` leads it where it is given.
 pub(super) fn write(out: &mut String, entry: &Entry, look: Look, time: Option<&str>) {
+    if entry.target == TELL {
+        // A table's lines stay under one another only if all of them have the time, or none.
+        for line in entry.message.trim_end_matches('\n').split('\n') {
+            stamp(out, look, time);
+            escaped(out, line);
+            out.push('\n');
+        }
+    } else {
+        stamp(out, look, time);
+        lead(out, entry, look);
+        escaped(out, &entry.message);
+        fields(out, entry, look);
+        out.push('\n');
+    }
+    below(out, entry, look);
+}
+
+fn stamp(out: &mut String, look: Look, time: Option<&str>) {
     if let Some(time) = time {
         paint(out, look, DIM, |out| out.push_str(time));
         out.push(' ');
     }
-    if entry.target == TELL {
-        escaped_lines(out, &entry.message);
-    } else {
-        lead(out, entry, look);
-        escaped(out, &entry.message);
-        fields(out, entry, look);
-    }
-    out.push('\n');
-    below(out, entry, look);
 }
 
 /// Level, member, message position, library.

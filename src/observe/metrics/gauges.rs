@@ -74,10 +74,13 @@ fn handlers(out: &mut Out<'_>, status: &Status) -> fmt::Result {
     out.gauge(
         "deliveryd_handler_info",
         "Always 1; the version of the handler in force is a label.",
-        all.iter().map(|(kind, name, handler)| {
-            let version = handler.version.clone();
-            (vec![(*kind, (*name).clone()), ("version", version)], 1.0)
-        }),
+        all.iter()
+            // Before its first load there is no version to speak of.
+            .filter(|(_, _, handler)| !handler.version.is_empty())
+            .map(|(kind, name, handler)| {
+                let version = handler.version.clone();
+                (vec![(*kind, (*name).clone()), ("version", version)], 1.0)
+            }),
     )?;
     out.gauge(
         "deliveryd_handler_refused",

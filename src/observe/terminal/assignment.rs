@@ -111,8 +111,10 @@ fn ranges(numbers: &[i32]) -> String {
 mod tests {
     use super::*;
 
-    fn members(members: &[(&str, &[(&str, &[i32])])]) -> Assignment {
-        let held = |held: &[(&str, &[i32])]| {
+    type Held<'a> = &'a [(&'a str, &'a [i32])];
+
+    fn members(members: &[(&str, Held<'_>)]) -> Assignment {
+        let held = |held: Held<'_>| {
             let held = held.iter();
             held.map(|(topic, numbers)| ((*topic).to_owned(), numbers.to_vec()))
                 .collect()
