@@ -8,16 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{
-    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
-};
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::error::KafkaError as LibraryError;
-use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaType;
 
 use super::context::Context;
-use super::error::{KafkaError, code_of};
+use super::error::KafkaError;
+use super::raw::{Client, NewTopic, Queue, TopicFound};
 use super::{Cluster, Embedded, TopicState, settings};
 use crate::config::Topic;
 
@@ -28,10 +23,12 @@ pub struct Admin {
 }
 
 pub(super) struct Shared {
-    client: AdminClient<Callbacks>,
     pub context: Arc<Context>,
     pub cluster: Cluster,
     embedded: Option<Embedded>,
+    events: Queue,
+    // Last, so that the queue goes before it.
+    client: Client,
 }
 
 /// What [`Admin::ensure_topic`] found and did.
@@ -97,6 +94,8 @@ impl fmt::Display for Mismatch {
 
 /// One request to the broker.
 const REQUEST: Duration = Duration::from_secs(10);
+/// Long enough for an answer where there is a broker.
+const FIRST: Duration = Duration::from_secs(2);
 /// For what was created to be seen by this client.
 const SEEN: Duration = Duration::from_secs(10);
 
@@ -106,21 +105,23 @@ impl Admin {
         let name = format!("{}-admin", cluster.instance);
         let context = Context::new(&name, &cluster.servers);
         let config = settings::admin(cluster, &name, None);
-        let client =
-            AdminClient::from_config_and_context(&config, Callbacks(context.clone()))?;
+        // librdkafka has no third kind of client, and a producer that sends nothing is the lighter one.
+        let kind = RDKafkaType::RD_KAFKA_PRODUCER;
+        let client = Client::new(kind, &config, context.clone(), true)?;
         Ok(Admin {
             shared: Arc::new(Shared {
-                client,
                 context,
                 cluster: cluster.clone(),
                 embedded: embedded.cloned(),
+                events: client.main_queue(None)?,
+                client,
             }),
         })
     }
 
     /// Makes sure that the topic is there with at least its partitions.
     ///
-    /// Without a broker this fails with an outage ([`KafkaError::is_outage`]) after 10 s.
+    /// Without a broker this fails with an outage ([`KafkaError::is_outage`]) after 2 s.
     pub async fn ensure_topic(
         &self,
         name: &str,
@@ -149,7 +150,9 @@ impl Admin {
         let mut grown = None;
         if found.partitions < wanted.partitions && wanted.create {
             self.grow(name, wanted.partitions).await.map_err(fail)?;
-            self.wait_seen(name, wanted.partitions).await.map_err(fail)?;
+            self.wait_seen(name, wanted.partitions)
+                .await
+                .map_err(fail)?;
             grown = Some((found.partitions, wanted.partitions));
         }
         let mismatches = self.mismatches(name, wanted, &found).await.map_err(fail)?;
@@ -183,17 +186,21 @@ impl Admin {
                 Err(error) => Err(error),
             };
         }
-        let replication = TopicReplication::Fixed(wanted.replication);
-        let mut topic = NewTopic::new(name, wanted.partitions, replication);
-        for (name, value) in &wanted.config {
-            topic = topic.set(name, value);
-        }
-        let results = self.shared.client.create_topics([&topic], &options()).await;
-        match one(results.map_err(|error| self.shared.explain(error))?) {
-            Ok(()) => Ok(true),
-            Err(RDKafkaErrorCode::TopicAlreadyExists) => Ok(false),
-            Err(code) => Err(KafkaError::of(code_of(code), creation_hint(code, wanted))),
-        }
+        let (shared, name, wanted) = (self.shared.clone(), name.to_owned(), wanted.clone());
+        blocking(move || {
+            let topic = NewTopic {
+                name: &name,
+                partitions: wanted.partitions,
+                replication: wanted.replication,
+                config: &wanted.config,
+            };
+            match shared.ask(|client| client.create_topic(&topic, REQUEST)) {
+                Ok(()) => Ok(true),
+                Err(error) if error.code == "TOPIC_ALREADY_EXISTS" => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
+        .await
     }
 
     async fn grow(&self, name: &str, to: i32) -> Result<(), KafkaError> {
@@ -204,15 +211,16 @@ impl Admin {
                     .into(),
             ));
         }
-        let count = usize::try_from(to).unwrap_or(0);
-        let partitions = NewPartitions::new(name, count);
-        let client = &self.shared.client;
-        let results = client.create_partitions([&partitions], &options()).await;
-        match one(results.map_err(|error| self.shared.explain(error))?) {
-            // The latter: another daemon was faster. Whether it went far enough is looked at next.
-            Ok(()) | Err(RDKafkaErrorCode::InvalidPartitions) => Ok(()),
-            Err(code) => Err(KafkaError::of(code_of(code), "adding partitions")),
-        }
+        let (shared, name) = (self.shared.clone(), name.to_owned());
+        let total = usize::try_from(to).unwrap_or(0);
+        blocking(move || {
+            match shared.ask(|client| client.create_partitions(&name, total, REQUEST)) {
+                // Another daemon was faster. Whether it went far enough is looked at next.
+                Err(error) if error.code == "INVALID_PARTITIONS" => Ok(()),
+                result => result,
+            }
+        })
+        .await
     }
 
     /// Waits until this client sees so many partitions of the topic, all of them with a leader.
@@ -260,20 +268,17 @@ impl Admin {
         if wanted.config.is_empty() {
             return Ok(mismatches);
         }
-        let topic = ResourceSpecifier::Topic(name);
-        let answer = self.shared.client.describe_configs([&topic], &options()).await;
-        for resource in answer.map_err(|error| self.shared.explain(error))? {
-            let resource = resource.map_err(|code| KafkaError::of(code_of(code), "its settings"))?;
-            for (name, wanted) in &wanted.config {
-                let found = resource.get(name).map(|entry| entry.value.clone());
-                let found = found.map(Option::unwrap_or_default);
-                if found.as_ref() != Some(wanted) {
-                    mismatches.push(Mismatch::Config {
-                        name: name.clone(),
-                        wanted: wanted.clone(),
-                        found,
-                    });
-                }
+        let (shared, topic) = (self.shared.clone(), name.to_owned());
+        let config =
+            blocking(move || shared.ask(|client| client.topic_config(&topic, REQUEST))).await?;
+        for (name, wanted) in &wanted.config {
+            let found = config.get(name);
+            if found != Some(wanted) {
+                mismatches.push(Mismatch::Config {
+                    name: name.clone(),
+                    wanted: wanted.clone(),
+                    found: found.cloned(),
+                });
             }
         }
         Ok(mismatches)
@@ -283,46 +288,53 @@ impl Admin {
 impl Shared {
     /// Blocks for up to 10 s.
     pub fn describe(&self, wanted: &[String]) -> Result<BTreeMap<String, TopicState>, KafkaError> {
-        let topics = self.metadata(|topic| {
-            let wanted = wanted.is_empty() || wanted.iter().any(|name| name == topic.name());
-            let partitions = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
-            let replicas = topic.partitions().iter().map(|p| p.replicas().len()).max();
-            let state = TopicState {
-                partitions,
-                replication: i32::try_from(replicas.unwrap_or(0)).unwrap_or(i32::MAX),
-            };
-            (wanted && partitions > 0).then(|| (topic.name().to_owned(), state))
-        })?;
-        Ok(topics.into_iter().collect())
+        let topics = self.topics()?.into_iter();
+        Ok(topics
+            .filter(|topic| topic.partitions > 0)
+            .filter(|topic| wanted.is_empty() || wanted.contains(&topic.name))
+            .map(|topic| {
+                let state = TopicState {
+                    partitions: topic.partitions,
+                    replication: topic.replication,
+                };
+                (topic.name, state)
+            })
+            .collect())
     }
 
     /// The topic as it is, once every partition has a leader.
     fn ready(&self, name: &str) -> Result<Option<TopicState>, KafkaError> {
-        let leaders = self.metadata(|topic| {
-            let all = topic.partitions().iter().all(|partition| partition.leader() >= 0);
-            (topic.name() == name && all).then_some(())
-        })?;
-        if leaders.is_empty() {
-            return Ok(None);
+        let found = self.topics()?.into_iter().find(|topic| topic.name == name);
+        Ok(found.filter(|topic| topic.led).map(|topic| TopicState {
+            partitions: topic.partitions,
+            replication: topic.replication,
+        }))
+    }
+
+    fn topics(&self) -> Result<Vec<TopicFound>, KafkaError> {
+        // Of all topics: asking for one by name may create it on brokers of old. First a short while,
+        // because librdkafka waits for the whole of it even when it knows that nobody is there.
+        match self.ask(|client| client.topics(FIRST)) {
+            Err(error) if error.code == "_TIMED_OUT" => self.ask(|client| client.topics(REQUEST)),
+            result => result,
         }
-        Ok(self.describe(&[name.to_owned()])?.remove(name))
     }
 
-    fn metadata<T>(
+    /// Sends a request; what went wrong beside it explains why there was no answer.
+    fn ask<T>(
         &self,
-        read: impl Fn(&rdkafka::metadata::MetadataTopic) -> Option<T>,
-    ) -> Result<Vec<T>, KafkaError> {
-        // Of all topics: asking for one by name may create it on brokers of old.
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(None, REQUEST)
-            .map_err(|error| self.explain(error))?;
-        Ok(metadata.topics().iter().filter_map(read).collect())
-    }
-
-    fn explain(&self, error: LibraryError) -> KafkaError {
-        self.context.explain(KafkaError::from(error))
+        request: impl FnOnce(&Client) -> Result<T, KafkaError>,
+    ) -> Result<T, KafkaError> {
+        let result = request(&self.client);
+        while let Some(event) = self.events.event(Duration::ZERO) {
+            if let Some((code, reason)) = event.error() {
+                self.context.error(code, &reason, None);
+            }
+        }
+        if result.is_ok() {
+            self.context.connected();
+        }
+        result.map_err(|error| self.context.explain(error))
     }
 }
 
@@ -354,41 +366,4 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(KafkaError::new("_FAIL", error.to_string())))
-}
-
-fn options() -> AdminOptions {
-    AdminOptions::new()
-        .request_timeout(Some(REQUEST))
-        .operation_timeout(Some(REQUEST))
-}
-
-fn one(results: Vec<Result<String, (String, RDKafkaErrorCode)>>) -> Result<(), RDKafkaErrorCode> {
-    for result in results {
-        result.map_err(|(_, code)| code)?;
-    }
-    Ok(())
-}
-
-fn creation_hint(code: RDKafkaErrorCode, wanted: &Topic) -> &'static str {
-    match code {
-        RDKafkaErrorCode::InvalidReplicationFactor if wanted.replication > 1 => {
-            "are there as many brokers as `replication` asks for?"
-        }
-        RDKafkaErrorCode::InvalidConfig => "see the topic's `config`",
-        _ => "",
-    }
-}
-
-/// Leads rdkafka's callbacks to our context.
-struct Callbacks(Arc<Context>);
-
-impl ClientContext for Callbacks {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.0.log(level as i32, facility, line);
-    }
-    fn error(&self, error: LibraryError, reason: &str) {
-        if let Some(code) = error.rdkafka_error_code() {
-            self.0.error(code_of(code), reason, None);
-        }
-    }
 }

@@ -53,10 +53,18 @@ impl Consumer {
     /// Creates the client; no broker is needed yet.
     pub fn new(settings: ConsumerSettings<'_>) -> Result<Consumer, KafkaError> {
         let config = settings::consumer(&settings)?;
-        let client_id =
-            settings::client_id(&settings.cluster.instance, settings.group_id, settings.member);
+        let client_id = settings::client_id(
+            &settings.cluster.instance,
+            settings.group_id,
+            settings.member,
+        );
         let context = Context::new(&client_id, &settings.cluster.servers);
-        let client = Client::new(RDKafkaType::RD_KAFKA_CONSUMER, &config, context.clone(), false)?;
+        let client = Client::new(
+            RDKafkaType::RD_KAFKA_CONSUMER,
+            &config,
+            context.clone(),
+            false,
+        )?;
         Ok(Consumer {
             inbox: RefCell::default(),
             out_of_range: RefCell::default(),
@@ -217,7 +225,14 @@ impl Consumer {
         self.inbox.borrow_mut().drop_partition(partition);
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(&partition.topic, partition.number, offset(to))?;
-        self.client.seek(&list, LOCAL)
+        match self.client.seek(&list, LOCAL) {
+            // Fetching has ended for a partition whose position was out of range: begin it anew.
+            Err(error) if error.code == "_STATE" => {
+                self.client.unassign(&list)?;
+                self.client.assign(&list)
+            }
+            result => result,
+        }
     }
 
     /// The group's committed offsets. Blocks for up to `timeout`.
@@ -255,9 +270,10 @@ impl Consumer {
     /// Makes new partitions of the subscribed topics known at once. Blocks for up to `timeout`.
     pub fn refresh_metadata(&self, timeout: Duration) -> Result<(), KafkaError> {
         // Only an answer about all topics makes librdkafka compare its subscription with it.
-        self.client
-            .refresh_metadata(true, timeout)
-            .map_err(|error| self.context.explain(error))
+        match self.client.topics(timeout) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.context.explain(error)),
+        }
     }
 
     /// Empties the hand; returned for closing, when nothing of it may be alive.

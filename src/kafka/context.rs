@@ -23,12 +23,14 @@ pub(super) struct Context {
     unanswered: AtomicU32,
     errors: Mutex<VecDeque<KafkaError>>,
     /// Why the last connection failed; "all brokers are down" does not say it itself.
-    cause: Mutex<Option<KafkaError>>,
+    cause: Mutex<Option<(Instant, KafkaError)>>,
     closing: AtomicBool,
     repetition: Mutex<Repetition>,
     pub destroyed: Arc<Done>,
 }
 
+/// Longer than a broker that is away goes untried.
+const CAUSE_HOLDS: Duration = Duration::from_secs(15);
 /// Errors that wait to be polled; more of them only repeat each other.
 const MOST_ERRORS: usize = 100;
 
@@ -120,8 +122,8 @@ impl Context {
             }
             (Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, _) => {
                 let mut error = KafkaError::of(code, "");
-                error.message = match lock(&self.cause).as_ref() {
-                    Some(cause) => cause.message.clone(),
+                error.message = match self.cause() {
+                    Some(cause) => cause.message,
                     None => format!("no broker at {} can be reached", self.servers),
                 };
                 error
@@ -133,11 +135,11 @@ impl Context {
             // says itself.
             Code::RD_KAFKA_RESP_ERR__TRANSPORT | Code::RD_KAFKA_RESP_ERR__RESOLVE => {
                 tracing::debug!(target: "librdkafka", client = self.client_id, "{reason}");
-                *lock(&self.cause) = Some(error);
+                *lock(&self.cause) = Some((Instant::now(), error));
                 return;
             }
             Code::RD_KAFKA_RESP_ERR__SSL | Code::RD_KAFKA_RESP_ERR__AUTHENTICATION => {
-                *lock(&self.cause) = Some(error.clone());
+                *lock(&self.cause) = Some((Instant::now(), error.clone()));
             }
             _ => {}
         }
@@ -147,19 +149,31 @@ impl Context {
         }
     }
 
+    /// A broker has answered: what failed before explains nothing any more.
+    pub fn connected(&self) {
+        *lock(&self.cause) = None;
+    }
+
     pub fn next_error(&self) -> Option<KafkaError> {
         lock(&self.errors).pop_front()
     }
 
     /// Why the last connection failed, for a request that only timed out.
     pub fn explain(&self, error: KafkaError) -> KafkaError {
-        if !matches!(error.code.as_str(), "_TIMED_OUT" | "_TRANSPORT" | "_WAIT_COORD") {
+        if !matches!(
+            error.code.as_str(),
+            "_TIMED_OUT" | "_TRANSPORT" | "_WAIT_COORD"
+        ) {
             return error;
         }
-        match lock(&self.cause).clone() {
-            Some(cause) => cause,
-            None => error,
-        }
+        self.cause().unwrap_or(error)
+    }
+
+    /// Why a connection failed lately. What is older may have been mended since.
+    fn cause(&self) -> Option<KafkaError> {
+        let cause = lock(&self.cause);
+        let (when, error) = cause.as_ref()?;
+        (when.elapsed() < CAUSE_HOLDS).then(|| error.clone())
     }
 
     /// A log line of librdkafka, with syslog's level.

@@ -34,9 +34,9 @@ impl Embedded {
         let context = Context::new("embedded-broker", "embedded");
         let kind = RDKafkaType::RD_KAFKA_PRODUCER;
         let owner = Client::new(kind, &config, context, false)?;
-        let servers = owner.mock_servers().ok_or_else(|| {
-            KafkaError::new("_STATE", "the embedded broker did not start".into())
-        })?;
+        let servers = owner
+            .mock_servers()
+            .ok_or_else(|| KafkaError::new("_STATE", "the embedded broker did not start".into()))?;
         owner.mock_rebalance_delay(REBALANCE_DELAY);
         Ok(Embedded {
             owner: Arc::new(owner),

@@ -65,7 +65,12 @@ impl Emitter {
         let before = into.len();
         // Without a report to expect there may still be errors of the client, which need no haste.
         let idle = self.under_way.load(Ordering::Relaxed) == 0;
-        if !idle || self.idle_calls.fetch_add(1, Ordering::Relaxed) % ASKED_IDLE == 0 {
+        if !idle
+            || self
+                .idle_calls
+                .fetch_add(1, Ordering::Relaxed)
+                .is_multiple_of(ASKED_IDLE)
+        {
             while self.producing.reports(Duration::ZERO, |ticket, error| {
                 into.push(Acknowledgement { ticket, error });
             }) {}

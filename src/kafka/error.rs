@@ -145,7 +145,8 @@ fn words(name: &str, description: &str, detail: &str) -> String {
         name if is_login(name) => format!(
             "authentication failed: {}; check security.protocol and sasl.* in [kafka.properties]",
             match split_reason(detail) {
-                (Some(address), cause) => format!("the broker at {address} refused the login: {cause}"),
+                (Some(address), cause) =>
+                    format!("the broker at {address} refused the login: {cause}"),
                 (None, cause) if !cause.is_empty() => cause,
                 _ => description.to_lowercase(),
             }
@@ -168,9 +169,9 @@ fn words(name: &str, description: &str, detail: &str) -> String {
         "FENCED_INSTANCE_ID" => about(
             "another member took over this static member id; is a second daemon running with the same `daemon.instance`?",
         ),
-        "_MAX_POLL_EXCEEDED" => about(
-            "the member was not polled for max.poll.interval.ms and has lost its partitions",
-        ),
+        "_MAX_POLL_EXCEEDED" => {
+            about("the member was not polled for max.poll.interval.ms and has lost its partitions")
+        }
         _ if detail.is_empty() => description.to_owned(),
         _ if detail.contains(description) => detail.to_owned(),
         _ => format!("{description} ({detail})"),
@@ -188,7 +189,9 @@ fn split_reason(reason: &str) -> (Option<String>, String) {
     let (address, cause) = match reason.split_once(": ") {
         Some((broker, cause)) if !broker.contains(' ') && broker.contains('/') => {
             let broker = broker.split_once("://").map_or(broker, |(_, rest)| rest);
-            let address = broker.split_once('/').map_or(broker, |(address, _)| address);
+            let address = broker
+                .split_once('/')
+                .map_or(broker, |(address, _)| address);
             (Some(address.to_owned()), cause)
         }
         _ => (None, reason),
@@ -218,16 +221,11 @@ impl From<LibraryError> for KafkaError {
             ),
             LibraryError::ClientCreation(reason) => Self::new("_INVALID_ARG", reason.clone()),
             _ => match error.rdkafka_error_code() {
-                Some(code) => Self::of(code_of(code), ""),
+                Some(code) => Self::of(raw::code_from(code as i32), ""),
                 None => Self::new("_FAIL", error.to_string()),
             },
         }
     }
-}
-
-/// rdkafka's enum of codes as librdkafka's, by value.
-pub(super) fn code_of(code: rdkafka::types::RDKafkaErrorCode) -> Code {
-    raw::code_from(code as i32)
 }
 
 /// Turns repeated "no broker" errors into a line at once, lines at growing distances, and one when it

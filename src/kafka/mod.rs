@@ -36,9 +36,7 @@ pub use consumer::Consumer;
 pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
-pub use properties::{
-    PropertyMistake, PropertyScope, check_client, check_cluster, check_property,
-};
+pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
 pub use sender::{DeliveryCounter, Sender};
 pub use settings::client_id;
 

@@ -38,34 +38,92 @@ pub struct PropertyMistake {
 pub(super) const OWNED: &[(&str, &str)] = &[
     ("bootstrap.servers", "set `kafka.brokers`"),
     ("metadata.broker.list", "set `kafka.brokers`"),
-    ("test.mock.num.brokers", "set `kafka.brokers = \"embedded\"`"),
-    ("client.id", "it is made of `daemon.instance`, group and member"),
+    (
+        "test.mock.num.brokers",
+        "set `kafka.brokers = \"embedded\"`",
+    ),
+    (
+        "client.id",
+        "it is made of `daemon.instance`, group and member",
+    ),
     ("group.id", "the group's table name is its id"),
     ("group.instance.id", "set the group's `static_membership`"),
     ("group.protocol", "set the group's `protocol`"),
-    ("enable.auto.commit", "only finished messages are committed; set the group's `commit_interval`"),
-    ("auto.commit.enable", "only finished messages are committed; set the group's `commit_interval`"),
-    ("auto.commit.interval.ms", "set the group's `commit_interval`"),
-    ("enable.auto.offset.store", "only finished messages are committed"),
+    (
+        "partition.assignment.strategy",
+        "set the group's `protocol`; classic is cooperative-sticky",
+    ),
+    (
+        "enable.auto.commit",
+        "only finished messages are committed; set the group's `commit_interval`",
+    ),
+    (
+        "auto.commit.enable",
+        "only finished messages are committed; set the group's `commit_interval`",
+    ),
+    (
+        "auto.commit.interval.ms",
+        "set the group's `commit_interval`",
+    ),
+    (
+        "enable.auto.offset.store",
+        "only finished messages are committed",
+    ),
     ("offset.store.method", "offsets are kept by the broker"),
     ("offset.store.path", "offsets are kept by the broker"),
-    ("offset.store.sync.interval.ms", "offsets are kept by the broker"),
-    ("auto.offset.reset", "set the group's `start` and `on_out_of_range`"),
-    ("enable.partition.eof", "deliveryd reads the end of a partition from its fetches"),
+    (
+        "offset.store.sync.interval.ms",
+        "offsets are kept by the broker",
+    ),
+    (
+        "auto.offset.reset",
+        "set the group's `start` and `on_out_of_range`",
+    ),
+    (
+        "enable.partition.eof",
+        "deliveryd reads the end of a partition from its fetches",
+    ),
     ("queued.max.messages.kbytes", "set the group's `buffer`"),
     ("queue.buffering.max.kbytes", "set the group's `buffer`"),
-    ("enable.idempotence", "it is always on, so that order is kept and nothing is written twice"),
-    ("acks", "it is always `all`, so that nothing acknowledged is lost"),
-    ("request.required.acks", "it is always `all`, so that nothing acknowledged is lost"),
-    ("message.timeout.ms", "messages never time out, so that none is missing between its neighbours"),
-    ("delivery.timeout.ms", "messages never time out, so that none is missing between its neighbours"),
-    ("partitioner", "it is always `murmur2_random`, so that keys go where Java's client puts them"),
-    ("transactional.id", "set the group's `guarantee = \"exactly_once\"`"),
-    ("allow.auto.create.topics", "topics are created from `[topics]`"),
+    (
+        "enable.idempotence",
+        "it is always on, so that order is kept and nothing is written twice",
+    ),
+    (
+        "acks",
+        "it is always `all`, so that nothing acknowledged is lost",
+    ),
+    (
+        "request.required.acks",
+        "it is always `all`, so that nothing acknowledged is lost",
+    ),
+    (
+        "message.timeout.ms",
+        "messages never time out, so that none is missing between its neighbours",
+    ),
+    (
+        "delivery.timeout.ms",
+        "messages never time out, so that none is missing between its neighbours",
+    ),
+    (
+        "partitioner",
+        "it is always `murmur2_random`, so that keys go where Java's client puts them",
+    ),
+    (
+        "transactional.id",
+        "set the group's `guarantee = \"exactly_once\"`",
+    ),
+    (
+        "allow.auto.create.topics",
+        "topics are created from `[topics]`",
+    ),
     ("statistics.interval.ms", "the figures are on `/metrics`"),
     ("log_level", "set `log.level`"),
     ("log.queue", "set `log.level`"),
-    ("delivery.report.only.error", "every acknowledgement is needed"),
+    (
+        "delivery.report.only.error",
+        "every acknowledgement is needed",
+    ),
     ("dr_cb", "it is no text"),
     ("dr_msg_cb", "it is no text"),
     ("background_event_cb", "it is no text"),
@@ -85,11 +143,18 @@ pub(super) const OWNED: &[(&str, &str)] = &[
     ("ssl.certificate.verify_cb", "it is no text"),
     ("ssl_engine_callback_data", "it is no text"),
     ("opaque", "it is no text"),
-    ("default_topic_conf", "give the topic's properties by their own names"),
+    (
+        "default_topic_conf",
+        "give the topic's properties by their own names",
+    ),
 ];
 
-static NAMES: LazyLock<Vec<String>> =
-    LazyLock::new(|| raw::properties().into_iter().map(|(name, _)| name).collect());
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    raw::properties()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect()
+});
 
 /// Looks at one property: whether users may set it, whether librdkafka knows it, whether the value is
 /// one that it takes.
@@ -137,7 +202,11 @@ pub fn check_property(
 }
 
 /// Looks at all settings of a group's clients together, by making them, without any broker.
-pub fn check_client(cluster: &Cluster, group_id: &str, group: &Group) -> Result<(), PropertyMistake> {
+pub fn check_client(
+    cluster: &Cluster,
+    group_id: &str,
+    group: &Group,
+) -> Result<(), PropertyMistake> {
     let cluster = Cluster {
         servers: String::new(),
         ..cluster.clone()
@@ -241,7 +310,10 @@ mod tests {
     #[test]
     fn misspelt_property_gets_a_suggestion() {
         let mistake = plain("fetch.min.byte", "1").unwrap_err();
-        assert_eq!(mistake.message, "librdkafka has no property `fetch.min.byte`");
+        assert_eq!(
+            mistake.message,
+            "librdkafka has no property `fetch.min.byte`"
+        );
         assert_eq!(
             mistake.suggestion.as_deref(),
             Some("did you mean `fetch.min.bytes`?")
@@ -270,12 +342,20 @@ mod tests {
     /// What only contradicts another setting is found without a broker.
     #[test]
     fn contradicting_properties_are_found_without_a_broker() {
-        let cluster = crate::kafka::testing::cluster("");
+        let cluster = Cluster {
+            embedded: false,
+            ..crate::kafka::testing::cluster("")
+        };
         let mut group = crate::kafka::testing::group();
         assert_eq!(check_client(&cluster, "g", &group), Ok(()));
         let value = PropertyValue::Plain("10000".into());
-        group.properties.insert("max.poll.interval.ms".into(), value);
+        group
+            .properties
+            .insert("max.poll.interval.ms".into(), value);
         let mistake = check_client(&cluster, "g", &group).unwrap_err();
-        assert!(mistake.message.contains("max.poll.interval.ms"), "{mistake:?}");
+        assert!(
+            mistake.message.contains("max.poll.interval.ms"),
+            "{mistake:?}"
+        );
     }
 }

@@ -128,7 +128,10 @@ impl Sender {
                 }
             })
             .map_err(|error| {
-                KafkaError::new("_CRIT_SYS_RESOURCE", format!("no thread for the producers: {error}"))
+                KafkaError::new(
+                    "_CRIT_SYS_RESOURCE",
+                    format!("no thread for the producers: {error}"),
+                )
             })?;
         Ok(Sender {
             shared,

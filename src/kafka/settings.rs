@@ -43,7 +43,6 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
 ];
 
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
-    ("partition.assignment.strategy", "cooperative-sticky"),
     // A rebalance is noticed at the next heartbeat.
     ("heartbeat.interval.ms", "500"),
     ("session.timeout.ms", "45000"),
@@ -51,7 +50,6 @@ const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
 
 /// On the embedded broker, whose rebalances wait for session timeouts.
 const EMBEDDED_CLASSIC_DEFAULTS: &[(&str, &str)] = &[
-    ("partition.assignment.strategy", "cooperative-sticky"),
     ("heartbeat.interval.ms", "200"),
     ("session.timeout.ms", "2000"),
 ];
@@ -93,13 +91,15 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     override_with(&mut config, &group.properties);
     set_all(&mut config, CONSUMER);
     config.set("group.id", *group_id);
-    config.set(
-        "group.protocol",
-        match group.protocol {
-            Protocol::Classic => "classic",
-            Protocol::Consumer => "consumer",
-        },
-    );
+    match group.protocol {
+        Protocol::Classic => {
+            config.set("group.protocol", "classic");
+            config.set("partition.assignment.strategy", "cooperative-sticky");
+        }
+        Protocol::Consumer => {
+            config.set("group.protocol", "consumer");
+        }
+    }
     if group.static_membership {
         config.set("group.instance.id", name);
     }

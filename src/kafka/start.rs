@@ -202,8 +202,7 @@ impl Resolving {
         let deadline = Instant::now() + REQUEST;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if let Some((code, results)) =
-                self.answers.event(left).and_then(|event| event.commit())
+            if let Some((code, results)) = self.answers.event(left).and_then(|event| event.commit())
             {
                 let results = commit::outcome(code, results)?;
                 return match results.into_iter().find_map(|(_, error)| error) {
@@ -234,5 +233,7 @@ fn partitions(topics: &BTreeMap<String, TopicState>) -> Vec<Partition> {
 /// Milliseconds since 1970.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }

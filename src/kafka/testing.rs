@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::{
-    Cluster, Consumer, ConsumerSettings, Embedded, Emitter, KafkaError, Outgoing, Partition, Polled,
-    Position, Rebalance,
+    Cluster, Consumer, ConsumerSettings, Embedded, Emitter, KafkaError, Outgoing, Partition,
+    Polled, Position, Rebalance,
 };
 use crate::config::{
     Group, Guarantee, Limits, OnFailure, Ordering, OutOfRange, Protocol, Rate, Start, Then,
@@ -163,8 +163,8 @@ impl Member {
 /// Writes values `0..count` with an emitter, to one partition, and waits for the acknowledgements.
 pub fn fill(cluster: &Cluster, topic: &str, partition: i32, count: u64) {
     let wake = Arc::new(Notify::new());
-    let emitter = Emitter::new(cluster, &Default::default(), "filler", 1 << 20, wake)
-        .expect("an emitter");
+    let emitter =
+        Emitter::new(cluster, &Default::default(), "filler", 1 << 20, wake).expect("an emitter");
     for number in 0..count {
         let value = number.to_string();
         let outgoing = Outgoing {

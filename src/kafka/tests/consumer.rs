@@ -1,4 +1,4 @@
-//! What the room promises its members, on the embedded broker.
+//! What a consumer promises its member, on the embedded broker.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use tokio::sync::Notify;
 
-use super::testing::{Member, broker, fill, group, partition, wait_for};
-use super::*;
 use crate::delivery::Record;
+use crate::kafka::testing::{Member, broker, fill, group, partition, wait_for};
+use crate::kafka::*;
 
 const WAIT: Duration = Duration::from_secs(10);
 /// Kafka's number of the OffsetCommit request.
@@ -35,47 +35,6 @@ fn two_members(cluster: &Cluster, group_id: &str) -> (Member, Member) {
         (first.owned.len() == 1 && second.owned.len() == 1).then_some(())
     });
     (first, second)
-}
-
-/// A message comes out as it went in: key, value, headers in order and repeated, timestamp.
-#[test]
-fn message_comes_out_as_it_went_in() {
-    let (_broker, cluster) = broker(&[("Delivery", 1)]);
-    let wake = Arc::new(Notify::new());
-    let emitter = Emitter::new(&cluster, &Default::default(), "e", 1 << 20, wake).unwrap();
-    let headers: [(&str, Option<&[u8]>); 3] =
-        [("a", Some(b"1")), ("a", Some(b"2")), ("none", None)];
-    let send = |key, value, timestamp, headers: &[(&'static str, Option<&'static [u8]>)]| {
-        let outgoing = Outgoing {
-            topic: "Delivery",
-            partition: None,
-            timestamp,
-            key,
-            value,
-            headers: &mut headers.iter().copied(),
-        };
-        assert!(emitter.send(outgoing, 7).is_ok());
-    };
-    send(Some(b"k".as_slice()), Some(b"v".as_slice()), Some(1234), &headers);
-    send(Some(b"k".as_slice()), None, None, &[]);
-    send(None, Some(b"".as_slice()), None, &[]);
-    emitter.flush(WAIT).unwrap();
-    let mut member = Member::join(&cluster, "g", 1);
-    wait_for("three messages", || {
-        member.turn();
-        (member.seen.len() == 3).then_some(())
-    });
-    let [full, tombstone, empty] = &member.seen[..] else {
-        panic!("three messages")
-    };
-    assert_eq!((&*full.topic, full.partition, full.offset), ("Delivery", 0, 0));
-    assert_eq!((full.key(), full.value()), (Some(&b"k"[..]), Some(&b"v"[..])));
-    assert_eq!(full.timestamp, Some(1234));
-    let found: Vec<_> = full.headers().collect();
-    assert_eq!(found, headers);
-    assert_eq!((tombstone.key(), tombstone.value()), (Some(&b"k"[..]), None));
-    assert_eq!((empty.key(), empty.value()), (None, Some(&b""[..])));
-    assert_eq!(empty.headers().count(), 0);
 }
 
 /// Two members of a group share two partitions, and a third one idles as a member.
@@ -158,7 +117,11 @@ fn revoke_waits_until_it_is_answered() {
         first.consumer.commit_result(Duration::ZERO)
     });
     assert!(result.unwrap().iter().all(|(_, error)| error.is_none()));
-    assert_eq!(first.seen.len(), seen, "no message while a revoke is unanswered");
+    assert_eq!(
+        first.seen.len(),
+        seen,
+        "no message while a revoke is unanswered"
+    );
     assert_eq!(second.numbers(), Vec::<i32>::new());
     first.obliging = true;
     wait_for("the partition to move", || {
@@ -190,7 +153,12 @@ fn nothing_comes_of_a_partition_that_was_given_up() {
         (first.seen.iter().filter(|r| r.partition == kept).count() == 1000).then_some(())
     });
     assert!(first.seen[before..].iter().all(|r| r.partition == kept));
-    let offsets: Vec<i64> = first.seen.iter().filter(|r| r.partition == kept).map(|r| r.offset).collect();
+    let offsets: Vec<i64> = first
+        .seen
+        .iter()
+        .filter(|r| r.partition == kept)
+        .map(|r| r.offset)
+        .collect();
     assert_eq!(offsets, (0..1000).collect::<Vec<i64>>());
 }
 
@@ -215,7 +183,10 @@ fn commit_is_read_back_with_its_metadata() {
     let both = [mine.clone(), second.owned[0].clone()];
     let found = second.consumer.committed(&both, WAIT).unwrap();
     let expected = [(Some(42), "1:50-60"), (None, "")];
-    let found: Vec<_> = found.iter().map(|c| (c.offset, c.metadata.as_str())).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|c| (c.offset, c.metadata.as_str()))
+        .collect();
     assert_eq!(found, expected);
 }
 
@@ -312,7 +283,7 @@ fn position_out_of_range_is_reported_with_its_partition() {
     wait_for("the report", || {
         matches!(member.consumer.poll(&mut record), Polled::OutOfRange).then_some(())
     });
-    assert_eq!(member.consumer.take_out_of_range(), [place.clone()]);
+    assert_eq!(member.consumer.take_out_of_range(), vec![place.clone()]);
     assert_eq!(member.consumer.watermarks(&place, WAIT).unwrap(), (0, 10));
     member.consumer.seek(&place, Position::Beginning).unwrap();
     wait_for("the first message", || {
@@ -343,65 +314,35 @@ async fn wake_is_told_when_there_is_something() {
         if let Some(asked) = consumer.next_rebalance() {
             break asked;
         }
-        tokio::time::timeout(WAIT, wake.notified()).await.expect("told of the assignment");
+        tokio::time::timeout(WAIT, wake.notified())
+            .await
+            .expect("told of the assignment");
     };
     assert_eq!(asked, Rebalance::Assign(vec![partition("Delivery", 0)]));
     let place = partition("Delivery", 0);
-    consumer.assign(&[(place.clone(), Position::Beginning)]).unwrap();
+    consumer
+        .assign(&[(place.clone(), Position::Beginning)])
+        .unwrap();
     fill(&cluster, "Delivery", 0, 1);
     while !matches!(consumer.poll(&mut record), Polled::Record) {
-        tokio::time::timeout(WAIT, wake.notified()).await.expect("told of the message");
+        tokio::time::timeout(WAIT, wake.notified())
+            .await
+            .expect("told of the message");
     }
-    let commit = Commit { partition: place, offset: 1, metadata: String::new() };
+    let commit = Commit {
+        partition: place,
+        offset: 1,
+        metadata: String::new(),
+    };
     consumer.commit(&[commit]).unwrap();
     loop {
         if consumer.commit_result(Duration::ZERO).is_some() {
             break;
         }
-        tokio::time::timeout(WAIT, wake.notified()).await.expect("told of the commit");
+        tokio::time::timeout(WAIT, wake.notified())
+            .await
+            .expect("told of the commit");
     }
-}
-
-/// A broker that goes away is told with its address; the messages sent meanwhile arrive when it is back.
-#[test]
-fn broker_that_is_away_is_told_and_loses_nothing() {
-    let (broker, cluster) = broker(&[("Delivery", 1)]);
-    let mut member = Member::join(&cluster, "g", 1);
-    wait_for("the assignment", || {
-        member.turn();
-        member.owned.first().cloned()
-    });
-    broker.owner.mock_broker_up(false).unwrap();
-    let wake = Arc::new(Notify::new());
-    let emitter = Emitter::new(&cluster, &Default::default(), "e", 1 << 20, wake).unwrap();
-    for ticket in 0..20 {
-        let outgoing = Outgoing {
-            topic: "Delivery",
-            partition: Some(0),
-            timestamp: None,
-            key: None,
-            value: Some(b"v"),
-            headers: &mut std::iter::empty(),
-        };
-        assert!(emitter.send(outgoing, ticket).is_ok());
-    }
-    let error = wait_for("an error of the outage", || {
-        member.turn();
-        member.errors.pop()
-    });
-    assert!(error.is_outage(), "{error:?}");
-    assert!(error.message.contains(&cluster.servers), "{error:?}");
-    broker.owner.mock_broker_up(true).unwrap();
-    emitter.flush(WAIT).unwrap();
-    let mut acknowledgements = Vec::new();
-    emitter.take_acknowledgements(&mut acknowledgements);
-    let tickets: Vec<u64> = acknowledgements.iter().map(|a| a.ticket).collect();
-    assert_eq!(tickets, (0..20).collect::<Vec<u64>>());
-    assert!(acknowledgements.iter().all(|a| a.error.is_none()));
-    wait_for("the messages", || {
-        member.turn();
-        (member.seen.len() == 20).then_some(())
-    });
 }
 
 /// Leaving keeps to its time limit when the broker is away.
@@ -416,58 +357,4 @@ fn leaving_is_bounded_without_a_broker() {
         let took = started.elapsed();
         assert!(took < Duration::from_secs(2), "leaving took {took:?}");
     }
-}
-
-/// More than the buffer holds is refused as full until acknowledgements have made room.
-#[test]
-fn emitter_is_full_until_there_is_room() {
-    let (broker, cluster) = broker(&[("Delivery", 1)]);
-    broker.owner.mock_broker_up(false).unwrap();
-    let wake = Arc::new(Notify::new());
-    let emitter = Emitter::new(&cluster, &Default::default(), "e", 64 << 10, wake).unwrap();
-    let value = [b'x'; 1000];
-    let send = |value: &[u8]| {
-        emitter.send(
-            Outgoing {
-                topic: "Delivery",
-                partition: None,
-                timestamp: None,
-                key: None,
-                value: Some(value),
-                headers: &mut std::iter::empty(),
-            },
-            1,
-        )
-    };
-    let sent = (0..1000).take_while(|_| send(&value).is_ok()).count();
-    assert_eq!(sent, 65, "a buffer of 64 KiB");
-    assert!(matches!(send(&value), Err(SendError::Full)));
-    assert!(emitter.flush(Duration::from_millis(50)).is_err());
-    broker.owner.mock_broker_up(true).unwrap();
-    emitter.flush(WAIT).unwrap();
-    assert!(send(&value).is_ok());
-    emitter.flush(WAIT).unwrap();
-    let huge = vec![b'x'; 100 << 10];
-    assert!(matches!(send(&huge), Err(SendError::Refused(_))), "it never fits");
-}
-
-/// Dropping an emitter with a dead broker does not wait.
-#[test]
-fn dropping_an_emitter_does_not_wait() {
-    let (broker, cluster) = broker(&[("Delivery", 1)]);
-    broker.owner.mock_broker_up(false).unwrap();
-    let wake = Arc::new(Notify::new());
-    let emitter = Emitter::new(&cluster, &Default::default(), "e", 1 << 20, wake).unwrap();
-    let outgoing = Outgoing {
-        topic: "Delivery",
-        partition: None,
-        timestamp: None,
-        key: None,
-        value: None,
-        headers: &mut std::iter::empty(),
-    };
-    assert!(emitter.send(outgoing, 1).is_ok());
-    let started = Instant::now();
-    drop(emitter);
-    assert!(started.elapsed() < Duration::from_millis(500));
 }
