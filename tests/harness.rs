@@ -34,7 +34,7 @@ fn console_tools_and_probe_see_the_same_messages() {
 #[test]
 fn a_killed_broker_comes_back_with_its_data() {
     needs_kafka!();
-    let kafka = Kafka::start(support::Settings::zookeeper());
+    let kafka = Kafka::start(support::Settings::kraft(1));
     let probe = kafka.probe();
     probe.create_topic("kept", 1);
     probe.produce("kept", [("a", "1"), ("b", "2")]);

@@ -125,6 +125,8 @@ impl Kafka {
     }
 
     /// Starts a broker that was killed, on its old port with its old data.
+    ///
+    /// Not with ZooKeeper, which refuses the broker's id until the killed one's session has expired.
     pub fn start_broker(&self, id: usize) {
         self.broker(id).start(&self.settings);
         self.wait_until_ready();

@@ -49,7 +49,7 @@ impl Tools {
         self.run(class, &["--describe", "--topic", topic], "")
     }
 
-    /// `kafka-console-producer`, with acknowledgement by all replicas. Neither holds a tab.
+    /// `kafka-console-producer`: (key, value) records; a key holds no tab.
     pub fn produce(&self, topic: &str, records: &[(String, String)]) {
         let lines: String = records
             .iter()
@@ -60,7 +60,6 @@ impl Tools {
             &[
                 "--topic",
                 topic,
-                "--sync",
                 "--reader-property",
                 "parse.key=true",
             ],
