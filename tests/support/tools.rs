@@ -57,12 +57,7 @@ impl Tools {
             .collect();
         self.run(
             "org.apache.kafka.tools.ConsoleProducer",
-            &[
-                "--topic",
-                topic,
-                "--reader-property",
-                "parse.key=true",
-            ],
+            &["--topic", topic, "--reader-property", "parse.key=true"],
             &lines,
         );
     }
