@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Setup {
     dir: tempfile::TempDir,
     config: PathBuf,
+    program: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
 }
@@ -63,6 +64,7 @@ impl Setup {
         Setup {
             config: dir.path().join(config),
             dir,
+            program: option_env!("CARGO_BIN_EXE_deliveryd").map(PathBuf::from),
             arguments: Vec::new(),
             environment: Vec::new(),
         }
@@ -71,6 +73,12 @@ impl Setup {
     /// A handler file beside the config.
     pub fn handler(self, name: &str, source: &str) -> Setup {
         write(&self.dir.path().join(name), source);
+        self
+    }
+
+    /// Another binary than the one that Cargo built for the test; the benches have none.
+    pub fn program(mut self, program: &Path) -> Setup {
+        self.program = Some(program.to_owned());
         self
     }
 
@@ -109,7 +117,10 @@ impl Setup {
     }
 
     fn spawn(self) -> Daemon {
-        let mut command = Command::new(program());
+        let Some(program) = &self.program else {
+            panic!("which deliveryd to run is not known; name it with `program`");
+        };
+        let mut command = Command::new(program);
         command
             .arg("--config")
             .arg(&self.config)
@@ -309,17 +320,6 @@ fn address_in(output: &Output) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("status page http://")?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c)));
     rest[..end.unwrap_or(rest.len())].parse().ok()
-}
-
-/// The binary that Cargo built for the test; the benches name theirs themselves.
-fn program() -> PathBuf {
-    match option_env!("CARGO_BIN_EXE_deliveryd") {
-        Some(path) => path.into(),
-        None => match std::env::var_os("DELIVERYD_BINARY") {
-            Some(path) => path.into(),
-            None => panic!("which deliveryd to run is not known"),
-        },
-    }
 }
 
 fn write(file: &Path, text: &str) {
