@@ -99,6 +99,7 @@ impl Setup {
     }
 
     /// Starts it and waits until it says where its status page is.
+    #[track_caller]
     pub fn start(self) -> Daemon {
         let mut daemon = self.spawn();
         let address = wait_for("the banner's `status page`", PATIENCE, || {
@@ -201,6 +202,7 @@ impl Daemon {
     }
 
     /// `/api/status`.
+    #[track_caller]
     pub fn status(&self) -> Status {
         match self.try_status() {
             Ok(status) => status,
@@ -225,6 +227,7 @@ impl Daemon {
     }
 
     /// Waits for a condition of the status; at the deadline shows the last status and the log's end.
+    #[track_caller]
     pub fn wait_until(
         &self,
         what: &str,
@@ -242,6 +245,7 @@ impl Daemon {
     }
 
     /// Waits until the group's members here hold `partitions` partitions between them.
+    #[track_caller]
     pub fn wait_until_assigned(&self, group: &str, partitions: usize) -> Status {
         let what = format!("{group} to hold {partitions} partitions");
         self.wait_until(&what, PATIENCE, |status| {
@@ -250,6 +254,7 @@ impl Daemon {
     }
 
     /// Waits until a line with `needle` was printed.
+    #[track_caller]
     pub fn wait_for_line(&self, needle: &str, deadline: Duration) -> String {
         wait_for(&format!("a line with {needle:?}"), deadline, || {
             self.output
@@ -269,6 +274,7 @@ impl Daemon {
     }
 
     /// SIGHUP, and waits until the next generation's result is there.
+    #[track_caller]
     pub fn reload(&self) -> Status {
         let before = self.status().number("/last_reload/generation");
         let before = before.max(self.status().generation());

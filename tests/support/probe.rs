@@ -225,6 +225,7 @@ impl Probe {
     }
 
     /// Waits until `count` messages are in the topic and returns all of it.
+    #[track_caller]
     pub fn read(&self, topic: &str, count: usize, deadline: Duration) -> Vec<Message> {
         let what = format!("{count} messages in {topic}");
         super::wait_for(&what, deadline, || {
@@ -276,6 +277,7 @@ impl Probe {
     }
 
     /// Waits until the group has committed the whole topic.
+    #[track_caller]
     pub fn wait_until_committed(&self, group: &str, topic: &str, deadline: Duration) {
         let what = format!("{group} to commit all of {topic}");
         super::wait_for(&what, deadline, || {

@@ -8,6 +8,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Looks again and again until `look` has an answer.
 ///
 /// `look` says with `Err` what it saw instead; at the deadline the last such word is in the panic.
+#[track_caller]
 pub fn wait_for<T>(
     what: &str,
     deadline: Duration,
