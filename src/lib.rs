@@ -2,14 +2,17 @@
 
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod delivery;
 pub mod diagnostic;
 pub mod handlers;
 pub mod kafka;
 pub mod member;
 pub mod observe;
+pub mod preflight;
 pub mod producer;
 pub mod script;
+pub mod signals;
 pub mod topology;
 
 /// What a panic said.

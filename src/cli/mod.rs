@@ -1,17 +1,23 @@
 //! The commands, one file each: they take what was parsed, write to a writer, and say the exit code.
 
+mod args;
 mod check;
 mod config_schema;
 mod config_show;
+mod run;
 
 use std::io::{self, Write};
 
+pub use args::{Cli, Command, ConfigCommand, LogFormat};
 pub use check::check;
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use run::run;
 
-use crate::config::Failed;
+use crate::config::{Failed, Invocation};
 use crate::diagnostic::{Diagnostic, Severity, write};
+use crate::observe::Format;
+use crate::preflight::Compiler;
 
 /// How a command ended, as the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,5 +164,34 @@ mod tests {
         assert_eq!(exit, Exit::Done);
         let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(schema["title"], "deliveryd");
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What the writers say.
+pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
+    let global = cli.global;
+    let command = cli.command.unwrap_or(Command::Run);
+    if let Command::Config(ConfigCommand::Schema) = command {
+        return config_schema(output);
+    }
+    let Some(file) = global.config else {
+        writeln!(
+            output.err,
+            "error: which configuration? Say --config FILE; config/default.toml is one to try"
+        )?;
+        return Ok(Exit::Usage);
+    };
+    let invocation = Invocation::from_process(file, global.sets);
+    let format = match global.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    match command {
+        Command::Run => run(invocation, format, output),
+        Command::Check => check(&invocation, &Compiler::default(), output),
+        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
     }
 }

@@ -53,7 +53,7 @@ impl Emitter {
     }
 
     /// Queues one message. After [`SendError::Full`] build it anew: its headers are used up.
-    pub fn send(&self, outgoing: Outgoing<'_>, ticket: u64) -> Result<(), SendError> {
+    pub fn send(&self, outgoing: Outgoing<'_, '_>, ticket: u64) -> Result<(), SendError> {
         self.producing.send(outgoing, ticket as usize)?;
         self.under_way.fetch_add(1, Ordering::Relaxed);
         Ok(())

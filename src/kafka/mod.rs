@@ -24,6 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -37,7 +38,7 @@ pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
-pub use sender::{DeliveryCounter, Sender};
+pub use sender::{DeliveryReports, Sender};
 pub use settings::client_id;
 
 /// A topic's partition.
@@ -45,6 +46,12 @@ pub use settings::client_id;
 pub struct Partition {
     pub topic: Arc<str>,
     pub number: i32,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.number)
+    }
 }
 
 /// What a client needs to know of its cluster, and who it is.
@@ -128,13 +135,13 @@ pub struct Acknowledgement {
 }
 
 /// One message to send.
-pub struct Outgoing<'a> {
+pub struct Outgoing<'a, 'h> {
     pub topic: &'a str,
     pub partition: Option<i32>,
     pub timestamp: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    pub headers: &'a mut dyn Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+    pub headers: &'h mut (dyn Iterator<Item = (&'a str, Option<&'a [u8]>)> + 'h),
 }
 
 /// Why a message was not queued.

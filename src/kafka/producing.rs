@@ -56,7 +56,7 @@ impl Producing {
     }
 
     /// Queues one message.
-    pub fn send(&self, outgoing: Outgoing<'_>, ticket: usize) -> Result<(), SendError> {
+    pub fn send(&self, outgoing: Outgoing<'_, '_>, ticket: usize) -> Result<(), SendError> {
         let topic = self.topic(outgoing.topic).map_err(SendError::Refused)?;
         let mut headers: Option<Headers> = None;
         for (name, value) in outgoing.headers {

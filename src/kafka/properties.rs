@@ -31,6 +31,8 @@ pub struct PropertyMistake {
     pub message: String,
     /// The name that was probably meant, or the setting to use instead.
     pub suggestion: Option<String>,
+    /// Whether the name is what is wrong, not the value.
+    pub in_name: bool,
 }
 
 /// The properties that deliveryd sets itself, with the reason and the way instead. Aliases are listed
@@ -167,6 +169,7 @@ pub fn check_property(
         return Err(PropertyMistake {
             message: format!("`{name}` belongs to deliveryd"),
             suggestion: Some((*instead).to_owned()),
+            in_name: true,
         });
     }
     let mut config = ClientConfig::new();
@@ -186,6 +189,7 @@ pub fn check_property(
         return Err(PropertyMistake {
             message: format!("librdkafka has no property `{name}`"),
             suggestion: nearest(name).map(|name| format!("did you mean `{name}`?")),
+            in_name: true,
         });
     }
     let message = match value {
@@ -198,6 +202,7 @@ pub fn check_property(
     Err(PropertyMistake {
         message,
         suggestion: None,
+        in_name: false,
     })
 }
 
@@ -231,6 +236,7 @@ pub fn check_client(
         Err(error) => Err(PropertyMistake {
             message: error.message,
             suggestion: None,
+            in_name: false,
         }),
     }
 }
@@ -248,6 +254,7 @@ pub fn check_cluster(cluster: &Cluster) -> Result<(), PropertyMistake> {
         Err(error) => Err(PropertyMistake {
             message: error.message,
             suggestion: None,
+            in_name: false,
         }),
     }
 }

@@ -4,11 +4,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use tokio::sync::Notify;
 
 use super::context::{Context, lock};
 use super::error::KafkaError;
@@ -27,9 +25,10 @@ pub struct Sender {
 struct Shared {
     id: u64,
     producing: Producing,
-    counters: Mutex<HashMap<u64, Arc<DeliveryCounter>>>,
-    /// Told when reports have made room.
-    room: Notify,
+    counters: Mutex<HashMap<u64, Arc<DeliveryReports>>>,
+    /// Counts the times that reports have made room.
+    made_room: Mutex<u64>,
+    room: Condvar,
 }
 
 struct Polling {
@@ -37,15 +36,12 @@ struct Polling {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What became of one producer's messages.
-#[derive(Debug)]
-pub struct DeliveryCounter {
-    /// Comes back with every report; given when the counter is made.
+/// Who hears what became of one producer's messages.
+pub struct DeliveryReports {
+    /// Comes back with every report; given when it is made.
     id: u64,
-    produced: AtomicU64,
-    failed: AtomicU64,
+    tell: Box<dyn Fn(Option<KafkaError>) + Send + Sync>,
     under_way: AtomicUsize,
-    last_error: Mutex<Option<KafkaError>>,
     /// The sender that has it in its list, by number.
     known: AtomicU64,
 }
@@ -63,43 +59,26 @@ fn next_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-impl DeliveryCounter {
-    pub fn new() -> Arc<DeliveryCounter> {
-        Arc::new(DeliveryCounter {
+impl DeliveryReports {
+    /// `tell` is called once for each message, on the sender's thread: with nothing when the broker
+    /// has acknowledged it, with the error when it is lost for good.
+    pub fn new(tell: impl Fn(Option<KafkaError>) + Send + Sync + 'static) -> Arc<DeliveryReports> {
+        Arc::new(DeliveryReports {
             id: next_id(),
-            produced: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
+            tell: Box::new(tell),
             under_way: AtomicUsize::new(0),
-            last_error: Mutex::new(None),
             known: AtomicU64::new(0),
         })
     }
-    /// Messages that the broker has acknowledged.
-    pub fn produced(&self) -> u64 {
-        self.produced.load(Ordering::Relaxed)
-    }
-    /// Messages that the broker has refused.
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
+
     /// Messages that wait for the broker's answer.
     pub fn under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
     }
-    /// Takes the latest refusal, if there was one since the last call.
-    pub fn take_error(&self) -> Option<KafkaError> {
-        lock(&self.last_error).take()
-    }
 
-    fn count(&self, error: Option<KafkaError>) {
+    fn report(&self, error: Option<KafkaError>) {
         self.under_way.fetch_sub(1, Ordering::Relaxed);
-        match error {
-            None => self.produced.fetch_add(1, Ordering::Relaxed),
-            Some(error) => {
-                *lock(&self.last_error) = Some(error);
-                self.failed.fetch_add(1, Ordering::Relaxed)
-            }
-        };
+        (self.tell)(error);
     }
 }
 
@@ -116,7 +95,8 @@ impl Sender {
             id: next_id(),
             producing: Producing::new(&config, context, None)?,
             counters: Mutex::default(),
-            room: Notify::new(),
+            made_room: Mutex::new(0),
+            room: Condvar::new(),
         });
         let stop = Arc::new(AtomicBool::new(false));
         let (polled, stopped) = (shared.clone(), stop.clone());
@@ -143,11 +123,11 @@ impl Sender {
     }
 
     /// Queues one message, counted in `counter` when the broker has answered. After
-    /// [`SendError::Full`] wait for [`Sender::room`] and build it anew: its headers are used up.
+    /// [`SendError::Full`] wait for [`Sender::wait_for_room`] and build it anew: its headers are used up.
     pub fn send(
         &self,
-        outgoing: Outgoing<'_>,
-        counter: &Arc<DeliveryCounter>,
+        outgoing: Outgoing<'_, '_>,
+        counter: &Arc<DeliveryReports>,
     ) -> Result<(), SendError> {
         let id = self.shared.id;
         if counter.known.load(Ordering::Acquire) != id {
@@ -163,16 +143,18 @@ impl Sender {
         result
     }
 
-    /// Waits until some of what is queued has been answered; may also return early.
-    pub async fn room(&self) {
-        // The answer may have come between `Full` and this call, so this is no wait without an end.
-        let soon = Duration::from_millis(20);
-        if tokio::time::timeout(soon, self.shared.room.notified())
-            .await
-            .is_err()
-        {
-            tracing::trace!("no acknowledgement within {soon:?}");
+    /// Waits until some of what is queued has been answered, at most `most`; whether it has. Blocks.
+    pub fn wait_for_room(&self, most: Duration) -> bool {
+        let shared = &self.shared;
+        let before = *lock(&shared.made_room);
+        // The answer may have come between `Full` and this call: then there is nothing to wait for.
+        if shared.producing.unfinished() == 0 {
+            return true;
         }
+        shared
+            .room
+            .wait_timeout_while(lock(&shared.made_room), most, |now| *now == before)
+            .is_ok_and(|(_, waited)| !waited.timed_out())
     }
 
     /// Waits until everything sent is answered, at most `timeout`. Blocks.
@@ -196,7 +178,7 @@ impl Sender {
 }
 
 impl Shared {
-    fn know(&self, counter: &Arc<DeliveryCounter>) {
+    fn know(&self, counter: &Arc<DeliveryReports>) {
         let counters = &mut *lock(&self.counters);
         // Those of producers that a reload has taken away, once nothing of them is under way.
         counters.retain(|_, old| Arc::strong_count(old) > 1 || old.under_way() > 0);
@@ -209,7 +191,8 @@ impl Shared {
             .producing
             .reports(wait, |id, error| count.report(id, error))
         {
-            self.room.notify_waiters();
+            *lock(&self.made_room) += 1;
+            self.room.notify_all();
         }
     }
 }
@@ -217,7 +200,7 @@ impl Shared {
 /// Counts reports; neighbours mostly belong to the same producer.
 struct Counting<'a> {
     shared: &'a Shared,
-    last: Option<Arc<DeliveryCounter>>,
+    last: Option<Arc<DeliveryReports>>,
 }
 
 impl<'a> Counting<'a> {
@@ -230,7 +213,7 @@ impl<'a> Counting<'a> {
             self.last = lock(&self.shared.counters).get(&id).cloned();
         }
         match &self.last {
-            Some(counter) => counter.count(error),
+            Some(counter) => counter.report(error),
             None => tracing::debug!(id, "a report for a producer that is gone"),
         }
     }

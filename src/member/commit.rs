@@ -65,7 +65,7 @@ impl Member {
         let at_most_once = self.group.guarantee == Guarantee::AtMostOnce;
         for (_, lane) in self.lanes.iter_mut().filter(|(_, lane)| which(lane)) {
             let next = if at_most_once {
-                (lane.committed < lane.position).then(|| (lane.position, String::new()))
+                (lane.committed < Some(lane.position)).then(|| (lane.position, String::new()))
             } else {
                 lane.tracker.committable()
             };
@@ -110,7 +110,7 @@ impl Member {
                         .find(|(partition, _)| *partition == lane.partition)
                         .and_then(|(_, error)| error.as_ref());
                     match refused {
-                        None => lane.committed = offset,
+                        None => lane.committed = Some(offset),
                         Some(error) => {
                             tracing::warn!(%error, "the commit of {} was refused", lane.partition);
                             lane.tracker.commit_refused();
@@ -132,7 +132,7 @@ impl Member {
 
     /// With `at_most_once`: commits past everything held, and says whether it may start now.
     pub(super) fn commit_held(&mut self) -> bool {
-        let waits = |lane: &Lane| !lane.held.is_empty() && lane.committed < lane.position;
+        let waits = |lane: &Lane| !lane.held.is_empty() && lane.committed < Some(lane.position);
         if !self.lanes.iter().any(|(_, lane)| waits(lane)) {
             return self.commits.held_is_committed;
         }

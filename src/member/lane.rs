@@ -29,7 +29,7 @@ pub(super) struct Lane {
     /// One past the last offset taken from the client.
     pub(super) position: i64,
     /// What the broker has.
-    pub(super) committed: i64,
+    pub(super) committed: Option<i64>,
     pub(super) last_timestamp: Option<i64>,
 }
 
@@ -55,9 +55,11 @@ impl Lane {
         id: LaneId,
         partition: Partition,
         ordering: Ordering,
-        next: i64,
+        committed: Option<i64>,
         metadata: &str,
     ) -> Self {
+        // Without a commit the partition begins at its beginning, wherever that is by now.
+        let next = committed.unwrap_or(0);
         Self {
             id,
             partition,
@@ -70,7 +72,7 @@ impl Lane {
             fetch_paused: false,
             user_paused: false,
             position: next,
-            committed: next,
+            committed,
             last_timestamp: None,
         }
     }

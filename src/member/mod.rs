@@ -35,7 +35,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::config::Group;
 use crate::handlers::HandlerSlot;
-use crate::kafka::{Cluster, KafkaError, Partition};
+use crate::kafka::{Cluster, Partition};
 
 pub use rate::RateLimit;
 pub use report::{Event, MemberReport, Observer, PartitionReport, State};
@@ -125,7 +125,7 @@ pub struct MemberHandle {
     wake: Arc<Notify>,
     /// Closed when the thread ends.
     ended: oneshot::Receiver<()>,
-    thread: JoinHandle<Result<(), KafkaError>>,
+    thread: JoinHandle<Result<(), String>>,
 }
 
 impl MemberHandle {
@@ -187,7 +187,7 @@ impl MemberHandle {
     /// Why it could not go on, or the panic's text.
     pub fn join(self) -> Result<(), String> {
         match self.thread.join() {
-            Ok(result) => result.map_err(|error| error.to_string()),
+            Ok(result) => result,
             Err(panic) => Err(crate::panic_text(&*panic)),
         }
     }

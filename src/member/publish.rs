@@ -198,6 +198,12 @@ impl Member {
             skipped: self.tally.totals[2],
             in_flight: self.under_way,
             waiting: self.retries.len(),
+            buffered: self.retries.bytes()
+                + self
+                    .lanes
+                    .iter()
+                    .map(|(_, lane)| lane.held_bytes)
+                    .sum::<usize>(),
             oldest_in_flight: oldest,
             handler_version: self.handler.program().version().into(),
             partitions: self.partition_reports(),

@@ -130,13 +130,11 @@ impl Member {
             index: entry.key(),
             epoch: self.epoch,
         };
-        // Without a commit the partition begins at its beginning, wherever that is by now.
-        let next = committed.offset.unwrap_or(0);
         entry.insert(Lane::new(
             id,
             committed.partition,
             self.group.ordering,
-            next,
+            committed.offset,
             &committed.metadata,
         ));
     }

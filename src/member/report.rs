@@ -34,8 +34,8 @@ pub struct PartitionReport {
     pub partition: Partition,
     /// One past the last message taken from the queue.
     pub position: i64,
-    /// What the group has committed.
-    pub committed: i64,
+    /// What the group has committed, if anything.
+    pub committed: Option<i64>,
     /// The partition's end, where it is known.
     pub end: Option<i64>,
     /// When the newest message handled was written, in milliseconds since the epoch.
@@ -61,6 +61,8 @@ pub struct MemberReport {
     pub in_flight: usize,
     /// Of those, how many wait for a retry.
     pub waiting: usize,
+    /// Bytes that it holds: waiting for their turn or their retry.
+    pub buffered: usize,
     /// Since the oldest unfinished message was started.
     pub oldest_in_flight: Option<Duration>,
     /// The version of the handler that it runs.

@@ -122,14 +122,16 @@ impl Member {
             {
                 return Progress::Refused(refusal);
             }
+            let mut headers = emit.headers();
             let outgoing = Outgoing {
                 topic: emit.topic(),
                 partition: emit.partition(),
                 timestamp: emit.timestamp(),
                 key: emit.key(),
                 value: emit.value(),
+                headers: &mut headers,
             };
-            match emitter.send(&outgoing, emit.headers(), ticket) {
+            match emitter.send(outgoing, ticket) {
                 Ok(()) => {
                     sending.next += 1;
                     flight.outstanding += 1;
@@ -144,15 +146,16 @@ impl Member {
             return Progress::All;
         };
         let record = delivery.record();
+        let mut headers = record.headers().chain(letter.headers());
         let outgoing = Outgoing {
             topic: &letter.topic,
             partition: None,
             timestamp: None,
             key: record.key(),
             value: record.value(),
+            headers: &mut headers,
         };
-        let headers = record.headers().chain(letter.headers());
-        match emitter.send(&outgoing, headers, ticket) {
+        match emitter.send(outgoing, ticket) {
             Ok(()) => {
                 flight.outstanding += 1;
                 Progress::All

@@ -87,11 +87,14 @@ enum End {
 }
 
 /// Runs a member until it is told to stop.
-pub(super) fn run(mut setup: Setup, mut inbox: Inbox) -> Result<(), KafkaError> {
+///
+/// # Errors
+/// Why it can not go on: no client, no runtime, or a handler that does not compile.
+pub(super) fn run(mut setup: Setup, mut inbox: Inbox) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
-        .map_err(|error| KafkaError::new(format!("no runtime for a member: {error}")))?;
+        .map_err(|error| format!("no runtime: {error}"))?;
     let span = tracing::info_span!(
         "member",
         group = %setup.group_id,
@@ -115,7 +118,7 @@ pub(super) fn run(mut setup: Setup, mut inbox: Inbox) -> Result<(), KafkaError> 
 }
 
 impl Member {
-    fn new(setup: Setup, inbox: Inbox) -> Result<Self, KafkaError> {
+    fn new(setup: Setup, inbox: Inbox) -> Result<Self, String> {
         let name: Arc<str> = member_name(&setup.group_id, setup.number).into();
         let group = setup.group.clone();
         let consumer = Consumer::new(ConsumerSettings {
@@ -124,7 +127,8 @@ impl Member {
             group: &group,
             member: setup.number,
             wake: inbox.wake.clone(),
-        })?;
+        })
+        .map_err(|error| error.message)?;
         let handler_generation = setup.slot.generation();
         let handler = build_handler(&setup, &name, &group)?;
         let now = Instant::now();
@@ -352,7 +356,7 @@ impl Member {
     }
 }
 
-fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handler, KafkaError> {
+fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handler, String> {
     let settings = Settings {
         caller: Caller {
             group: setup.group_id.clone(),
@@ -365,9 +369,6 @@ fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handle
     };
     Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
         let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-        KafkaError::new(format!(
-            "the handler does not compile: {}",
-            texts.join("; ")
-        ))
+        format!("the handler does not compile: {}", texts.join("; "))
     })
 }

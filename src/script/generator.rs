@@ -58,7 +58,10 @@ impl Generator {
     /// A script that calls `emit` as well makes more than one, the returned one last.
     pub fn generate(&mut self, n: u64) -> Outcome {
         self.effects.clear();
-        self.runtime.state.effects.replace(std::mem::take(&mut self.effects));
+        self.runtime
+            .state
+            .effects
+            .replace(std::mem::take(&mut self.effects));
         self.runtime.state.enter(None, 0);
         let n = INT::try_from(n).unwrap_or(INT::MAX);
         let result = match &mut self.generate {
@@ -76,7 +79,12 @@ impl Generator {
         };
         self.effects.clear();
         let panicked = matches!(ended, Ended::Panic(_));
-        let Settings { params, limits, timeout, .. } = &self.settings;
+        let Settings {
+            params,
+            limits,
+            timeout,
+            ..
+        } = &self.settings;
         let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, None);
         if panicked {
             let state = Rc::clone(&self.runtime.state);

@@ -55,7 +55,12 @@ impl Handler {
                 "a generator can't handle messages: it has no `handle`".into(),
             )]);
         }
-        let state = State::new(settings.caller.clone(), settings.limits, None, settings.seed);
+        let state = State::new(
+            settings.caller.clone(),
+            settings.limits,
+            None,
+            settings.seed,
+        );
         let runtime = Runtime::new(program, state, &settings.params, settings.timeout)?;
         Ok(Handler {
             program: Arc::clone(program),
@@ -156,7 +161,9 @@ impl Handler {
         self.effects.clear();
         let panicked = matches!(ended, Ended::Panic(_));
         let value = record.and_then(|record| record.value());
-        let Settings { limits, timeout, .. } = &self.settings;
+        let Settings {
+            limits, timeout, ..
+        } = &self.settings;
         let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, value);
         if panicked && let Err(why) = self.rebuild() {
             return Outcome::Failed(Box::new(why));
@@ -166,7 +173,9 @@ impl Handler {
 
     /// A panic can leave anything half done inside the engine: a new one takes its place.
     fn rebuild(&mut self) -> Result<(), Failure> {
-        let Settings { params, timeout, .. } = &self.settings;
+        let Settings {
+            params, timeout, ..
+        } = &self.settings;
         let state = Rc::clone(&self.runtime.state);
         match Runtime::new(&self.program, state, params, *timeout) {
             Ok(runtime) => {

@@ -1,6 +1,7 @@
 //! What emitters and the shared sender promise, on the embedded broker.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -13,7 +14,7 @@ const WAIT: Duration = Duration::from_secs(10);
 fn plain<'a>(
     value: Option<&'a [u8]>,
     headers: &'a mut dyn Iterator<Item = (&'a str, Option<&'a [u8]>)>,
-) -> Outgoing<'a> {
+) -> Outgoing<'a, 'a> {
     Outgoing {
         topic: "Delivery",
         partition: None,
@@ -178,15 +179,47 @@ fn dropping_an_emitter_does_not_wait() {
     assert!(started.elapsed() < Duration::from_millis(500));
 }
 
+/// Counts the reports of one producer.
+struct Counted {
+    reports: Arc<DeliveryReports>,
+    acknowledged: Arc<AtomicU64>,
+    errors: Arc<Mutex<Vec<KafkaError>>>,
+}
+
+impl Counted {
+    fn new() -> Self {
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let errors = Arc::new(Mutex::new(Vec::new()));
+        let (yes, no) = (acknowledged.clone(), errors.clone());
+        let reports = DeliveryReports::new(move |error| match error {
+            None => drop(yes.fetch_add(1, Ordering::Relaxed)),
+            Some(error) => no.lock().unwrap().push(error),
+        });
+        Self {
+            reports,
+            acknowledged,
+            errors,
+        }
+    }
+
+    fn produced(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    fn failed(&self) -> u64 {
+        self.errors.lock().unwrap().len() as u64
+    }
+}
+
 /// The shared sender counts each producer's acknowledged and refused messages by themselves.
 #[test]
 fn sender_counts_each_producer_by_itself() {
     let (_broker, cluster) = broker(&[("Delivery", 1)]);
     let sender = Sender::new(&cluster, &Default::default(), "s").unwrap();
-    let (one, two) = (DeliveryCounter::new(), DeliveryCounter::new());
+    let (one, two) = (Counted::new(), Counted::new());
     for number in 0..30 {
         let counter = if number % 3 == 0 { &one } else { &two };
-        let sent = sender.send(plain(Some(b"v"), &mut std::iter::empty()), counter);
+        let sent = sender.send(plain(Some(b"v"), &mut std::iter::empty()), &counter.reports);
         assert!(sent.is_ok());
     }
     let mut headers = std::iter::empty();
@@ -195,7 +228,7 @@ fn sender_counts_each_producer_by_itself() {
         ..plain(Some(b"v"), &mut headers)
     };
     // The partition may be known to be missing at once, or only by the report.
-    let refused = sender.send(nowhere, &two).is_err();
+    let refused = sender.send(nowhere, &two.reports).is_err();
     sender.flush(WAIT).unwrap();
     let done = || {
         let failed = two.failed() + u64::from(refused);
@@ -203,19 +236,24 @@ fn sender_counts_each_producer_by_itself() {
     };
     wait_for("all counted", done);
     assert_eq!(one.failed(), 0);
-    assert_eq!((one.under_way(), two.under_way()), (0, 0));
+    assert_eq!((one.reports.under_way(), two.reports.under_way()), (0, 0));
     if !refused {
-        let error = two.take_error().expect("the refusal's error");
+        let error = two
+            .errors
+            .lock()
+            .unwrap()
+            .pop()
+            .expect("the refusal's error");
         assert!(error.message.contains("partition"), "{error}");
     }
 }
 
 /// A sender that is full has room again when the broker has answered.
-#[tokio::test]
-async fn sender_has_room_again_after_acknowledgements() {
+#[test]
+fn sender_has_room_again_after_acknowledgements() {
     let (_broker, cluster) = broker(&[("Delivery", 1)]);
     let sender = Sender::new(&cluster, &Default::default(), "s").unwrap();
-    let counter = DeliveryCounter::new();
+    let counter = Counted::new();
     let value = vec![b'x'; 100_000];
     let mut full = 0;
     let mut sent = 0;
@@ -225,11 +263,14 @@ async fn sender_has_room_again_after_acknowledgements() {
             started.elapsed() < 2 * WAIT,
             "{sent} sent, full {full} times"
         );
-        match sender.send(plain(Some(&value), &mut std::iter::empty()), &counter) {
+        match sender.send(
+            plain(Some(&value), &mut std::iter::empty()),
+            &counter.reports,
+        ) {
             Ok(()) => sent += 1,
             Err(SendError::Full) => {
                 full += 1;
-                sender.room().await;
+                sender.wait_for_room(WAIT);
             }
             Err(SendError::Refused(error)) => panic!("{error}"),
         }

@@ -71,7 +71,7 @@ pub fn reload(result: &Reload) -> String {
         return lead + nothing;
     }
     let indent = format!("\n{:width$}", "", width = lead.chars().count());
-    lead + &result.summary.join(&indent)
+    lead + result.summary.join(&indent).as_str()
 }
 
 /// A duration as people say it: `160 ms`, `1.1 s`, `2 min 5 s`.

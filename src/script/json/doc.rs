@@ -51,7 +51,9 @@ impl Doc {
 
     /// Whether the whole text is an object.
     pub(crate) fn is_object(&self) -> bool {
-        self.tape.first().is_some_and(|node| node.kind == Kind::Object)
+        self.tape
+            .first()
+            .is_some_and(|node| node.kind == Kind::Object)
     }
 
     fn bytes(&self) -> &[u8] {
@@ -113,7 +115,11 @@ impl Doc {
     /// The members of an object as tape indexes of name and value; empty for anything else.
     pub(crate) fn members(&self, object: u32) -> Members<'_> {
         let node = self.node(object);
-        let left = if node.kind == Kind::Object { node.len } else { 0 };
+        let left = if node.kind == Kind::Object {
+            node.len
+        } else {
+            0
+        };
         Members {
             doc: self,
             at: object + 1,

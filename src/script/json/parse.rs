@@ -388,7 +388,8 @@ pub(crate) fn unescape(raw: &str) -> String {
                 if (0xD800..0xDC00).contains(&unit) {
                     let low = hex(rest.get(2..).unwrap_or_default());
                     rest = rest.get(6..).unwrap_or_default();
-                    let code = 0x10000 + ((unit - 0xD800) << 10) + (low.wrapping_sub(0xDC00) & 0x3ff);
+                    let code =
+                        0x10000 + ((unit - 0xD800) << 10) + (low.wrapping_sub(0xDC00) & 0x3ff);
                     text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
                 } else {
                     text.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
