@@ -129,6 +129,19 @@ impl Origins {
         }
     }
 
+    /// The only entry that the highest layer has put into a table; figment merges tables, so those
+    /// of lower layers are still in it.
+    pub fn topmost<'d>(&self, dict: &'d Dict) -> Option<(&'d String, &'d Value)> {
+        let rank = |value: &Value| match self.layer(value.tag()) {
+            Layer::Default => 0,
+            Layer::File => 1,
+            Layer::Named(index, _) => 2 + index,
+        };
+        let highest = dict.values().map(rank).max()?;
+        let mut entries = dict.iter().filter(|(_, value)| rank(value) == highest);
+        entries.next().filter(|_| entries.next().is_none())
+    }
+
     /// The folder that a relative path with this tag starts from.
     pub fn base(&self, tag: Tag) -> &Path {
         match self.layer(tag) {

@@ -150,13 +150,6 @@ impl Failed {
             colour,
         )
     }
-
-    fn only(mistake: Diagnostic) -> Self {
-        Self {
-            mistakes: vec![mistake],
-            warnings: Vec::new(),
-        }
-    }
 }
 
 /// Loads and checks a configuration. Starts, creates and changes nothing.
@@ -166,7 +159,10 @@ impl Failed {
 pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Failed> {
     let working_directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let path = tidy(&working_directory.join(&invocation.file));
-    let (file, content) = read_file(&path).map_err(|mistake| Failed::only(*mistake))?;
+    let (file, content) = read_file(&path).map_err(|mistakes| Failed {
+        mistakes,
+        warnings: Vec::new(),
+    })?;
 
     let mut unnamed = Vec::new();
     let layers = layers(&path, content, invocation, &mut unnamed);
@@ -194,11 +190,11 @@ pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Fa
     }
 }
 
-fn read_file(path: &Path) -> Result<(SourceFile, Dict), Box<Diagnostic>> {
+fn read_file(path: &Path) -> Result<(SourceFile, Dict), Vec<Diagnostic>> {
     match std::fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => SourceFile::parse(path.to_owned(), text),
-            Err(_) => Err(unreadable(path, "it is not UTF-8 text".into())),
+            Err(_) => Err(vec![unreadable(path, "it is not UTF-8 text".into())]),
         },
         Err(error) => {
             let mut mistake = unreadable(path, without_number(&error));
@@ -206,18 +202,18 @@ fn read_file(path: &Path) -> Result<(SourceFile, Dict), Box<Diagnostic>> {
                 let hint = "`deliveryd init DIR` writes one to start from";
                 mistake.hints.push(hint.into());
             }
-            Err(mistake)
+            Err(vec![mistake])
         }
     }
 }
 
-fn unreadable(path: &Path, label: String) -> Box<Diagnostic> {
-    Box::new(Diagnostic {
+fn unreadable(path: &Path, label: String) -> Diagnostic {
+    Diagnostic {
         message: "the configuration can't be read".into(),
         place: Place::Layer(shown_path(path)),
         label,
         hints: Vec::new(),
-    })
+    }
 }
 
 /// All layers, the lowest first.

@@ -47,8 +47,8 @@ impl SourceFile {
     /// Parses `text` as the content of `path`.
     ///
     /// # Errors
-    /// The first place where the text is not TOML.
-    pub fn parse(path: PathBuf, text: String) -> Result<(Self, Dict), Box<Diagnostic>> {
+    /// Every place where the text is not TOML.
+    pub fn parse(path: PathBuf, text: String) -> Result<(Self, Dict), Vec<Diagnostic>> {
         let mut file = Self {
             shown: shown_path(&path),
             path,
@@ -62,7 +62,7 @@ impl SourceFile {
                 file.learn(root, &mut Vec::new());
                 Ok((file, dict_from_toml(root)))
             }
-            Err(error) => Err(Box::new(file.syntax_mistake(&error))),
+            Err(error) => Err(file.syntax_mistakes(&error)),
         }
     }
 
@@ -98,7 +98,7 @@ impl SourceFile {
     /// The line of a value, for saying where it came from.
     pub fn line(&self, path: &[String]) -> Option<usize> {
         let span = self.span(path, Spot::Key)?;
-        Some(self.text[..span.start].matches('\n').count() + 1)
+        Some(self.line_at(span.start))
     }
 
     /// As users are shown the file's name.
@@ -141,7 +141,7 @@ impl SourceFile {
         let column = self.text[line_start..start].chars().count() + 1;
         Place::File {
             path: self.shown.clone(),
-            line: self.text[..line_start].matches('\n').count() + 1,
+            line: self.line_at(line_start),
             column,
             text: self.starred(line_start..line_end, start),
             width: self.starred(start..end, start).chars().count().max(1),
@@ -171,18 +171,36 @@ impl SourceFile {
         shown
     }
 
-    fn syntax_mistake(&mut self, error: &toml_edit::TomlError) -> Diagnostic {
-        let span = error.span().unwrap_or(0..0);
-        let message = error.message().trim().replace('\n', ", ");
-        let message = message.trim_end_matches(", expected nothing").to_owned();
-        // There are no places of values to tell what is secret, so whatever may be one is hidden,
-        // and a mistake within it is not said more exactly than that.
+    /// Every place where the text is not TOML, one a line, since what follows in the same line is
+    /// rarely a mistake of its own.
+    fn syntax_mistakes(&mut self, first: &toml_edit::TomlError) -> Vec<Diagnostic> {
+        // There are no places of values to tell what is secret, so whatever may be one is hidden.
         self.secret = secrets::suspects(&self.text);
-        let hidden = self
-            .secret
+        // toml_edit stops at the first; the toml crate's parser, which is the same, goes on.
+        let (_, errors) = toml::de::DeTable::parse_recoverable(&self.text);
+        let all = errors
             .iter()
-            .find(|s| s.start <= span.start && span.start <= s.end);
-        let (span, label) = match hidden {
+            .filter_map(|error| Some((error.span()?, error.message())));
+        let mut found: Vec<_> = all.map(|(span, text)| (span, text.to_owned())).collect();
+        if found.is_empty() {
+            let span = first.span().unwrap_or(0..0);
+            found.push((span, first.message().to_owned()));
+        }
+        found.sort_by_key(|(span, _)| span.start);
+        found.dedup_by_key(|(span, _)| self.line_at(span.start));
+        let mistakes = found
+            .into_iter()
+            .map(|(span, text)| self.syntax_mistake(span, &text));
+        mistakes.collect()
+    }
+
+    fn syntax_mistake(&self, span: Range<usize>, message: &str) -> Diagnostic {
+        let message = message.trim().replace('\n', ", ");
+        let message = message.trim_end_matches(", expected nothing").to_owned();
+        let inside =
+            |secret: &&Range<usize>| secret.start <= span.start && span.start <= secret.end;
+        // A mistake within a secret is not told more exactly than that.
+        let (span, label) = match self.secret.iter().find(inside) {
             Some(hidden) => (hidden.clone(), "a mistake in this value".to_owned()),
             None => (span, message),
         };
@@ -192,6 +210,11 @@ impl SourceFile {
             label,
             hints: Vec::new(),
         }
+    }
+
+    /// The number of the line that this offset is in, from 1.
+    fn line_at(&self, offset: usize) -> usize {
+        self.text[..floor(&self.text, offset)].matches('\n').count() + 1
     }
 }
 

@@ -114,9 +114,9 @@ impl Effective {
             let from_elsewhere = value.as_dict().filter(|_| secrets);
             let mut comment = self.origin(path, value);
             let shown = if let Some(source) = from_elsewhere {
-                let source = source
-                    .iter()
-                    .next()
+                let source = self
+                    .origins
+                    .topmost(source)
                     .map(|(kind, name)| (kind.as_str(), name.as_str()));
                 comment.push_str(&match source {
                     Some(("env", Some(name))) => format!(", from environment variable {name}"),

@@ -55,7 +55,7 @@ fn property(value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<P
 
 /// `{ env = "NAME" }` or `{ file = "PATH" }`.
 fn secret(dict: &Dict, value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<String> {
-    let entry = dict.iter().next().filter(|_| dict.len() == 1);
+    let entry = reader.report.origins().topmost(dict);
     let fetched = match entry.map(|(source, value)| (source.as_str(), value.as_str())) {
         Some(("env", Some(name))) => {
             secrets::from_variable(name, reader.report.origins().env.get(name))

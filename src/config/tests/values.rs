@@ -87,6 +87,25 @@ fn secrets_are_fetched() {
     );
 }
 
+/// A higher layer can fetch a secret from elsewhere than the file says.
+#[test]
+fn source_of_a_secret_can_be_overridden() {
+    let text = "[kafka.properties]\n\"sasl.password\" = { env = \"PASSWORD\" }\n";
+    let sample = Sample::new(text);
+    let key = sample.path("key");
+    std::fs::write(&key, "hunter3").unwrap();
+    let sample = sample.set(&format!(
+        "kafka.properties.\"sasl.password\"={{ file = \"{}\" }}",
+        key.display()
+    ));
+    let properties = sample.good().config.kafka.properties;
+    assert_eq!(
+        properties["sasl.password"],
+        PropertyValue::Secret("hunter3".into())
+    );
+    assert!(sample.shown().contains(&format!("from {}", key.display())));
+}
+
 /// A secret that is written plainly is taken and hidden, with a warning that says how to do better.
 #[test]
 fn plain_secrets_are_hidden_and_warned_about() {
@@ -159,10 +178,38 @@ fn missing_file_is_explained() {
     );
 }
 
+/// Parts of names, put together without sense.
+fn odd_name() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        Just("GROUPS"),
+        Just("group_1"),
+        Just("billing"),
+        Just("KAFKA"),
+        Just("PROPERTIES"),
+        Just("members"),
+        Just("."),
+        Just("\""),
+        Just("="),
+        Just("__"),
+        Just("_"),
+        Just("{"),
+    ];
+    prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
+}
+
 const REFERENCE: &str = include_str!("../../../config/reference.toml");
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever variables are named and `--set`s say, there is an answer, and a reason.
+    #[test]
+    fn odd_variables_and_sets_get_an_answer(name in odd_name(), set in odd_name(), value in "[0-9a-z=\"{}]{0,4}") {
+        let sample = Sample::new(GROUP).env(&format!("DELIVERYD_{name}"), &value).set(&set);
+        if let Err(failed) = sample.load() {
+            prop_assert!(!failed.mistakes.is_empty());
+        }
+    }
 
     /// However a file is damaged, there is an answer, and every mark is inside its line.
     #[test]
