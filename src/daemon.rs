@@ -76,7 +76,7 @@ impl Daemon {
         let http = config
             .daemon
             .http
-            .map(|address| http::bind(address))
+            .map(http::bind)
             .transpose()
             .map_err(|error| error.to_string())?;
         let page = http.as_ref().map(HttpServer::address);
@@ -426,13 +426,25 @@ impl Daemon {
 
     /// A member that dies unasked stops the daemon: nobody would notice a partition without a reader.
     fn look_for_the_dead(&mut self) -> Result<(), String> {
-        for member in self.running.take_dead_members() {
-            let name = member.name.clone();
-            let reason = member.join().err().unwrap_or_else(|| "it ended".to_owned());
-            return Err(format!("{name} ended unasked: {reason}"));
+        let mut dead: Vec<String> = self
+            .running
+            .take_dead_members()
+            .into_iter()
+            .map(|member| {
+                let name = member.name.clone();
+                let reason = member
+                    .join()
+                    .err()
+                    .unwrap_or_else(|| "no reason".to_owned());
+                format!("{name} ended unasked: {reason}")
+            })
+            .collect();
+        dead.extend(self.running.look_at_producers());
+        if dead.is_empty() {
+            Ok(())
+        } else {
+            Err(dead.join("; "))
         }
-        self.running.look_at_producers();
-        Ok(())
     }
 
     fn has_settled(&self) -> bool {

@@ -85,6 +85,35 @@ impl Output<'_> {
     }
 }
 
+/// Does what the command line says.
+///
+/// # Errors
+/// What the writers say.
+pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
+    let global = cli.global;
+    let command = cli.command.unwrap_or(Command::Run);
+    if let Command::Config(ConfigCommand::Schema) = command {
+        return config_schema(output);
+    }
+    let Some(file) = global.config else {
+        writeln!(
+            output.err,
+            "error: which configuration? Say --config FILE; config/default.toml is one to try"
+        )?;
+        return Ok(Exit::Usage);
+    };
+    let invocation = Invocation::from_process(file, global.sets);
+    let format = match global.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    match command {
+        Command::Run => run(invocation, format, output),
+        Command::Check => check(&invocation, &Compiler::default(), output),
+        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -164,34 +193,5 @@ mod tests {
         assert_eq!(exit, Exit::Done);
         let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(schema["title"], "deliveryd");
-    }
-}
-
-/// Does what the command line says.
-///
-/// # Errors
-/// What the writers say.
-pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
-    let global = cli.global;
-    let command = cli.command.unwrap_or(Command::Run);
-    if let Command::Config(ConfigCommand::Schema) = command {
-        return config_schema(output);
-    }
-    let Some(file) = global.config else {
-        writeln!(
-            output.err,
-            "error: which configuration? Say --config FILE; config/default.toml is one to try"
-        )?;
-        return Ok(Exit::Usage);
-    };
-    let invocation = Invocation::from_process(file, global.sets);
-    let format = match global.log_format {
-        LogFormat::Text => Format::Text,
-        LogFormat::Json => Format::Json,
-    };
-    match command {
-        Command::Run => run(invocation, format, output),
-        Command::Check => check(&invocation, &Compiler::default(), output),
-        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
     }
 }
