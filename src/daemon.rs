@@ -66,6 +66,8 @@ struct Daemon {
     counts: PartitionCounts,
     /// When each kind of trouble was last told.
     told: BTreeMap<String, Instant>,
+    /// Numbers the reloads that were asked for; the start is the first.
+    reloads: u64,
 }
 
 impl Daemon {
@@ -106,6 +108,7 @@ impl Daemon {
             outage: Outage::new(),
             counts: PartitionCounts::default(),
             told: BTreeMap::new(),
+            reloads: 1,
         })
     }
 
@@ -153,7 +156,7 @@ impl Daemon {
         asked: &mut UnboundedReceiver<Asked>,
     ) -> Result<bool, String> {
         let first = plan(self.running.config(), &checked.config);
-        let starting = self.running.apply(first, checked);
+        let starting = self.running.apply(first, checked, 1);
         tokio::pin!(starting);
         loop {
             tokio::select! {
@@ -236,20 +239,13 @@ impl Daemon {
 
     async fn reload(&mut self) {
         self.board.set_state(DaemonState::Reloading);
-        let before = self.running.generation();
-        let result = match self.try_reload().await {
-            Ok(summary) => Reload {
-                generation: self.running.generation(),
-                ok: true,
-                at: observe::now(),
-                summary,
-            },
-            Err(summary) => Reload {
-                generation: before,
-                ok: false,
-                at: observe::now(),
-                summary,
-            },
+        self.reloads += 1;
+        let outcome = self.try_reload().await;
+        let result = Reload {
+            generation: self.reloads,
+            ok: outcome.is_ok(),
+            at: observe::now(),
+            summary: outcome.unwrap_or_else(|why| why),
         };
         if result.ok {
             terminal::tell(&terminal::reload(&result));
@@ -280,17 +276,18 @@ impl Daemon {
         for note in &plan.notes {
             tracing::info!("{note}");
         }
-        if plan.is_empty() {
-            // Handlers are another matter: a changed file is looked at now, whatever the watch mode.
-            self.running.check_handlers_now();
-            return Ok(vec!["nothing changed".to_owned()]);
-        }
+        // Handlers' contents are no part of the plan: they are looked at now, whatever the watch mode.
+        self.running.check_handlers_now();
+        let before = self.running.generation();
         let applied = self
             .running
-            .apply(plan, checked)
+            .apply(plan, checked, self.reloads)
             .await
-            .map_err(|reason| vec![reason, "what ran before goes on".to_owned()])?;
-        Ok(applied.lines.into_iter().map(|(line, _)| line).collect())
+            .map_err(|reason| vec![reason, format!("generation {} goes on", before)])?;
+        if applied.is_empty() {
+            return Ok(vec!["nothing changed".to_owned()]);
+        }
+        Ok(applied.into_iter().map(|(line, _)| line).collect())
     }
 
     fn hear(&mut self, news: News) {

@@ -87,6 +87,10 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
         // There the broker decides all of these, and librdkafka refuses them.
         (Protocol::Consumer, _) => {}
     }
+    if cluster.embedded {
+        // It answers a fetch that finds nothing only when this is over, whatever comes meanwhile.
+        config.set("fetch.wait.max.ms", "50");
+    }
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, &group.properties);
     set_all(&mut config, CONSUMER);

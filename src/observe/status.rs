@@ -15,7 +15,7 @@ pub struct Status {
     pub version: String,
     pub instance: String,
     pub started_at: Timestamp,
-    /// Counts the configurations that were in force; 1 is the one of the start.
+    /// The reload whose configuration is in force; 1 is that of the start.
     pub generation: u64,
     pub state: DaemonState,
     pub brokers: BrokerStatus,
@@ -70,7 +70,7 @@ pub enum BrokerState {
 /// One reload and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reload {
-    /// The generation that is in force after it: a refused reload leaves the one before.
+    /// Its number: each reload that is asked for has one, a refused one too.
     pub generation: u64,
     pub ok: bool,
     pub at: Timestamp,

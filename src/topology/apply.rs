@@ -7,21 +7,19 @@ use crate::preflight::{Checked, Programs};
 use super::Running;
 use super::plan::{Plan, Step};
 
-/// A plan that is in force.
-#[derive(Debug)]
-pub struct Applied {
-    pub generation: u64,
-    /// What was done, one line each, with the time that it took.
-    pub lines: Vec<(String, Duration)>,
-}
-
 impl Running {
-    /// Takes the steps of `plan`, after which `wanted` is what runs.
+    /// Takes the steps of `plan`, after which `wanted` is what runs, as this generation. Returns what
+    /// was done, one line each, with the time that it took.
     ///
     /// # Errors
     /// Which step failed and why. What ran before runs again then: the steps taken are undone, the
     /// last one first. Topics stay as they have become.
-    pub async fn apply(&mut self, plan: Plan, wanted: Checked) -> Result<Applied, String> {
+    pub async fn apply(
+        &mut self,
+        plan: Plan,
+        wanted: Checked,
+        generation: u64,
+    ) -> Result<Vec<(String, Duration)>, String> {
         let before = self.programs.clone();
         let mut lines = Vec::new();
         let mut taken: Vec<Step> = Vec::new();
@@ -35,11 +33,8 @@ impl Running {
                 return Err(reason);
             }
         }
-        self.set_config(wanted);
-        Ok(Applied {
-            generation: self.generation(),
-            lines,
-        })
+        self.set_config(wanted, generation);
+        Ok(lines)
     }
 
     async fn go_back(&mut self, taken: Vec<Step>, programs: &Programs) {

@@ -25,7 +25,6 @@ use crate::kafka::{Cluster, KafkaError, TopicState};
 use crate::member;
 use crate::observe::{Board, Metrics};
 
-pub use apply::Applied;
 pub use running::Running;
 pub use watch::Watcher;
 

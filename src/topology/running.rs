@@ -97,7 +97,7 @@ impl Running {
         &self.config
     }
 
-    /// Counts the configurations that were in force; 0 before the first.
+    /// The reload whose configuration is in force; 1 is the start's, 0 is none yet.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -106,10 +106,10 @@ impl Running {
         &self.ground
     }
 
-    pub(super) fn set_config(&mut self, checked: Checked) {
+    pub(super) fn set_config(&mut self, checked: Checked, generation: u64) {
         self.config = checked.config;
         self.programs = checked.programs;
-        self.generation += 1;
+        self.generation = generation;
         for (name, group) in &self.groups {
             self.show_group(name, group);
         }

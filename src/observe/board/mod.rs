@@ -127,10 +127,12 @@ impl Board {
         self.daemon(|daemon| daemon.on_disk = problem);
     }
 
-    /// Notes a reload's result; its generation is the one in force from now on.
+    /// Notes a reload's result; if it went well its generation is in force from now on.
     pub fn reloaded(&self, reload: Reload) {
         self.daemon(|daemon| {
-            daemon.generation = reload.generation;
+            if reload.ok {
+                daemon.generation = reload.generation;
+            }
             remember(&mut daemon.reloads, reload);
         });
     }

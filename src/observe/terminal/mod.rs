@@ -60,7 +60,7 @@ pub fn reload(result: &Reload) -> String {
     let lead = if result.ok {
         format!("reload {}: ", result.generation)
     } else {
-        format!("reload refused, generation {} goes on: ", result.generation)
+        format!("reload {} refused: ", result.generation)
     };
     if result.summary.is_empty() {
         let nothing = if result.ok {
@@ -133,10 +133,7 @@ mod tests {
         assert_eq!(reload(&result), "reload 2: nothing to change");
         result.ok = false;
         result.summary.push("3 mistakes".to_owned());
-        assert_eq!(
-            reload(&result),
-            "reload refused, generation 2 goes on: 3 mistakes"
-        );
+        assert_eq!(reload(&result), "reload 2 refused: 3 mistakes");
     }
 
     /// Durations have the unit that fits, and carry when they are rounded up.
