@@ -131,7 +131,10 @@ fn read_all(file: &Path, limits: &Limits, mistakes: &mut Vec<Diagnostic>) -> Vec
     let mut at = 0;
     while let Some(source) = sources.get(at) {
         let imports = match engine.compile(&source.text) {
-            Ok(ast) => check::imports(&ast, source, mistakes),
+            Ok(ast) => {
+                check::params_are_kept(&ast, source, mistakes);
+                check::imports(&ast, source, mistakes)
+            }
             Err(error) => {
                 mistakes.push(diagnose::parse_error(source, &error));
                 Vec::new()

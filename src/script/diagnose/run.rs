@@ -391,7 +391,8 @@ fn no_property(
     if kind == "()" {
         let dot = line.chars().take(column - 1).collect::<String>();
         let dot = dot.trim_end().trim_end_matches(['.', '?']);
-        let missing = last_name(&chain_before(dot, dot.chars().count()));
+        let chain = chain_before(dot, dot.chars().count());
+        let missing = last_name(&chain);
         let message = if missing.is_empty() {
             format!("`{property}` was asked of a missing value")
         } else {
@@ -403,7 +404,7 @@ fn no_property(
             position,
             message,
             format!("map expected before `.{property}`, found ()"),
-            vec![format!("where it may be missing, write `{missing}?.{property}`")],
+            vec![format!("where it may be missing, write `{chain}?.{property}`")],
         );
     }
     at(
