@@ -19,7 +19,9 @@ pub(crate) fn statements(ast: &AST, function: &ScriptFuncDef) -> Option<Vec<Stmt
     ast.walk(&mut |path: &[ASTNode]| {
         if let [ASTNode::Stmt(statement)] = path {
             let at = statement.position();
-            let in_closure = inner.iter().any(|(from, to)| at == *from || within(at, *from, *to));
+            let in_closure = inner
+                .iter()
+                .any(|(from, to)| at == *from || within(at, *from, *to));
             if within(at, begin, end) && !in_closure {
                 found.push((*statement).clone());
             }

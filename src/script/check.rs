@@ -41,7 +41,10 @@ pub(crate) fn imports(ast: &AST, source: &Source, mistakes: &mut Vec<Diagnostic>
 }
 
 pub(crate) fn line_and_column(position: Position) -> (usize, usize) {
-    (position.line().unwrap_or(0), position.position().unwrap_or(1))
+    (
+        position.line().unwrap_or(0),
+        position.position().unwrap_or(1),
+    )
 }
 
 /// A function that deliveryd calls: name, parameters, whether it must be there.
@@ -102,7 +105,13 @@ pub(crate) fn functions(
         if found.contains(&wanted) || (found.is_empty() && !entry.needed) {
             continue;
         }
-        mistakes.push(wrong_entry(source, kind, entry, found.first().copied(), &ast));
+        mistakes.push(wrong_entry(
+            source,
+            kind,
+            entry,
+            found.first().copied(),
+            &ast,
+        ));
     }
     message_fields(&ast, source, mistakes);
 }
@@ -134,7 +143,11 @@ fn wrong_entry(
     let (line, column) = find_function(&source.text, entry.name);
     let wanted = entry.parameters.len();
     Diagnostic {
-        message: format!("`{}` takes {wanted} parameter{}, not {found}", entry.name, if wanted == 1 { "" } else { "s" }),
+        message: format!(
+            "`{}` takes {wanted} parameter{}, not {found}",
+            entry.name,
+            if wanted == 1 { "" } else { "s" }
+        ),
         place: diagnose::place(source, line, column, entry.name.len()),
         label: format!("`{signature}` was expected"),
         hints: Vec::new(),
@@ -146,7 +159,10 @@ fn find_function(text: &str, name: &str) -> (usize, usize) {
     for (index, line) in text.lines().enumerate() {
         let Some(at) = line.find("fn ") else { continue };
         let rest = line[at + 3..].trim_start();
-        if rest.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('(')) {
+        if rest
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.trim_start().starts_with('('))
+        {
             let column = line[..line.len() - rest.len()].chars().count() + 1;
             return (index + 1, column);
         }
@@ -160,7 +176,8 @@ fn message_fields(ast: &AST, source: &Source, mistakes: &mut Vec<Diagnostic>) {
         let Some(function) = ast.shared_lib().get_script_fn(name, parameters) else {
             continue;
         };
-        let (Some(body), Some(message)) = (body::statements(ast, function), function.params.first())
+        let (Some(body), Some(message)) =
+            (body::statements(ast, function), function.params.first())
         else {
             continue;
         };
@@ -210,7 +227,9 @@ fn first_property(expression: &Expr) -> Option<(String, Position)> {
 
 /// `params.x = 1`: Rhai would change a copy and say nothing.
 pub(crate) fn params_are_kept(ast: &AST, source: &Source, mistakes: &mut Vec<Diagnostic>) {
-    let mut own = ast.iter_functions().any(|function| function.params.contains(&"params"));
+    let mut own = ast
+        .iter_functions()
+        .any(|function| function.params.contains(&"params"));
     let mut found = Vec::new();
     ast.walk(&mut |path: &[ASTNode]| {
         match path.last() {
@@ -258,7 +277,9 @@ pub(crate) fn circles(sources: &[Source], limits: &Limits, mistakes: &mut Vec<Di
             imports(&ast, source, &mut Vec::new())
                 .into_iter()
                 .filter_map(|import| {
-                    let target = sources.iter().position(|source| source.import == import.path);
+                    let target = sources
+                        .iter()
+                        .position(|source| source.import == import.path);
                     target.map(|target| (target, import))
                 })
                 .collect()
@@ -285,10 +306,18 @@ fn visit(
     path.push(at);
     for (target, import) in &edges[at] {
         if let Some(begin) = path.iter().position(|visited| visited == target) {
-            let circle: Vec<&str> = path[begin..].iter().map(|at| sources[*at].shown.as_str()).collect();
+            let circle: Vec<&str> = path[begin..]
+                .iter()
+                .map(|at| sources[*at].shown.as_str())
+                .collect();
             mistakes.push(Diagnostic {
                 message: "these files import each other in a circle".into(),
-                place: diagnose::place(&sources[at], import.line, import.column, import.path.chars().count() + 2),
+                place: diagnose::place(
+                    &sources[at],
+                    import.line,
+                    import.column,
+                    import.path.chars().count() + 2,
+                ),
                 label: format!("leads back to {}", sources[*target].shown),
                 hints: vec![circle.join(" → ")],
             });

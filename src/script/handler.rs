@@ -18,7 +18,7 @@ pub struct Handler {
     settings: Settings,
     runtime: Runtime,
     functions: Functions,
-    effects: Effects,
+    effects: Box<Effects>,
 }
 
 struct Functions {
@@ -55,14 +55,19 @@ impl Handler {
                 "a generator can't handle messages: it has no `handle`".into(),
             )]);
         }
-        let state = State::new(settings.caller.clone(), settings.limits, None, settings.seed);
+        let state = State::new(
+            settings.caller.clone(),
+            settings.limits,
+            None,
+            settings.seed,
+        );
         let runtime = Runtime::new(program, state, &settings.params, settings.timeout)?;
         Ok(Handler {
             program: Arc::clone(program),
             functions: Functions::of(&runtime),
             settings,
             runtime,
-            effects: Effects::default(),
+            effects: Box::default(),
         })
     }
 
@@ -137,14 +142,14 @@ impl Handler {
     fn begin(&mut self, record: Option<&Rc<Record>>, attempt: u32) {
         self.effects.clear();
         let state = &self.runtime.state;
-        state.effects.replace(std::mem::take(&mut self.effects));
+        state.exchange_effects(&mut self.effects);
         state.enter(record, attempt);
     }
 
     #[inline]
     fn end(&mut self, result: Result<(), Ended>, record: Option<&Rc<Record>>) -> Outcome {
         self.runtime.state.leave();
-        self.effects = self.runtime.state.effects.take();
+        self.runtime.state.exchange_effects(&mut self.effects);
         match result {
             Ok(()) => Outcome::Done,
             Err(ended) => self.failed(ended, record),
@@ -156,7 +161,9 @@ impl Handler {
         self.effects.clear();
         let panicked = matches!(ended, Ended::Panic(_));
         let value = record.and_then(|record| record.value());
-        let Settings { limits, timeout, .. } = &self.settings;
+        let Settings {
+            limits, timeout, ..
+        } = &self.settings;
         let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, value);
         if panicked && let Err(why) = self.rebuild() {
             return Outcome::Failed(Box::new(why));
@@ -166,7 +173,9 @@ impl Handler {
 
     /// A panic can leave anything half done inside the engine: a new one takes its place.
     fn rebuild(&mut self) -> Result<(), Failure> {
-        let Settings { params, timeout, .. } = &self.settings;
+        let Settings {
+            params, timeout, ..
+        } = &self.settings;
         let state = Rc::clone(&self.runtime.state);
         match Runtime::new(&self.program, state, params, *timeout) {
             Ok(runtime) => {

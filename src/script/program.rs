@@ -111,7 +111,11 @@ fn version(sources: &[Source]) -> String {
         }
     }
     let digest = hash.finalize();
-    let hex: Vec<String> = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hex: Vec<String> = digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     hex.concat()
 }
 
@@ -126,7 +130,7 @@ fn read_all(file: &Path, limits: &Limits, mistakes: &mut Vec<Diagnostic>) -> Vec
         }
     }
     let folder = file.parent().unwrap_or(Path::new("."));
-    let mut seen = HashSet::from([String::new()]);
+    let mut seen = HashSet::new();
     let engine = engine::bare(limits);
     let mut at = 0;
     while let Some(source) = sources.get(at) {
@@ -171,7 +175,10 @@ fn resolve(folder: &Path, import: &str) -> Result<PathBuf, String> {
     if import.is_empty() || import.contains('\\') || import.contains('\0') {
         return Err("a path in the handler's folder was expected".into());
     }
-    if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+    if !relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)))
+    {
         return Err("imports can not leave the handler's folder".into());
     }
     let mut path = folder.join(relative).into_os_string();
@@ -233,5 +240,8 @@ fn refused(source: &Source, import: &Import, why: &str) -> Diagnostic {
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let relative = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
-    relative.unwrap_or_else(|| path.to_owned()).display().to_string()
+    relative
+        .unwrap_or_else(|| path.to_owned())
+        .display()
+        .to_string()
 }

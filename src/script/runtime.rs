@@ -27,7 +27,7 @@ pub(crate) enum Ended {
     /// By a limit; with the error for its place, if Rhai gave one.
     Exceeded(Exceeded, Option<Box<EvalAltResult>>),
     /// By `reject`, `retry` or a value that is not JSON.
-    Stopped(Stop),
+    Stopped(Box<Stop>),
     Error(Box<EvalAltResult>),
     /// A bug in a native function.
     Panic(String),
@@ -163,8 +163,12 @@ impl Runtime {
             Work::Call(name) => {
                 let mut values: Vec<Dynamic> = scope.iter().map(|(.., value)| value).collect();
                 let mut arguments: Vec<&mut Dynamic> = values.iter_mut().collect();
-                EvalContext::new(engine, global, caches, &mut Scope::new(), None)
-                    .call_fn_raw(name, false, false, &mut arguments)
+                EvalContext::new(engine, global, caches, &mut Scope::new(), None).call_fn_raw(
+                    name,
+                    false,
+                    false,
+                    &mut arguments,
+                )
             }
         }));
         let exceeded = meter::end();

@@ -80,7 +80,9 @@ mod tests {
     /// A string that someone still holds is never changed under them.
     #[test]
     fn a_held_text_stays_as_it_is() {
-        let held: Vec<_> = (0..2000).map(|n| (n, shared(&format!("text {n}")))).collect();
+        let held: Vec<_> = (0..2000)
+            .map(|n| (n, shared(&format!("text {n}"))))
+            .collect();
         for (n, text) in held {
             assert_eq!(text.as_str(), format!("text {n}"));
         }

@@ -20,7 +20,8 @@ pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
 }
 
 fn no_sleep() -> Box<EvalAltResult> {
-    "there is no `sleep`: it would hold up the member; use `retry(reason)` to try again later".into()
+    "there is no `sleep`: it would hold up the member; use `retry(reason)` to try again later"
+        .into()
 }
 
 fn too_long() -> Box<EvalAltResult> {
@@ -49,19 +50,29 @@ fn replace(text: &mut ImmutableString, find: &str, by: &str, limit: usize) -> Fa
 
 fn replacing(engine: &mut Engine, limit: usize) {
     engine
-        .register_fn("replace", move |text: &mut ImmutableString, find: &str, by: &str| {
-            replace(text, find, by, limit)
-        })
-        .register_fn("replace", move |text: &mut ImmutableString, find: &str, by: char| {
-            replace(text, find, by.encode_utf8(&mut [0; 4]), limit)
-        })
-        .register_fn("replace", move |text: &mut ImmutableString, find: char, by: &str| {
-            replace(text, find.encode_utf8(&mut [0; 4]), by, limit)
-        })
-        .register_fn("replace", move |text: &mut ImmutableString, find: char, by: char| {
-            let find = find.encode_utf8(&mut [0; 4]).to_owned();
-            replace(text, &find, by.encode_utf8(&mut [0; 4]), limit)
-        });
+        .register_fn(
+            "replace",
+            move |text: &mut ImmutableString, find: &str, by: &str| replace(text, find, by, limit),
+        )
+        .register_fn(
+            "replace",
+            move |text: &mut ImmutableString, find: &str, by: char| {
+                replace(text, find, by.encode_utf8(&mut [0; 4]), limit)
+            },
+        )
+        .register_fn(
+            "replace",
+            move |text: &mut ImmutableString, find: char, by: &str| {
+                replace(text, find.encode_utf8(&mut [0; 4]), by, limit)
+            },
+        )
+        .register_fn(
+            "replace",
+            move |text: &mut ImmutableString, find: char, by: char| {
+                let find = find.encode_utf8(&mut [0; 4]).to_owned();
+                replace(text, &find, by.encode_utf8(&mut [0; 4]), limit)
+            },
+        );
 }
 
 /// Collects the parts of a text of `len` bytes, or refuses when they are more than an array may hold.
@@ -94,29 +105,44 @@ fn splitting(engine: &mut Engine, limit: usize) {
         .register_fn("split", move |text: &mut ImmutableString, by: char| {
             collect(text.len(), text.split(by), limit)
         })
-        .register_fn("split", move |text: &mut ImmutableString, by: &str, count: INT| {
-            collect(text.len(), text.splitn(segments(count), by), limit)
-        })
-        .register_fn("split", move |text: &mut ImmutableString, by: char, count: INT| {
-            collect(text.len(), text.splitn(segments(count), by), limit)
-        })
+        .register_fn(
+            "split",
+            move |text: &mut ImmutableString, by: &str, count: INT| {
+                collect(text.len(), text.splitn(segments(count), by), limit)
+            },
+        )
+        .register_fn(
+            "split",
+            move |text: &mut ImmutableString, by: char, count: INT| {
+                collect(text.len(), text.splitn(segments(count), by), limit)
+            },
+        )
         .register_fn("split_rev", move |text: &mut ImmutableString, by: &str| {
             collect(text.len(), text.rsplit(by), limit)
         })
         .register_fn("split_rev", move |text: &mut ImmutableString, by: char| {
             collect(text.len(), text.rsplit(by), limit)
         })
-        .register_fn("split_rev", move |text: &mut ImmutableString, by: &str, count: INT| {
-            collect(text.len(), text.rsplitn(segments(count), by), limit)
-        })
-        .register_fn("split_rev", move |text: &mut ImmutableString, by: char, count: INT| {
-            collect(text.len(), text.rsplitn(segments(count), by), limit)
-        })
-        .register_fn("to_chars", move |text: &mut ImmutableString| -> Fallible<Array> {
-            meter::charge(text.len() / BYTES_PER_OPERATION);
-            if text.chars().count() > limit {
-                return Err(too_many());
-            }
-            Ok(text.chars().map(Dynamic::from).collect())
-        });
+        .register_fn(
+            "split_rev",
+            move |text: &mut ImmutableString, by: &str, count: INT| {
+                collect(text.len(), text.rsplitn(segments(count), by), limit)
+            },
+        )
+        .register_fn(
+            "split_rev",
+            move |text: &mut ImmutableString, by: char, count: INT| {
+                collect(text.len(), text.rsplitn(segments(count), by), limit)
+            },
+        )
+        .register_fn(
+            "to_chars",
+            move |text: &mut ImmutableString| -> Fallible<Array> {
+                meter::charge(text.len() / BYTES_PER_OPERATION);
+                if text.chars().count() > limit {
+                    return Err(too_many());
+                }
+                Ok(text.chars().map(Dynamic::from).collect())
+            },
+        );
 }

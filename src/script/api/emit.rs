@@ -26,14 +26,17 @@ struct Parts {
 
 pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
     let owned = Rc::clone(state);
-    engine.register_fn("emit", move |topic: Dynamic, value: Dynamic| -> Fallible<()> {
-        let parts = Parts {
-            key: None,
-            value,
-            ..Parts::default()
-        };
-        keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Message)
-    });
+    engine.register_fn(
+        "emit",
+        move |topic: Dynamic, value: Dynamic| -> Fallible<()> {
+            let parts = Parts {
+                key: None,
+                value,
+                ..Parts::default()
+            };
+            keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Message)
+        },
+    );
     let owned = Rc::clone(state);
     engine.register_fn(
         "emit",
@@ -137,7 +140,13 @@ fn topic_name(topic: &Dynamic) -> Fallible<rhai::ImmutableString> {
     topic
         .as_immutable_string_ref()
         .map(|name| name.clone())
-        .map_err(|_| format!("emit: the topic must be a string, found {}", type_name(topic)).into())
+        .map_err(|_| {
+            format!(
+                "emit: the topic must be a string, found {}",
+                type_name(topic)
+            )
+            .into()
+        })
 }
 
 fn parts(map: &Map, fields: &[&str]) -> Fallible<Parts> {
@@ -165,7 +174,10 @@ fn number<T: TryFrom<i64> + Default + PartialOrd>(map: &Map, name: &str) -> Fall
     let Some(given) = map.get(name).filter(|given| !given.is_unit()) else {
         return Ok(None);
     };
-    let number = given.as_int().ok().and_then(|number| T::try_from(number).ok());
+    let number = given
+        .as_int()
+        .ok()
+        .and_then(|number| T::try_from(number).ok());
     match number {
         Some(number) if number >= T::default() => Ok(Some(number)),
         _ => Err(format!("`{name}` must be a whole number from 0, found `{given}`").into()),

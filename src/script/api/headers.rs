@@ -26,7 +26,9 @@ impl Headers {
         let record = self.0.record.borrow();
         let last = record.as_deref().and_then(|record| {
             let mut headers = record.headers().rev();
-            headers.find(|(name, _)| *name == wanted).map(|(_, value)| bytes(value))
+            headers
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, value)| bytes(value))
         });
         last.unwrap_or(Dynamic::UNIT)
     }
@@ -64,11 +66,16 @@ pub(crate) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Headers>("headers")
         .register_indexer_get(|headers: &mut Headers, name: ImmutableString| headers.last(&name))
-        .register_fn("get", |headers: &mut Headers, name: ImmutableString| headers.last(&name))
-        .register_fn("all", |headers: &mut Headers, name: ImmutableString| headers.all(&name))
-        .register_fn("contains", |headers: &mut Headers, name: ImmutableString| {
-            headers.names().contains(&name)
+        .register_fn("get", |headers: &mut Headers, name: ImmutableString| {
+            headers.last(&name)
         })
+        .register_fn("all", |headers: &mut Headers, name: ImmutableString| {
+            headers.all(&name)
+        })
+        .register_fn(
+            "contains",
+            |headers: &mut Headers, name: ImmutableString| headers.names().contains(&name),
+        )
         .register_fn("keys", |headers: &mut Headers| -> Array {
             headers.names().into_iter().map(Dynamic::from).collect()
         })

@@ -43,7 +43,8 @@ pub(crate) fn register(engine: &mut Engine) {
             text_or_empty(msg.record(|record| strings::shared(&record.topic)))
         })
         .register_get("partition", |msg: &mut Message| {
-            msg.record(|record| INT::from(record.partition)).unwrap_or_default()
+            msg.record(|record| INT::from(record.partition))
+                .unwrap_or_default()
         })
         .register_get("offset", |msg: &mut Message| {
             msg.record(|record| record.offset).unwrap_or_default()
@@ -53,14 +54,22 @@ pub(crate) fn register(engine: &mut Engine) {
             timestamp.map_or(Dynamic::UNIT, Dynamic::from_int)
         })
         .register_get("key", |msg: &mut Message| {
-            msg.record(|record| bytes(record.key())).unwrap_or(Dynamic::UNIT)
+            msg.record(|record| bytes(record.key()))
+                .unwrap_or(Dynamic::UNIT)
         })
         .register_get("value", |msg: &mut Message| {
-            msg.record(|record| bytes(record.value())).unwrap_or(Dynamic::UNIT)
+            msg.record(|record| bytes(record.value()))
+                .unwrap_or(Dynamic::UNIT)
         })
-        .register_get("attempt", |msg: &mut Message| INT::from(msg.0.attempt.get()))
-        .register_get("group", |msg: &mut Message| strings::shared(&msg.0.caller.group))
-        .register_get("member", |msg: &mut Message| strings::shared(&msg.0.caller.member))
+        .register_get("attempt", |msg: &mut Message| {
+            INT::from(msg.0.attempt.get())
+        })
+        .register_get("group", |msg: &mut Message| {
+            strings::shared(&msg.0.caller.group)
+        })
+        .register_get("member", |msg: &mut Message| {
+            strings::shared(&msg.0.caller.member)
+        })
         .register_get("headers", |msg: &mut Message| Headers(Rc::clone(&msg.0)))
         .register_get(
             "json",

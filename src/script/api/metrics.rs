@@ -16,7 +16,8 @@ pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
     let owned = Rc::clone(state);
     engine.register_fn("observe", move |name: &str, x: Dynamic| -> Fallible<()> {
         let number = x.as_float().or_else(|_| x.as_int().map(|x| x as FLOAT));
-        let number = number.map_err(|_| format!("observe takes a number, found {}", type_name(&x)))?;
+        let number =
+            number.map_err(|_| format!("observe takes a number, found {}", type_name(&x)))?;
         let name = metric(&owned, name)?;
         owned.effects.borrow_mut().observations.push((name, number));
         Ok(())

@@ -38,23 +38,32 @@ fn numbers(engine: &mut Engine, state: &Rc<State>) {
     let owned = Rc::clone(state);
     engine.register_fn("rand", move |range: Range<INT>| within(&owned, range));
     let owned = Rc::clone(state);
-    engine.register_fn("rand", move |range: RangeInclusive<INT>| within(&owned, range));
+    engine.register_fn("rand", move |range: RangeInclusive<INT>| {
+        within(&owned, range)
+    });
     let owned = Rc::clone(state);
     engine.register_fn("rand", move |from: INT, to: INT| within(&owned, from..=to));
     let owned = Rc::clone(state);
-    engine.register_fn("rand_float", move || owned.random.borrow_mut().random::<FLOAT>());
-    let owned = Rc::clone(state);
-    engine.register_fn("rand_float", move |from: FLOAT, to: FLOAT| -> Fallible<FLOAT> {
-        if !(from.is_finite() && to.is_finite() && (to - from).is_finite()) {
-            return Err(format!("the range {from}..={to} is not finite").into());
-        }
-        within(&owned, from..=to)
+    engine.register_fn("rand_float", move || {
+        owned.random.borrow_mut().random::<FLOAT>()
     });
+    let owned = Rc::clone(state);
+    engine.register_fn(
+        "rand_float",
+        move |from: FLOAT, to: FLOAT| -> Fallible<FLOAT> {
+            if !(from.is_finite() && to.is_finite() && (to - from).is_finite()) {
+                return Err(format!("the range {from}..={to} is not finite").into());
+            }
+            within(&owned, from..=to)
+        },
+    );
 }
 
 fn booleans_and_text(engine: &mut Engine, state: &Rc<State>) {
     let owned = Rc::clone(state);
-    engine.register_fn("rand_bool", move || owned.random.borrow_mut().random::<bool>());
+    engine.register_fn("rand_bool", move || {
+        owned.random.borrow_mut().random::<bool>()
+    });
     let owned = Rc::clone(state);
     engine.register_fn("rand_bool", move |probability: FLOAT| -> Fallible<bool> {
         if !(0.0..=1.0).contains(&probability) {
@@ -70,7 +79,9 @@ fn booleans_and_text(engine: &mut Engine, state: &Rc<State>) {
         }
         meter::charge(len / 8);
         let mut random = owned.random.borrow_mut();
-        Ok((0..len).map(|_| char::from(random.sample(Alphanumeric))).collect())
+        Ok((0..len)
+            .map(|_| char::from(random.sample(Alphanumeric)))
+            .collect())
     });
 }
 

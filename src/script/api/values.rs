@@ -16,7 +16,9 @@ pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
 
 /// Milliseconds since 1970-01-01T00:00:00Z, as Kafka counts.
 fn now() -> INT {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     INT::try_from(since.as_millis()).unwrap_or(INT::MAX)
 }
 
@@ -25,7 +27,14 @@ fn uuid(random: u128) -> String {
     let version = random & !(0xf << 76) | 4 << 76;
     let bits = version & !(0b11 << 62) | 0b10 << 62;
     let hex = format!("{bits:032x}");
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use crate::script::program::Source;
 pub(crate) fn parse_error(source: &Source, error: &ParseError) -> Diagnostic {
     let position = error.position();
     // Without a position the text ended where more was expected.
-    let line = position.line().unwrap_or_else(|| source.text.lines().count().max(1));
+    let line = position
+        .line()
+        .unwrap_or_else(|| source.text.lines().count().max(1));
     let text = source.text.lines().nth(line - 1).unwrap_or_default();
     let column = match position.line() {
         Some(_) => position.position().unwrap_or(1),
@@ -25,11 +27,7 @@ pub(crate) fn parse_error(source: &Source, error: &ParseError) -> Diagnostic {
     }
 }
 
-fn describe(
-    error: &ParseErrorType,
-    line: &str,
-    column: usize,
-) -> (String, String, Vec<String>) {
+fn describe(error: &ParseErrorType, line: &str, column: usize) -> (String, String, Vec<String>) {
     let word: String = line
         .chars()
         .skip(column - 1)
@@ -47,7 +45,8 @@ fn describe(
                 vec![format!("write `{chain}[\"{word}\"]`")],
             )
         }
-        ParseErrorType::Reserved(word) | ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
+        ParseErrorType::Reserved(word)
+        | ParseErrorType::BadInput(LexError::ImproperSymbol(word, _))
             if word == "eval" =>
         {
             (

@@ -15,7 +15,11 @@ use crate::diagnostic::{Diagnostic, Place};
 
 /// A place in a source; line and column count from 1.
 pub(crate) fn place(source: &Source, line: usize, column: usize, width: usize) -> Place {
-    let text = source.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let text = source
+        .text
+        .lines()
+        .nth(line.saturating_sub(1))
+        .unwrap_or_default();
     Place::File {
         path: source.shown.clone(),
         line: line.max(1),
@@ -54,7 +58,10 @@ pub(crate) fn no_message_field(
     column: usize,
 ) -> Diagnostic {
     let near = suggestion(field, message::FIELDS.iter().copied());
-    let mut hints: Vec<String> = near.iter().map(|near| format!("did you mean `{near}`?")).collect();
+    let mut hints: Vec<String> = near
+        .iter()
+        .map(|near| format!("did you mean `{near}`?"))
+        .collect();
     if near.is_none() {
         hints.push(format!("a message has: {}", message::FIELDS.join(", ")));
         hints.push(format!("a field of a JSON value is `msg.json.{field}`"));

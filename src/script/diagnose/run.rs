@@ -31,7 +31,8 @@ pub(crate) fn outcome(
     let diagnostic = diagnostic(program, ended, limits, timeout, value);
     let failure = Box::new(Failure {
         reason: diagnostic.message.clone(),
-        diagnostic: Some(diagnostic).filter(|found| found.place != crate::diagnostic::Place::Nowhere),
+        diagnostic: Some(diagnostic)
+            .filter(|found| found.place != crate::diagnostic::Place::Nowhere),
     });
     if rejected {
         Outcome::Rejected(failure)
@@ -59,9 +60,13 @@ fn diagnostic(
 ) -> Diagnostic {
     match ended {
         Ended::Error(error) => runtime_error(program, &error, limits),
-        Ended::Exceeded(exceeded, error) => limit(program, exceeded, error.as_deref(), limits, timeout),
+        Ended::Exceeded(exceeded, error) => {
+            limit(program, exceeded, error.as_deref(), limits, timeout)
+        }
         Ended::Stopped(stop) => stopped(program, &stop, value),
-        Ended::Panic(what) => nowhere(format!("a function that the script called panicked: {what}")),
+        Ended::Panic(what) => nowhere(format!(
+            "a function that the script called panicked: {what}"
+        )),
     }
 }
 
@@ -88,7 +93,14 @@ fn limit(
     };
     let (source, inner) = error.map_or((None, None), |error| innermost(error));
     let position = inner.map_or(Position::NONE, EvalAltResult::position);
-    at(program, source, position, message, "stopped here".into(), vec![hint.into()])
+    at(
+        program,
+        source,
+        position,
+        message,
+        "stopped here".into(),
+        vec![hint.into()],
+    )
 }
 
 fn stopped(program: &Program, stop: &Stop, value: Option<&[u8]>) -> Diagnostic {
@@ -98,13 +110,23 @@ fn stopped(program: &Program, stop: &Stop, value: Option<&[u8]>) -> Diagnostic {
         StopKind::NotJson(error) => {
             let (excerpt, mark) = excerpt(value.unwrap_or_default(), error.offset);
             (
-                format!("the value is not JSON: {} at byte {}", error.why, error.offset),
+                format!(
+                    "the value is not JSON: {} at byte {}",
+                    error.why, error.offset
+                ),
                 "parsed here",
                 vec![excerpt, mark],
             )
         }
     };
-    at(program, stop.source.as_deref(), stop.position, message, label.into(), hints)
+    at(
+        program,
+        stop.source.as_deref(),
+        stop.position,
+        message,
+        label.into(),
+        hints,
+    )
 }
 
 /// The bytes around `offset` on one line, and a mark below it.
@@ -160,7 +182,14 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
             } else {
                 "here"
             };
-            at(program, source, position, thrown_text(thrown), label.into(), Vec::new())
+            at(
+                program,
+                source,
+                position,
+                thrown_text(thrown),
+                label.into(),
+                Vec::new(),
+            )
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
             no_function(program, source, position, signature, line, column)
@@ -172,7 +201,10 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
             program,
             source,
             position,
-            format!("`{}` is missing", last_name(&chain_before(line, column - 1))),
+            format!(
+                "`{}` is missing",
+                last_name(&chain_before(line, column - 1))
+            ),
             "map or array expected, found ()".into(),
             vec!["where it may be missing, write `?[…]`, or `?? default` after it".into()],
         ),
@@ -180,14 +212,32 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
             program,
             source,
             position,
-            format!("functions call each other more than {} deep", limits.call_depth),
+            format!(
+                "functions call each other more than {} deep",
+                limits.call_depth
+            ),
             "called here".into(),
             vec!["an endless recursion? the limit is limits.call_depth".into()],
         ),
         EvalAltResult::ErrorDataTooLarge(what, _) => {
             let (message, hint) = too_large(what, limits);
-            at(program, source, position, message, "here".into(), vec![hint])
+            at(
+                program,
+                source,
+                position,
+                message,
+                "here".into(),
+                vec![hint],
+            )
         }
+        EvalAltResult::ErrorDataRace(..) => at(
+            program,
+            source,
+            position,
+            "a closure uses the very value that its method works on".into(),
+            "here".into(),
+            vec!["give the closure a copy: `let copy = a;` before it".into()],
+        ),
         EvalAltResult::ErrorVariableNotFound(name, _) => at(
             program,
             source,
@@ -200,7 +250,14 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
         ),
         other => {
             let mut other = clone_without_position(other);
-            at(program, source, position, std::mem::take(&mut other), "here".into(), Vec::new())
+            at(
+                program,
+                source,
+                position,
+                std::mem::take(&mut other),
+                "here".into(),
+                Vec::new(),
+            )
         }
     }
 }
@@ -251,7 +308,9 @@ fn no_function(
     column: usize,
 ) -> Diagnostic {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types: Vec<&str> = types.trim_end_matches(')').split(", ").collect();
+    let types = types.strip_suffix(')').unwrap_or(types);
+    let types = types.replace("&str | ImmutableString | String", "string");
+    let types: Vec<&str> = types.split(", ").collect();
     let is_operator = !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
     if is_operator && types.len() == 2 && types.contains(&"()") {
         return missing_operand(program, source, position, name, &types, line, column);
@@ -266,9 +325,15 @@ fn no_function(
             Vec::new(),
         );
     }
-    let known = program.sources().iter().flat_map(|source| functions_of(&source.text));
+    let known = program
+        .sources()
+        .iter()
+        .flat_map(|source| functions_of(&source.text));
     let near = super::suggestion(name, known.chain(KNOWN.iter().copied()));
-    let mut hints: Vec<String> = near.iter().map(|near| format!("did you mean `{near}`?")).collect();
+    let mut hints: Vec<String> = near
+        .iter()
+        .map(|near| format!("did you mean `{near}`?"))
+        .collect();
     if types.first() == Some(&"()") {
         hints.push("the value it is called on is (), so perhaps a field is missing".into());
     }
@@ -285,16 +350,66 @@ fn no_function(
 
 /// Functions of the API, for suggestions.
 const KNOWN: &[&str] = &[
-    "emit", "reject", "retry", "count", "observe", "debug", "info", "warn", "error", "print", "now",
-    "uuid", "rand", "rand_float", "rand_bool", "rand_alpha_numeric", "sample", "shuffle", "len",
-    "keys", "values", "contains", "push", "pop", "remove", "insert", "map", "filter", "reduce",
-    "split", "replace", "trim", "to_upper", "to_lower", "to_string", "to_int", "to_float",
-    "parse_int", "parse_float", "parse_json", "to_json", "sub_string", "index_of", "starts_with",
-    "ends_with", "type_of", "is_empty", "sort", "reverse", "round", "floor", "ceiling", "abs",
+    "emit",
+    "reject",
+    "retry",
+    "count",
+    "observe",
+    "debug",
+    "info",
+    "warn",
+    "error",
+    "print",
+    "now",
+    "uuid",
+    "rand",
+    "rand_float",
+    "rand_bool",
+    "rand_alpha_numeric",
+    "sample",
+    "shuffle",
+    "len",
+    "keys",
+    "values",
+    "contains",
+    "push",
+    "pop",
+    "remove",
+    "insert",
+    "map",
+    "filter",
+    "reduce",
+    "split",
+    "replace",
+    "trim",
+    "to_upper",
+    "to_lower",
+    "to_string",
+    "to_int",
+    "to_float",
+    "parse_int",
+    "parse_float",
+    "parse_json",
+    "to_json",
+    "sub_string",
+    "index_of",
+    "starts_with",
+    "ends_with",
+    "type_of",
+    "is_empty",
+    "sort",
+    "reverse",
+    "round",
+    "floor",
+    "ceiling",
+    "abs",
 ];
 
 fn functions_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()).map(str::trim)
+    text.split("fn ")
+        .skip(1)
+        .filter_map(|rest| rest.split('(').next())
+        .map(str::trim)
 }
 
 /// Arithmetic on `()`: almost always a field that the message does not have.
@@ -314,12 +429,20 @@ fn missing_operand(
         let chain = chain_before(before, before.chars().count());
         (before.chars().count() - chain.chars().count(), chain)
     } else {
-        let rest: String = letters.iter().skip(column - 1 + name.chars().count()).collect();
-        let blank = rest.chars().take_while(|letter| letter.is_whitespace()).count();
+        let rest: String = letters
+            .iter()
+            .skip(column - 1 + name.chars().count())
+            .collect();
+        let blank = rest
+            .chars()
+            .take_while(|letter| letter.is_whitespace())
+            .count();
         let chain: String = rest
             .trim_start()
             .chars()
-            .take_while(|letter| super::is_word(*letter) || matches!(letter, '.' | '[' | ']' | '?' | '"'))
+            .take_while(|letter| {
+                super::is_word(*letter) || matches!(letter, '.' | '[' | ']' | '?' | '"')
+            })
             .collect();
         (column - 1 + name.chars().count() + blank, chain)
     };
@@ -342,7 +465,10 @@ fn missing_operand(
     }
     let field_column = begin + chain.chars().count() - field.chars().count() + 1;
     let position = Position::new(
-        position.line().and_then(|line| u16::try_from(line).ok()).unwrap_or(1),
+        position
+            .line()
+            .and_then(|line| u16::try_from(line).ok())
+            .unwrap_or(1),
         u16::try_from(field_column).unwrap_or(1),
     );
     at(
@@ -351,14 +477,19 @@ fn missing_operand(
         position,
         format!("`{field}` is missing"),
         format!("{expected} expected, found ()"),
-        vec![format!("where it may be missing, write `({chain} ?? 0)` or whatever it should be then")],
+        vec![format!(
+            "where it may be missing, write `({chain} ?? 0)` or whatever it should be then"
+        )],
     )
 }
 
 /// `c` of `a.b.c`, and of `a.b["c"]`.
 fn last_name(chain: &str) -> String {
     let end = chain.trim_end_matches(['"', ']', '[', '?', '.']);
-    end.rsplit(['.', '[', '"', '?']).next().unwrap_or_default().to_owned()
+    end.rsplit(['.', '[', '"', '?'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// `Unknown property 'x' - a getter is not registered for type 't'`, as Rhai writes it.
@@ -371,7 +502,10 @@ fn no_property(
     column: usize,
 ) -> Diagnostic {
     let mut quoted = text.split('\'').skip(1).step_by(2);
-    let (property, kind) = (quoted.next().unwrap_or_default(), quoted.next().unwrap_or_default());
+    let (property, kind) = (
+        quoted.next().unwrap_or_default(),
+        quoted.next().unwrap_or_default(),
+    );
     let writing = text.starts_with("No writable");
     if kind == "message" && writing {
         return at(
@@ -404,7 +538,9 @@ fn no_property(
             position,
             message,
             format!("map expected before `.{property}`, found ()"),
-            vec![format!("where it may be missing, write `{chain}?.{property}`")],
+            vec![format!(
+                "where it may be missing, write `{chain}?.{property}`"
+            )],
         );
     }
     at(
@@ -443,5 +579,8 @@ fn at(
 
 /// A reason is one line: the rest would break the log's.
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    text.split(['\n', '\r'])
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

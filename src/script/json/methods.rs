@@ -48,21 +48,28 @@ pub(crate) fn register_field(engine: &mut Engine, name: &str) {
 fn objects(engine: &mut Engine) {
     engine
         .register_indexer_get(|object: &mut JsonObject, name: ImmutableString| object.field(&name))
-        .register_indexer_set(|object: &mut JsonObject, name: ImmutableString, new: Dynamic| {
-            object.set(&name, new);
-        })
+        .register_indexer_set(
+            |object: &mut JsonObject, name: ImmutableString, new: Dynamic| {
+                object.set(&name, new);
+            },
+        )
         .register_fn("get", |object: &mut JsonObject, name: ImmutableString| {
             object.field(&name)
         })
-        .register_fn("set", |object: &mut JsonObject, name: ImmutableString, new: Dynamic| {
-            object.set(&name, new);
-        })
-        .register_fn("contains", |object: &mut JsonObject, name: ImmutableString| {
-            object.contains(&name)
-        })
-        .register_fn("remove", |object: &mut JsonObject, name: ImmutableString| {
-            object.remove(&name)
-        })
+        .register_fn(
+            "set",
+            |object: &mut JsonObject, name: ImmutableString, new: Dynamic| {
+                object.set(&name, new);
+            },
+        )
+        .register_fn(
+            "contains",
+            |object: &mut JsonObject, name: ImmutableString| object.contains(&name),
+        )
+        .register_fn(
+            "remove",
+            |object: &mut JsonObject, name: ImmutableString| object.remove(&name),
+        )
         .register_fn("len", |object: &mut JsonObject| object.len() as INT)
         .register_fn("is_empty", |object: &mut JsonObject| object.len() == 0)
         .register_fn("keys", |object: &mut JsonObject| -> Array {
@@ -77,7 +84,9 @@ fn objects(engine: &mut Engine) {
 fn arrays(engine: &mut Engine) {
     engine
         .register_indexer_get(|array: &mut JsonArray, index: INT| -> Fallible<Dynamic> {
-            array.get(index).ok_or_else(|| out_of_bounds(array.len(), index))
+            array
+                .get(index)
+                .ok_or_else(|| out_of_bounds(array.len(), index))
         })
         .register_fn("get", |array: &mut JsonArray, index: INT| {
             array.get(index).unwrap_or(Dynamic::UNIT)
@@ -128,7 +137,9 @@ fn replace(place: &mut Dynamic, new: Dynamic) {
 fn json_text(value: &Dynamic) -> Fallible<ImmutableString> {
     let mut text = Vec::new();
     write(value, &mut text).map_err(|error| error.to_string())?;
-    Ok(String::from_utf8(text).map_err(|error| error.to_string())?.into())
+    Ok(String::from_utf8(text)
+        .map_err(|error| error.to_string())?
+        .into())
 }
 
 /// A view prints as its JSON; `to_json` and `parse_json` work on anything.
@@ -141,7 +152,9 @@ fn texts(engine: &mut Engine) {
             json_text(&Dynamic::from(array.clone()))
         });
     }
-    engine.register_fn("to_json", |map: &mut Map| json_text(&Dynamic::from_map(map.clone())));
+    engine.register_fn("to_json", |map: &mut Map| {
+        json_text(&Dynamic::from_map(map.clone()))
+    });
     engine.register_fn("to_json", |array: &mut Array| {
         json_text(&Dynamic::from_array(array.clone()))
     });

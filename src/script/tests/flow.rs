@@ -7,12 +7,16 @@ use super::*;
 /// `reject` and `retry` end the call whatever `try` stands around them, and discard its emits.
 #[test]
 fn reject_and_retry_can_not_be_caught() {
-    let around = |what: &str| format!("emit(\"t\", 1); try {{ {what} }} catch {{ }} emit(\"t\", 2);");
+    let around =
+        |what: &str| format!("emit(\"t\", 1); try {{ {what} }} catch {{ }} emit(\"t\", 2);");
     let mut handler = body(&around("reject(\"no\")"));
     assert_eq!(rejected(handler.handle(&record("{}"), 1)).reason, "no");
     assert!(handler.effects().no_emits());
     let mut handler = body(&around("retry(#{later: true})"));
-    assert_eq!(failed(handler.handle(&record("{}"), 1)).reason, "#{\"later\": true}");
+    assert_eq!(
+        failed(handler.handle(&record("{}"), 1)).reason,
+        "#{\"later\": true}"
+    );
     assert!(handler.effects().no_emits());
 }
 
@@ -26,15 +30,25 @@ fn reject_within_a_closure_counts() {
         "msg.json.for_each(|| reject(\"no\"))",
     ] {
         let mut handler = body(&format!("{script}; emit(\"t\", 1)"));
-        assert_eq!(rejected(handler.handle(&record("[1]"), 1)).reason, "no", "{script}");
+        assert_eq!(
+            rejected(handler.handle(&record("[1]"), 1)).reason,
+            "no",
+            "{script}"
+        );
     }
 }
 
 /// `throw` and errors are failures, and can be caught.
 #[test]
 fn throw_is_a_failure() {
-    assert_eq!(failed(body("throw \"bad\"").handle(&record("{}"), 1)).reason, "bad");
-    assert_eq!(value("try { throw 5 } catch (e) { emit(\"t\", e) }", "{}"), "5");
+    assert_eq!(
+        failed(body("throw \"bad\"").handle(&record("{}"), 1)).reason,
+        "bad"
+    );
+    assert_eq!(
+        value("try { throw 5 } catch (e) { emit(\"t\", e) }", "{}"),
+        "5"
+    );
     assert_eq!(value("try { 1 / 0 } catch { emit(\"t\", 1) }", "{}"), "1");
 }
 
@@ -57,7 +71,10 @@ fn a_failure_leaves_nothing_behind() {
 /// `return` ends a call well, and so does `exit`.
 #[test]
 fn an_early_return_is_done() {
-    assert_eq!(value("emit(\"t\", 1); if true { return; } emit(\"t\", 2)", "{}"), "1");
+    assert_eq!(
+        value("emit(\"t\", 1); if true { return; } emit(\"t\", 2)", "{}"),
+        "1"
+    );
     assert_eq!(value("emit(\"t\", 1); exit(); emit(\"t\", 2)", "{}"), "1");
 }
 
@@ -74,9 +91,15 @@ fn the_life_cycle_is_called() {
         assert_eq!(emitted(handler.effects())[0].2.as_deref(), Some(value));
     };
     expect(|handler| handler.on_start(), "1");
-    expect(|handler| handler.on_assign(&[("T".into(), 3)]), r#"[{"partition":3,"topic":"T"}]"#);
+    expect(
+        |handler| handler.on_assign(&[("T".into(), 3)]),
+        r#"[{"partition":3,"topic":"T"}]"#,
+    );
     expect(|handler| handler.on_revoke(&[("T".into(), 3)]), "T");
-    expect(|handler| handler.on_failed(&record(r#"{"a":5}"#), 2, "why"), "why 4711 5");
+    expect(
+        |handler| handler.on_failed(&record(r#"{"a":5}"#), 2, "why"),
+        "why 4711 5",
+    );
     expect(|handler| handler.on_stop(), "2");
     let mut silent = body("");
     done(silent.on_start());
@@ -106,7 +129,8 @@ fn log_lines_carry_the_message() {
         .with_max_level(tracing::Level::DEBUG)
         .finish();
     tracing::subscriber::with_default(subscriber, || {
-        let mut handler = body("print(msg.json.a); debug(1); info([2]); warn(\"w\"); error(#{e: 1})");
+        let mut handler =
+            body("print(msg.json.a); debug(1); info([2]); warn(\"w\"); error(#{e: 1})");
         done(handler.handle(&record(r#"{"a":{"b":1}}"#), 1));
     });
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

@@ -21,11 +21,17 @@ fn a_generator_returns_a_message_or_a_value() {
         0 => #{key: `d-${n}`, value: #{id: n}, headers: #{h: "1"}, partition: 1},
         1 => "plain", 2 => #{a: 1}, _ => () } }"#;
     let mut generator = generator(text, None);
-    assert_eq!(generated(&mut generator, 0), (Some("d-0".into()), Some(r#"{"id":0}"#.into())));
+    assert_eq!(
+        generated(&mut generator, 0),
+        (Some("d-0".into()), Some(r#"{"id":0}"#.into()))
+    );
     let emit = generator.effects().emits().next().unwrap();
     assert_eq!((emit.partition(), emit.headers().count()), (Some(1), 1));
     assert_eq!(generated(&mut generator, 1), (None, Some("plain".into())));
-    assert_eq!(generated(&mut generator, 2), (None, Some(r#"{"a":1}"#.into())));
+    assert_eq!(
+        generated(&mut generator, 2),
+        (None, Some(r#"{"a":1}"#.into()))
+    );
     assert_eq!(generated(&mut generator, 3), (None, None));
 }
 
@@ -59,7 +65,12 @@ fn random_values_keep_to_their_ranges() {
         assert!((0.0..1.0).contains(&v[4].as_f64().unwrap()));
         assert!((1.0..=2.0).contains(&v[5].as_f64().unwrap()));
         assert_eq!(v[8].as_str().unwrap().len(), 8);
-        let mut shuffled: Vec<i64> = v[9].as_array().unwrap().iter().filter_map(|n| n.as_i64()).collect();
+        let mut shuffled: Vec<i64> = v[9]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|n| n.as_i64())
+            .collect();
         shuffled.sort_unstable();
         assert_eq!(shuffled, [1, 2, 3, 4, 5]);
         assert_eq!(v[11].as_array().unwrap().len(), 2);

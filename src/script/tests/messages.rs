@@ -12,7 +12,10 @@ fn a_message_has_its_fields() {
     let mut handler = handler(text);
     done(handler.handle(&record("v"), 3));
     let emitted = emitted(handler.effects());
-    assert_eq!(emitted[0].2.as_deref(), Some("Delivery 1 4711 1700000000000 d-17"));
+    assert_eq!(
+        emitted[0].2.as_deref(),
+        Some("Delivery 1 4711 1700000000000 d-17")
+    );
     assert_eq!(emitted[1].2.as_deref(), Some("v 3 group-1 group-1-2"));
 }
 
@@ -60,7 +63,10 @@ fn constants_are_seen_everywhere() {
     let mut handler = Handler::new(&program, settings).unwrap();
     for _ in 0..3 {
         done(handler.handle(&record("{}"), 1));
-        assert_eq!(emitted(handler.effects())[0].2.as_deref(), Some("EUR~3ct/EUR"));
+        assert_eq!(
+            emitted(handler.effects())[0].2.as_deref(),
+            Some("EUR~3ct/EUR")
+        );
     }
 }
 
@@ -68,7 +74,9 @@ fn constants_are_seen_everywhere() {
 #[test]
 fn params_are_constant() {
     let mut settings = settings();
-    settings.params.insert("a".into(), serde_json::json!({"b": 1}));
+    settings
+        .params
+        .insert("a".into(), serde_json::json!({"b": 1}));
     let text = r#"fn handle(msg) { let p = params; p.x = 1; p.a.b = 2; emit("t", p); emit("t", params); }"#;
     let mut handler = handler_with(text, settings);
     done(handler.handle(&record("{}"), 1));

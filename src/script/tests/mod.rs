@@ -89,7 +89,13 @@ fn emitted(effects: &Effects) -> Vec<(String, Option<String>, Option<String>)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let emits = effects.emits();
     emits
-        .map(|emit| (emit.topic().to_string(), emit.key().map(text), emit.value().map(text)))
+        .map(|emit| {
+            (
+                emit.topic().to_string(),
+                emit.key().map(text),
+                emit.value().map(text),
+            )
+        })
         .collect()
 }
 
@@ -104,7 +110,10 @@ fn values(statements: &str, value: &str) -> Vec<String> {
     let mut handler = body(statements);
     done(handler.handle(&record(value), 1));
     let emitted = emitted(handler.effects());
-    emitted.into_iter().map(|(_, _, value)| value.unwrap_or("()".into())).collect()
+    emitted
+        .into_iter()
+        .map(|(_, _, value)| value.unwrap_or("()".into()))
+        .collect()
 }
 
 /// The one value that a handler of this body emits for a message.

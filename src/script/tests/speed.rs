@@ -12,8 +12,10 @@ use crate::script::memory::allocations;
 const DELIVERY: &str = r#"{"id":9007199254740993,"customer":"c-4711","city":"Rotterdam","status":"delivered","weight_kg":12.5,"items":[{"sku":"a-1","qty":2,"price":9.99},{"sku":"b-22","qty":1,"price":24.5}],"note":"leave at door"}"#;
 
 const NOTHING: &str = "";
-const METADATA: &str = "if msg.partition > 100 && msg.offset > 5 && msg.key == \"x\" { emit(\"t\", 1) }";
-const FILTER: &str = "let d = msg.json; if d.status == \"delivered\" && d.weight_kg > 100 { emit(\"t\", d) }";
+const METADATA: &str =
+    "if msg.partition > 100 && msg.offset > 5 && msg.key == \"x\" { emit(\"t\", 1) }";
+const FILTER: &str =
+    "let d = msg.json; if d.status == \"delivered\" && d.weight_kg > 100 { emit(\"t\", d) }";
 const FILTER_DIRECT: &str =
     "if msg.json.status == \"delivered\" && msg.json.weight_kg > 100 { emit(\"t\", msg.json) }";
 const TOTAL: &str = "let d = msg.json; let total = 0.0; for i in d.items { total += i.qty * i.price; } d.total = total; emit(\"t\", d)";
@@ -70,7 +72,9 @@ fn nanoseconds(mut call: impl FnMut()) -> f64 {
         (0..CALLS).for_each(|_| call());
         begun.elapsed().as_nanos() as f64 / f64::from(CALLS)
     };
-    (0..15).map(|_| round(&mut call)).fold(f64::INFINITY, f64::min)
+    (0..15)
+        .map(|_| round(&mut call))
+        .fold(f64::INFINITY, f64::min)
 }
 
 /// Prints what calls cost beside the same work in native Rust; run it in a release build.
@@ -85,7 +89,11 @@ fn times() {
     });
     let total = nanoseconds(|| {
         let mut d = parse(&record);
-        d.total = d.items.iter().map(|item| item.qty as f64 * item.price).sum();
+        d.total = d
+            .items
+            .iter()
+            .map(|item| item.qty as f64 * item.price)
+            .sum();
         out.clear();
         serde_json::to_writer(&mut out, &d).unwrap();
         black_box(&out);
@@ -122,5 +130,8 @@ fn times() {
         }
     }
     let mut parse_only = body("msg.json; ()");
-    println!("parse only         {:7.0} ns", nanoseconds(|| done(parse_only.handle(&record, 1))));
+    println!(
+        "parse only         {:7.0} ns",
+        nanoseconds(|| done(parse_only.handle(&record, 1)))
+    );
 }
