@@ -166,13 +166,13 @@ impl Handler {
         } = &self.settings;
         let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, value);
         if panicked && let Err(why) = self.rebuild() {
-            return Outcome::Failed(Box::new(why));
+            return Outcome::Failed(why);
         }
         outcome
     }
 
     /// A panic can leave anything half done inside the engine: a new one takes its place.
-    fn rebuild(&mut self) -> Result<(), Failure> {
+    fn rebuild(&mut self) -> Result<(), Box<Failure>> {
         let Settings {
             params, timeout, ..
         } = &self.settings;
@@ -183,10 +183,10 @@ impl Handler {
                 self.runtime = runtime;
                 Ok(())
             }
-            Err(mistakes) => Err(Failure {
+            Err(mistakes) => Err(Box::new(Failure {
                 reason: "the handler panicked and could not be built again".into(),
                 diagnostic: mistakes.into_iter().next(),
-            }),
+            })),
         }
     }
 }

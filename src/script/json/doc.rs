@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use super::escape::unescape;
 use super::parse::{self, Kind, Node, NotJson};
 use crate::delivery::Record;
 
@@ -95,7 +96,7 @@ impl Doc {
     pub(crate) fn with_text<R>(&self, node: Node, with: impl FnOnce(&str) -> R) -> R {
         let raw = self.raw_text(node);
         match node.kind {
-            Kind::Escaped => with(&parse::unescape(raw)),
+            Kind::Escaped => with(&unescape(raw)),
             _ => with(raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()),
         }
     }
@@ -104,7 +105,7 @@ impl Doc {
     #[inline]
     fn is_named(&self, node: Node, name: &str) -> bool {
         match node.kind {
-            Kind::Escaped => parse::unescape(self.raw_text(node)) == name,
+            Kind::Escaped => unescape(self.raw_text(node)) == name,
             _ => {
                 (node.end - node.start) as usize == name.len() + 2
                     && self.slice(node.start + 1, node.end - 1) == name.as_bytes()

@@ -215,7 +215,7 @@ proptest! {
                 Some(new) => {
                     let value = view(&new);
                     // `()` where there is no such member is no member.
-                    if !(value.is_unit() && !theirs.contains_key(&name)) {
+                    if !value.is_unit() || theirs.contains_key(&name) {
                         // What becomes a value of the script is written as the script reads it.
                         let read = if value.is::<JsonObject>() || value.is::<JsonArray>() {
                             serde_json::from_str(&new).unwrap()
@@ -303,7 +303,7 @@ fn edges_agree_with_serde() {
     ] {
         agrees(text.as_bytes());
     }
-    agrees(format!("{}", "9".repeat(400)).as_bytes());
+    agrees("9".repeat(400).as_bytes());
     agrees(format!("0.{}", "9".repeat(400)).as_bytes());
     agrees(b"\"\xff\"");
     agrees(b"\"\xed\xa0\x80\"");
