@@ -225,6 +225,46 @@ fn first_property(expression: &Expr) -> Option<(String, Position)> {
     }
 }
 
+/// `params.x = 1`: Rhai would change a copy and say nothing.
+pub(crate) fn params_are_kept(ast: &AST, source: &Source, mistakes: &mut Vec<Diagnostic>) {
+    let mut own = ast
+        .iter_functions()
+        .any(|function| function.params.contains(&"params"));
+    let mut found = Vec::new();
+    ast.walk(&mut |path: &[ASTNode]| {
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::Var(declared, ..))) => own |= declared.0.name == "params",
+            Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
+                if let Some((name, position)) = root_variable(&assignment.1.lhs)
+                    && name == "params"
+                {
+                    found.push(position);
+                }
+            }
+            _ => {}
+        }
+        true
+    });
+    for position in found.into_iter().filter(|_| !own) {
+        let (line, column) = line_and_column(position);
+        mistakes.push(Diagnostic {
+            message: "`params` can't be changed".into(),
+            place: diagnose::place(source, line, column, "params".len()),
+            label: "a constant from the config".into(),
+            hints: vec!["copy it first: `let p = params`".into()],
+        });
+    }
+}
+
+/// The variable that a chain of fields and indexes begins with.
+fn root_variable(expression: &Expr) -> Option<(&str, Position)> {
+    match expression {
+        Expr::Variable(variable, _, position) => Some((variable.1.as_str(), *position)),
+        Expr::Dot(chain, ..) | Expr::Index(chain, ..) => root_variable(&chain.lhs),
+        _ => None,
+    }
+}
+
 /// Files that import each other in a circle would load for ever.
 pub(crate) fn circles(sources: &[Source], limits: &Limits, mistakes: &mut Vec<Diagnostic>) {
     let engine = engine::bare(limits);

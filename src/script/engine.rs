@@ -80,6 +80,8 @@ pub(crate) fn build(
         ready: RefCell::default(),
         loading: RefCell::default(),
     });
+    #[cfg(test)]
+    engine.register_fn("panic_on_purpose", || -> () { panic!("on purpose") });
     engine.on_progress(|_| (!meter::tick()).then_some(Dynamic::UNIT));
     Ok(Built { engine, ast })
 }

@@ -19,7 +19,7 @@ pub struct Generator {
     settings: Settings,
     runtime: Runtime,
     generate: Option<Function>,
-    effects: Effects,
+    effects: Box<Effects>,
 }
 
 impl Generator {
@@ -45,7 +45,7 @@ impl Generator {
             generate: runtime.function("generate", 1),
             settings,
             runtime,
-            effects: Effects::default(),
+            effects: Box::default(),
         })
     }
 
@@ -58,10 +58,7 @@ impl Generator {
     /// A script that calls `emit` as well makes more than one, the returned one last.
     pub fn generate(&mut self, n: u64) -> Outcome {
         self.effects.clear();
-        self.runtime
-            .state
-            .effects
-            .replace(std::mem::take(&mut self.effects));
+        self.runtime.state.exchange_effects(&mut self.effects);
         self.runtime.state.enter(None, 0);
         let n = INT::try_from(n).unwrap_or(INT::MAX);
         let result = match &mut self.generate {
@@ -72,7 +69,7 @@ impl Generator {
             emit::generated(&self.runtime.state, &returned).map_err(Ended::Error)
         });
         self.runtime.state.leave();
-        self.effects = self.runtime.state.effects.take();
+        self.runtime.state.exchange_effects(&mut self.effects);
         let ended = match result {
             Ok(()) => return Outcome::Done,
             Err(ended) => ended,

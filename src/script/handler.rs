@@ -18,7 +18,7 @@ pub struct Handler {
     settings: Settings,
     runtime: Runtime,
     functions: Functions,
-    effects: Effects,
+    effects: Box<Effects>,
 }
 
 struct Functions {
@@ -67,7 +67,7 @@ impl Handler {
             functions: Functions::of(&runtime),
             settings,
             runtime,
-            effects: Effects::default(),
+            effects: Box::default(),
         })
     }
 
@@ -142,14 +142,14 @@ impl Handler {
     fn begin(&mut self, record: Option<&Rc<Record>>, attempt: u32) {
         self.effects.clear();
         let state = &self.runtime.state;
-        state.effects.replace(std::mem::take(&mut self.effects));
+        state.exchange_effects(&mut self.effects);
         state.enter(record, attempt);
     }
 
     #[inline]
     fn end(&mut self, result: Result<(), Ended>, record: Option<&Rc<Record>>) -> Outcome {
         self.runtime.state.leave();
-        self.effects = self.runtime.state.effects.take();
+        self.runtime.state.exchange_effects(&mut self.effects);
         match result {
             Ok(()) => Outcome::Done,
             Err(ended) => self.failed(ended, record),
@@ -166,13 +166,13 @@ impl Handler {
         } = &self.settings;
         let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, value);
         if panicked && let Err(why) = self.rebuild() {
-            return Outcome::Failed(Box::new(why));
+            return Outcome::Failed(why);
         }
         outcome
     }
 
     /// A panic can leave anything half done inside the engine: a new one takes its place.
-    fn rebuild(&mut self) -> Result<(), Failure> {
+    fn rebuild(&mut self) -> Result<(), Box<Failure>> {
         let Settings {
             params, timeout, ..
         } = &self.settings;
@@ -183,10 +183,10 @@ impl Handler {
                 self.runtime = runtime;
                 Ok(())
             }
-            Err(mistakes) => Err(Failure {
+            Err(mistakes) => Err(Box::new(Failure {
                 reason: "the handler panicked and could not be built again".into(),
                 diagnostic: mistakes.into_iter().next(),
-            }),
+            })),
         }
     }
 }

@@ -130,12 +130,15 @@ fn read_all(file: &Path, limits: &Limits, mistakes: &mut Vec<Diagnostic>) -> Vec
         }
     }
     let folder = file.parent().unwrap_or(Path::new("."));
-    let mut seen = HashSet::from([String::new()]);
+    let mut seen = HashSet::new();
     let engine = engine::bare(limits);
     let mut at = 0;
     while let Some(source) = sources.get(at) {
         let imports = match engine.compile(&source.text) {
-            Ok(ast) => check::imports(&ast, source, mistakes),
+            Ok(ast) => {
+                check::params_are_kept(&ast, source, mistakes);
+                check::imports(&ast, source, mistakes)
+            }
             Err(error) => {
                 mistakes.push(diagnose::parse_error(source, &error));
                 Vec::new()

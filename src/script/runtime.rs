@@ -27,7 +27,7 @@ pub(crate) enum Ended {
     /// By a limit; with the error for its place, if Rhai gave one.
     Exceeded(Exceeded, Option<Box<EvalAltResult>>),
     /// By `reject`, `retry` or a value that is not JSON.
-    Stopped(Stop),
+    Stopped(Box<Stop>),
     Error(Box<EvalAltResult>),
     /// A bug in a native function.
     Panic(String),

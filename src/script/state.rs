@@ -41,8 +41,9 @@ pub(crate) struct State {
     pub topic: Option<Arc<str>>,
     pub record: RefCell<Option<Rc<Record>>>,
     pub attempt: Cell<u32>,
-    pub effects: RefCell<Effects>,
-    pub stop: RefCell<Option<Stop>>,
+    /// Boxed, because handler and state exchange it at every call.
+    pub effects: RefCell<Box<Effects>>,
+    pub stop: RefCell<Option<Box<Stop>>>,
     pub random: RefCell<Xoshiro256PlusPlus>,
     names: RefCell<Vec<Arc<str>>>,
     doc: RefCell<Rc<Doc>>,
@@ -97,6 +98,12 @@ impl State {
         if self.stop.borrow().is_some() {
             self.stop.replace(None);
         }
+    }
+
+    /// Takes over an empty buffer for a call's effects, or gives the filled one back.
+    #[inline]
+    pub(crate) fn exchange_effects(&self, effects: &mut Box<Effects>) {
+        std::mem::swap(&mut *self.effects.borrow_mut(), effects);
     }
 
     /// Lets go of the message.
@@ -167,10 +174,12 @@ impl State {
         let position = context.call_position();
         let source = context.call_source().map(str::to_owned);
         // The first stop counts: what a script does after it has no effect any more.
-        self.stop.borrow_mut().get_or_insert(Stop {
-            kind,
-            source,
-            position,
+        self.stop.borrow_mut().get_or_insert_with(|| {
+            Box::new(Stop {
+                kind,
+                source,
+                position,
+            })
         });
         meter::stop();
         EvalAltResult::ErrorTerminated(Dynamic::UNIT, position).into()

@@ -1,5 +1,6 @@
 //! `msg`: the message as a script sees it.
 
+use std::any::TypeId;
 use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, INT, ImmutableString, NativeCallContext};
@@ -76,13 +77,19 @@ pub(crate) fn register(engine: &mut Engine) {
                 msg.0.json(&context)
             },
         )
-        .register_set("json", |msg: &mut Message, mut new: Dynamic| {
-            msg.0.set_json(&mut new)
-        })
         .register_fn("to_string", describe)
         .register_fn("to_debug", describe)
         .register_fn("print", describe)
         .register_fn("debug", describe);
+    // Raw, because a typed argument would be moved out of the view that Rhai writes back.
+    let types = [TypeId::of::<Message>(), TypeId::of::<Dynamic>()];
+    engine.register_raw_fn("set$json", types, |_, args| -> Fallible<()> {
+        let state = args[0].read_lock::<Message>().map(|msg| Rc::clone(&msg.0));
+        if let Some(state) = state {
+            state.set_json(args[1]);
+        }
+        Ok(())
+    });
 }
 
 /// What `print(msg)` shows: where the message stands.

@@ -1,9 +1,11 @@
 //! Mistakes in a script, as the user should read them: where, what, and what to do.
 //!
-//! `compile` speaks about what does not parse, `run` about what ended a call. Here is what both need:
+//! `compile` speaks about what does not parse, `run` about what ended a call, `missing` about what
+//! it did not find. Here is what both need:
 //! the place in the file and suggestions for misspelt names.
 
 mod compile;
+mod missing;
 mod run;
 
 pub(crate) use compile::parse_error;

@@ -4,6 +4,7 @@
 //! registers what a script can call on them, `write` turns values back into text.
 
 mod doc;
+mod escape;
 mod methods;
 mod parse;
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! refuses nesting deeper than [`MAX_DEPTH`]. It keeps places, not values: a number or a string is
 //! only read when someone asks.
 
+use super::escape::plain_run;
+
 /// The deepest nesting of arrays and objects; the same as serde_json's.
 pub(crate) const MAX_DEPTH: usize = 127;
 
@@ -63,48 +65,80 @@ pub(crate) fn parse(text: &[u8], tape: &mut Vec<Node>) -> Result<(), NotJson> {
             why: "it is not UTF-8",
         });
     }
-    let mut parser = Parser { text, at: 0, tape };
-    parser.space();
-    parser.value(0)?;
-    parser.space();
-    if parser.at < text.len() {
-        return Err(parser.error("nothing was expected after the value"));
+    let mut parser = Parser {
+        text,
+        at: 0,
+        tape: std::mem::take(tape),
+        mistake: None,
+    };
+    let parsed = parser.document();
+    *tape = parser.tape;
+    match (parsed, parser.mistake) {
+        (Ok(()), None) => Ok(()),
+        (_, mistake) => Err(mistake.unwrap_or(NotJson {
+            offset: parser.at,
+            why: "a value was expected",
+        })),
     }
-    Ok(())
 }
+
+/// There is a mistake; the parser keeps which. Without a size, so that a result fits a register.
+struct Mistake;
+
+type Parsed = Result<(), Mistake>;
 
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
-    tape: &'a mut Vec<Node>,
+    tape: Vec<Node>,
+    mistake: Option<NotJson>,
 }
 
 impl Parser<'_> {
+    fn document(&mut self) -> Parsed {
+        self.space();
+        self.value(0)?;
+        self.space();
+        if self.at < self.text.len() {
+            return Err(self.error("nothing was expected after the value"));
+        }
+        Ok(())
+    }
+
     #[cold]
-    fn error(&self, why: &'static str) -> NotJson {
+    fn error(&mut self, why: &'static str) -> Mistake {
         let why = if self.at >= self.text.len() {
             "it ends too early"
         } else {
             why
         };
-        NotJson {
+        self.mistake = Some(NotJson {
             offset: self.at.min(self.text.len()),
             why,
-        }
+        });
+        Mistake
     }
 
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> u8 {
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
-    #[inline]
+    #[inline(always)]
     fn space(&mut self) {
+        // Most JSON between programs has none: one comparison then.
+        if self.peek() <= b' ' {
+            self.more_space();
+        }
+    }
+
+    fn more_space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\t' | b'\r') {
             self.at += 1;
         }
     }
 
+    #[inline(always)]
     fn push(&mut self, start: usize, kind: Kind) {
         let next = self.tape.len() as u32 + 1;
         self.tape.push(Node {
@@ -116,7 +150,7 @@ impl Parser<'_> {
         });
     }
 
-    fn value(&mut self, depth: usize) -> Result<(), NotJson> {
+    fn value(&mut self, depth: usize) -> Parsed {
         match self.peek() {
             b'"' => self.string(),
             b'{' => self.object(depth + 1),
@@ -129,7 +163,7 @@ impl Parser<'_> {
         }
     }
 
-    fn word(&mut self, word: &'static [u8], kind: Kind) -> Result<(), NotJson> {
+    fn word(&mut self, word: &'static [u8], kind: Kind) -> Parsed {
         let start = self.at;
         for byte in word {
             if self.peek() != *byte {
@@ -141,7 +175,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn open(&mut self, kind: Kind, depth: usize) -> Result<usize, NotJson> {
+    fn open(&mut self, kind: Kind, depth: usize) -> Result<usize, Mistake> {
         if depth > MAX_DEPTH {
             return Err(self.error("it is nested deeper than 127 levels"));
         }
@@ -161,7 +195,7 @@ impl Parser<'_> {
         node.len = len;
     }
 
-    fn object(&mut self, depth: usize) -> Result<(), NotJson> {
+    fn object(&mut self, depth: usize) -> Parsed {
         let index = self.open(Kind::Object, depth)?;
         let mut len = 0;
         if self.peek() == b'}' {
@@ -193,7 +227,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn array(&mut self, depth: usize) -> Result<(), NotJson> {
+    fn array(&mut self, depth: usize) -> Parsed {
         let index = self.open(Kind::Array, depth)?;
         let mut len = 0;
         if self.peek() == b']' {
@@ -215,9 +249,22 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<(), NotJson> {
+    #[inline]
+    fn string(&mut self) -> Parsed {
         let start = self.at;
         self.at += 1;
+        self.at += plain_run(&self.text[self.at..]);
+        if self.peek() == b'"' {
+            self.at += 1;
+            self.push(start, Kind::Plain);
+            return Ok(());
+        }
+        self.odd_string(start)
+    }
+
+    /// The rest of a string from its first escape, or to its first mistake.
+    #[cold]
+    fn odd_string(&mut self, start: usize) -> Parsed {
         let mut kind = Kind::Plain;
         loop {
             self.at += plain_run(&self.text[self.at..]);
@@ -235,7 +282,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn escape(&mut self) -> Result<(), NotJson> {
+    fn escape(&mut self) -> Parsed {
         self.at += 1;
         match self.peek() {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
@@ -253,7 +300,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn low_surrogate(&mut self) -> Result<(), NotJson> {
+    fn low_surrogate(&mut self) -> Parsed {
         if self.peek() == b'\\' && self.text.get(self.at + 1) == Some(&b'u') {
             self.at += 2;
             if matches!(self.hex4()?, 0xDC00..=0xDFFF) {
@@ -263,7 +310,7 @@ impl Parser<'_> {
         Err(self.error("half of a surrogate pair"))
     }
 
-    fn hex4(&mut self) -> Result<u16, NotJson> {
+    fn hex4(&mut self) -> Result<u16, Mistake> {
         let mut unit = 0_u16;
         for _ in 0..4 {
             let digit = match self.peek() {
@@ -278,7 +325,7 @@ impl Parser<'_> {
         Ok(unit)
     }
 
-    fn digits(&mut self) -> Result<(), NotJson> {
+    fn digits(&mut self) -> Parsed {
         if !self.peek().is_ascii_digit() {
             return Err(self.error("a digit was expected"));
         }
@@ -288,7 +335,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), NotJson> {
+    fn number(&mut self) -> Parsed {
         let start = self.at;
         let mut kind = Kind::Integer;
         if self.peek() == b'-' {
@@ -332,78 +379,4 @@ impl Parser<'_> {
             .and_then(|text| text.parse::<f64>().ok())
             .is_some_and(f64::is_finite)
     }
-}
-
-/// How many bytes at the start of `text` are neither a quote, a backslash nor a control character.
-#[inline]
-fn plain_run(text: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let mut run = 0;
-    // Eight bytes at a time: a byte that is zero after the exclusive-or, or below 0x20, sets its high bit.
-    while let Some(chunk) = text.get(run..run + 8) {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let found = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let found = found & HIGHS;
-        if found != 0 {
-            return run + (found.trailing_zeros() / 8) as usize;
-        }
-        run += 8;
-    }
-    while let Some(byte) = text.get(run) {
-        if matches!(byte, b'"' | b'\\' | 0..=0x1f) {
-            break;
-        }
-        run += 1;
-    }
-    run
-}
-
-/// The text of a string node's bytes, quotes included, with its escapes resolved.
-///
-/// `raw` must have passed [`parse`].
-pub(crate) fn unescape(raw: &str) -> String {
-    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(at) = rest.find('\\') {
-        text.push_str(&rest[..at]);
-        let escape = rest.as_bytes().get(at + 1).copied().unwrap_or(b'\\');
-        rest = rest.get(at + 2..).unwrap_or_default();
-        match escape {
-            b'b' => text.push('\u{8}'),
-            b'f' => text.push('\u{c}'),
-            b'n' => text.push('\n'),
-            b'r' => text.push('\r'),
-            b't' => text.push('\t'),
-            b'u' => {
-                let unit = hex(rest);
-                rest = rest.get(4..).unwrap_or_default();
-                if (0xD800..0xDC00).contains(&unit) {
-                    let low = hex(rest.get(2..).unwrap_or_default());
-                    rest = rest.get(6..).unwrap_or_default();
-                    let code =
-                        0x10000 + ((unit - 0xD800) << 10) + (low.wrapping_sub(0xDC00) & 0x3ff);
-                    text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-                } else {
-                    text.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
-                }
-            }
-            other => text.push(char::from(other)),
-        }
-    }
-    text.push_str(rest);
-    text
-}
-
-fn hex(text: &str) -> u32 {
-    text.get(..4)
-        .and_then(|digits| u32::from_str_radix(digits, 16).ok())
-        .unwrap_or(0xFFFD)
 }

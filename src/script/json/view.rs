@@ -18,8 +18,11 @@ pub(crate) struct JsonObject {
     pub(super) doc: Rc<Doc>,
     pub(super) node: u32,
     /// Members that were set (`Some`) or removed (`None`), in the order of the first change.
-    pub(super) patches: Option<Rc<Vec<(ImmutableString, Option<Dynamic>)>>>,
+    pub(super) patches: Option<Rc<Patches>>,
 }
+
+/// Members by name with their new values.
+pub(super) type Patches = Vec<(ImmutableString, Option<Dynamic>)>;
 
 /// A JSON array as a script sees it: `type_of` says `array`.
 #[derive(Debug, Clone)]

@@ -1,1 +1,0 @@
-//! What the room promises, from the outside of its modules.

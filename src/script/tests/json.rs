@@ -1,0 +1,198 @@
+//! `msg.json`: read, changed, written.
+
+use super::*;
+
+const ORDER: &str = r#"{"id":9007199254740993,"price":12.30,"a":{"b":[1,{"c":"x"}]},"items":[{"qty":2,"price":1.5},{"qty":1,"price":0.25}],"default":1,"n":null,"t":"a\u00e4\"b"}"#;
+
+/// Fields, elements and names are reached as in Rhai's own maps and arrays.
+#[test]
+fn fields_and_elements_are_read() {
+    assert_eq!(value("emit(\"t\", msg.json.a.b[1].c)", ORDER), "x");
+    assert_eq!(value("emit(\"t\", msg.json.a.b[-2])", ORDER), "1");
+    assert_eq!(value("emit(\"t\", msg.json[\"default\"])", ORDER), "1");
+    assert_eq!(value("emit(\"t\", msg.json.t)", ORDER), "aä\"b");
+    assert_eq!(
+        value("let k = \"price\"; emit(\"t\", msg.json[k])", ORDER),
+        "12.3"
+    );
+}
+
+/// A missing field and a null are `()`, which `?.` and `??` deal with.
+#[test]
+fn a_missing_field_is_unit() {
+    assert_eq!(
+        value("emit(\"t\", msg.json.x?.y ?? \"none\")", ORDER),
+        "none"
+    );
+    assert_eq!(value("emit(\"t\", msg.json.n ?? \"none\")", ORDER), "none");
+}
+
+/// Views say that they are maps and arrays, and have their methods.
+#[test]
+fn views_are_maps_and_arrays() {
+    for (script, expected) in [
+        ("type_of(msg.json)", "map"),
+        ("type_of(msg.json.items)", "array"),
+        ("msg.json.items.len()", "2"),
+        ("msg.json.items.len", "2"),
+        (
+            "msg.json.keys()",
+            r#"["id","price","a","items","default","n","t"]"#,
+        ),
+        ("msg.json.a.values()", r#"[[1,{"c":"x"}]]"#),
+        ("msg.json.contains(\"id\")", "true"),
+        ("\"nix\" in msg.json", "false"),
+        ("1 in msg.json.a.b", "true"),
+        ("msg.json.items.map(|i| i.qty)", "[2,1]"),
+        (
+            "msg.json.items.filter(|i| i.qty > 1)",
+            r#"[{"qty":2,"price":1.5}]"#,
+        ),
+        ("msg.json.items.reduce(|s, i| s + i.qty, 0)", "3"),
+        ("msg.json.items.some(|i| i.qty == 1)", "true"),
+        ("msg.json.a == #{b: [1, #{c: \"x\"}]}", "true"),
+        ("msg.json.a != msg.json.a", "false"),
+        ("msg.json.a.b == [1, 2]", "false"),
+        (
+            "msg.json.items[0] + #{z: 1}",
+            r#"{"price":1.5,"qty":2,"z":1}"#,
+        ),
+        ("`${msg.json.a}`", r#"{"b":[1,{"c":"x"}]}"#),
+        ("msg.json.get(\"nix\")", "null"),
+    ] {
+        let statements = format!("emit(\"t\", #{{v: {script}}})");
+        let value = value(&statements, ORDER);
+        let quoted = serde_json::to_string(expected).unwrap();
+        let (plain, text) = (
+            format!("{{\"v\":{expected}}}"),
+            format!("{{\"v\":{quoted}}}"),
+        );
+        assert!(value == plain || value == text, "{script}: {value}");
+    }
+}
+
+/// What a handler only reads goes out byte for byte, however it was written.
+#[test]
+fn an_untouched_value_keeps_its_bytes() {
+    let odd = " { \"a\" : 1.10 , \"b\":[ 1,2 ] } ";
+    assert_eq!(
+        value("let x = msg.json.a; emit(\"t\", msg.json)", odd),
+        odd.trim()
+    );
+}
+
+/// A change is written; everything else keeps its bytes: numbers, escapes, order, spaces.
+#[test]
+fn a_change_touches_only_its_place() {
+    let odd = r#"{ "id": 18446744073709551615, "x" : 0.10000000000000000001, "y": "\u00e4" }"#;
+    assert_eq!(
+        value(
+            "let d = msg.json; d.x = 3; d.z = [1, ()]; emit(\"t\", d)",
+            odd
+        ),
+        r#"{"id": 18446744073709551615,"x" : 3,"y": "\u00e4","z":[1,null]}"#
+    );
+}
+
+/// Nested writes reach the copy, through objects, arrays and methods that change in place.
+#[test]
+fn nested_writes_change_the_copy() {
+    let script = r#"let d = msg.json; d.a.b[1].c = "y"; d.a.n = 1; d.items.push(7); d.items[0].qty += 1;
+        d.remove("id"); d.price *= 2; emit("t", d); emit("t", msg.json)"#;
+    let values = values(
+        script,
+        r#"{"id":1,"price":1.5,"a":{"b":[1,{"c":"x"}]},"items":[{"qty":2.50}]}"#,
+    );
+    assert_eq!(
+        values[0],
+        r#"{"price":3.0,"a":{"b":[1,{"c":"y"}],"n":1},"items":[{"qty":3.5},7]}"#
+    );
+    assert_eq!(
+        values[1],
+        r#"{"id":1,"price":1.5,"a":{"b":[1,{"c":"x"}]},"items":[{"qty":2.50}]}"#
+    );
+}
+
+/// Rhai writes a value back after each method call on it; that is no change.
+#[test]
+fn writing_back_what_was_read_is_no_change() {
+    let odd =
+        r#"{"n": 1.50,"big":123456789012345678901234567890,"items":[ {"q":1.0} ],"s":"\u0041"}"#;
+    let script = r#"let d = msg.json; d.items.len(); d.items.map(|i| i.q); d.items[0].q.to_string();
+        d.s.len(); d.n.to_string(); d.big.to_string(); d.nix.is_shared(); d.n = d.n; d.s = d.s;
+        for i in d.items { i.q }
+        emit("t", d)"#;
+    assert_eq!(value(script, odd), odd);
+}
+
+/// `msg.json` may be changed in place too, for the rest of the call only.
+#[test]
+fn a_retry_sees_the_original() {
+    let mut handler =
+        body("msg.json.total = msg.json.total + 1; msg.json.a.b = 2; emit(\"t\", msg.json)");
+    let record = record(r#"{"total":1,"a":{}}"#);
+    for attempt in 1..4 {
+        done(handler.handle(&record, attempt));
+        assert_eq!(
+            emitted(handler.effects())[0].2.as_deref(),
+            Some(r#"{"total":2,"a":{"b":2}}"#)
+        );
+    }
+    assert_eq!(record.value(), Some(r#"{"total":1,"a":{}}"#.as_bytes()));
+}
+
+/// A copy is a copy, as with Rhai's maps.
+#[test]
+fn copies_are_independent() {
+    let script = "let a = msg.json; let b = a; b.x = 1; let c = b; c.x = 2; let l = [a, b, c]; emit(\"t\", l)";
+    assert_eq!(value(script, "{}"), r#"[{},{"x":1},{"x":2}]"#);
+}
+
+/// A tombstone's json is `()`; a value that is not JSON is rejected, with the place.
+#[test]
+fn what_is_not_json_is_rejected() {
+    let mut handler = body("try { let d = msg.json; emit(\"t\", (), type_of(d)); } catch { }");
+    done(handler.handle(&record_of(None, None, &[]), 1));
+    assert_eq!(emitted(handler.effects())[0].2.as_deref(), Some("()"));
+    let failure = rejected(handler.handle(&record(r#"{"id": 1, "to": }"#), 1));
+    assert_eq!(
+        failure.reason,
+        "the value is not JSON: a value was expected at byte 16"
+    );
+    let hints = failure.diagnostic.unwrap().hints;
+    assert_eq!(hints, [r#"{"id": 1, "to": }"#, "                ^"]);
+    assert!(handler.effects().no_emits());
+}
+
+/// Scalars and arrays at the top are values like others.
+#[test]
+fn any_json_value_is_a_message() {
+    assert_eq!(value("emit(\"t\", msg.json + 1)", " 41 "), "42");
+    assert_eq!(value("emit(\"t\", msg.json[1])", "[1,\"b\"]"), "b");
+    assert_eq!(
+        value("let d = msg.json; d.push(2); emit(\"t\", d)", "[1.0]"),
+        "[1.0,2]"
+    );
+    assert_eq!(
+        value("msg.json.push(2); emit(\"t\", msg.json)", "[1.0]"),
+        "[1.0,2]"
+    );
+}
+
+/// `parse_json` gives the same views; `to_json` writes any value.
+#[test]
+fn text_and_json_convert() {
+    assert_eq!(
+        value(
+            "let d = parse_json(msg.value); d.x = 1; emit(\"t\", d.to_json())",
+            "{\"a\":1.0}"
+        ),
+        r#"{"a":1.0,"x":1}"#
+    );
+    assert_eq!(
+        value("emit(\"t\", #{a: [1, 'c']}.to_json())", "{}"),
+        r#"{"a":[1,"c"]}"#
+    );
+    let failure = failed(body("parse_json(\"{\")").handle(&record("{}"), 1));
+    assert_eq!(failure.reason, "not JSON: it ends too early at byte 1");
+}

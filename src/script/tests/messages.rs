@@ -1,0 +1,86 @@
+//! `msg` and its headers.
+
+use super::*;
+
+/// Every field of the contract is there, in the script's own types.
+#[test]
+fn a_message_has_its_fields() {
+    let text = r#"fn handle(msg) {
+        emit("t", `${msg.topic} ${msg.partition} ${msg.offset} ${msg.timestamp} ${msg.key}`);
+        emit("t", `${msg.value} ${msg.attempt} ${msg.group} ${msg.member}`);
+    }"#;
+    let mut handler = handler(text);
+    done(handler.handle(&record("v"), 3));
+    let emitted = emitted(handler.effects());
+    assert_eq!(
+        emitted[0].2.as_deref(),
+        Some("Delivery 1 4711 1700000000000 d-17")
+    );
+    assert_eq!(emitted[1].2.as_deref(), Some("v 3 group-1 group-1-2"));
+}
+
+/// What is not UTF-8 is a blob, and null is `()`.
+#[test]
+fn bytes_are_text_or_a_blob_or_nothing() {
+    let mut handler = body("emit(\"t\", (), type_of(msg.key) + \" \" + type_of(msg.value))");
+    done(handler.handle(&record_of(Some(&[0xff, 0]), None, &[]), 1));
+    assert_eq!(emitted(handler.effects())[0].2.as_deref(), Some("blob ()"));
+}
+
+/// A header's last value counts; all of them can be had; a missing one is `()`.
+#[test]
+fn headers_keep_repeated_names() {
+    let text = r#"emit("t", (), #{last: msg.headers["a"], all: msg.headers.all("a"),
+        none: msg.headers["x"], names: msg.headers.keys(), n: msg.headers.len()})"#;
+    let mut handler = body(text);
+    let headers: &[(&str, &[u8])] = &[("a", b"1"), ("b", b"2"), ("a", b"3")];
+    done(handler.handle(&record_of(None, Some(b"{}"), headers), 1));
+    assert_eq!(
+        emitted(handler.effects())[0].2.as_deref(),
+        Some(r#"{"all":["1","3"],"last":"3","n":3,"names":["a","b"],"none":null}"#)
+    );
+}
+
+/// `params` and the file's constants are seen in every function, and in modules.
+#[test]
+fn constants_are_seen_everywhere() {
+    let folder = folder(&[
+        (
+            "handler.rhai",
+            r#"import "lib/money" as money;
+            const SIGN = "~";
+            fn helper() { params.currency + global::SIGN }
+            fn handle(msg) { emit("t", helper() + money::show(3)); }"#,
+        ),
+        (
+            "lib/money.rhai",
+            "const UNIT = \"ct\"; fn show(n) { `${n}${global::UNIT}/${params.currency}` }",
+        ),
+    ]);
+    let program = Arc::new(load(folder.path(), Kind::Consumer).unwrap());
+    let mut settings = settings();
+    settings.params.insert("currency".into(), "EUR".into());
+    let mut handler = Handler::new(&program, settings).unwrap();
+    for _ in 0..3 {
+        done(handler.handle(&record("{}"), 1));
+        assert_eq!(
+            emitted(handler.effects())[0].2.as_deref(),
+            Some("EUR~3ct/EUR")
+        );
+    }
+}
+
+/// `params` can be copied and the copy changed.
+#[test]
+fn params_are_constant() {
+    let mut settings = settings();
+    settings
+        .params
+        .insert("a".into(), serde_json::json!({"b": 1}));
+    let text = r#"fn handle(msg) { let p = params; p.x = 1; p.a.b = 2; emit("t", p); emit("t", params); }"#;
+    let mut handler = handler_with(text, settings);
+    done(handler.handle(&record("{}"), 1));
+    let emitted = emitted(handler.effects());
+    assert_eq!(emitted[0].2.as_deref(), Some(r#"{"a":{"b":2},"x":1}"#));
+    assert_eq!(emitted[1].2.as_deref(), Some(r#"{"a":{"b":1}}"#));
+}
