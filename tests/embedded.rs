@@ -145,12 +145,12 @@ fn a_second_signal_ends_it_at_once() {
         .set("groups.readers.drain_timeout", "\"20s\"")
         .set("groups.readers.limits.operations", "1_000_000_000_000");
     let daemon = setup.start();
-    daemon.wait_until("a message in the handler", SOON, |status| {
+    daemon.wait_until("a member busy in its handler", SOON, |status| {
         let members = status.group("readers")["members"].as_array();
         members
             .into_iter()
             .flatten()
-            .any(|member| member["in_flight"].as_u64() > Some(0))
+            .any(|member| member["silent_seconds"].as_f64() > Some(1.0))
     });
     daemon.signal(libc::SIGINT);
     support::wait_for("the stop to begin", SOON, || match daemon.try_status() {

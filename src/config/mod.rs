@@ -1,5 +1,33 @@
 //! The configuration: its types, its layers, its checks, and where each value stands.
+//!
+//! [`load`] reads a file, environment variables and `--set`s into a checked [`Config`], or says
+//! everything that is wrong with them at once. [`settings`] is the list of what can be set; the
+//! rest follows from it. Nothing here knows Kafka's clients or Rhai: what only they can judge is
+//! asked through [`Outside`].
 
+mod checks;
+mod env;
+mod format;
+mod layers;
+mod load;
+mod names;
+mod places;
+mod reader;
+mod report;
+mod schema;
+mod secrets;
+mod settings;
+mod show;
+#[cfg(test)]
+mod tests;
 mod types;
+mod value;
 
+pub use load::{
+    Failed, HandlerKind, Invocation, Loaded, Outside, Permissive, PropertyMistake, PropertyPart,
+    PropertyScope, control_socket, load,
+};
+pub use names::{Named, suggest};
+pub use schema::schema;
+pub use show::Effective;
 pub use types::*;

@@ -1,7 +1,14 @@
-//! What a message is on its way: the record, what its handler wants done, how it ended.
+//! What a message is on its way: the record, what its handler wants done, how it ended, and how far
+//! a commit may go.
+
+mod beyond;
 
 mod effects;
 mod record;
+mod tracker;
+mod under_way;
 
 pub use effects::{Effects, Emit, EmitBuilder};
 pub use record::Record;
+pub use tracker::Tracker;
+pub use under_way::{Delivery, LaneId, Verdict};

@@ -1,0 +1,67 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Kafka consumer groups as configuration.
+#[derive(Debug, Parser)]
+#[command(name = "deliveryd", version, about, long_about = LONG, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const LONG: &str = "Kafka consumer groups as configuration: one TOML file, a folder of Rhai handlers.\n\
+    Creates the topics, runs the producers and every member of every consumer group, and takes up\n\
+    changed handlers and settings while it runs.";
+
+const EXAMPLES: &str = "Examples:\n  \
+    deliveryd --config config/default.toml              run, on the embedded broker\n  \
+    deliveryd check --config config/kafka.toml          say what is wrong, touch nothing\n  \
+    deliveryd --config FILE --set groups.orders.members=3\n  \
+    deliveryd config show --config FILE                 each value, and where it comes from\n\n\
+    Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
+    Exit codes: 0 done, 1 failed while running, 2 wrong command line, 78 wrong configuration.";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Override a setting: the value is TOML, or else text
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    pub sets: Vec<String>,
+    /// How log lines are written to the terminal
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    /// One object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon (also without a command)
+    Run,
+    /// Validate everything, compile every handler, touch nothing
+    Check,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// The effective configuration with the layer each value came from, secrets masked
+    Show,
+    /// The JSON Schema of the configuration file
+    Schema,
+}

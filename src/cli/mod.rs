@@ -1,0 +1,197 @@
+//! The commands, one file each: they take what was parsed, write to a writer, and say the exit code.
+
+mod args;
+mod check;
+mod config_schema;
+mod config_show;
+mod run;
+
+use std::io::{self, Write};
+
+pub use args::{Cli, Command, ConfigCommand, LogFormat};
+pub use check::check;
+pub use config_schema::config_schema;
+pub use config_show::config_show;
+pub use run::run;
+
+use crate::config::{Failed, Invocation};
+use crate::diagnostic::{Diagnostic, Severity, write};
+use crate::observe::Format;
+use crate::preflight::Compiler;
+
+/// How a command ended, as the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0
+    Done,
+    /// 1: failed while running.
+    Failed,
+    /// 2: the command line is wrong.
+    Usage,
+    /// 78 (`EX_CONFIG` of sysexits.h): the configuration or a handler is wrong.
+    Config,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Config => 78,
+        }
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// Where a command writes: its result, its complaints, and whether these are coloured.
+pub struct Output<'a> {
+    pub out: &'a mut dyn Write,
+    pub err: &'a mut dyn Write,
+    pub colour: bool,
+}
+
+impl Output<'_> {
+    /// Shows all mistakes of a configuration; `state` says how the world stands.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn failed(&mut self, failed: &Failed, state: &str) -> io::Result<Exit> {
+        let mut text = String::new();
+        failed
+            .write(&mut text, state, self.colour)
+            .map_err(io::Error::other)?;
+        self.err.write_all(text.as_bytes())?;
+        Ok(Exit::Config)
+    }
+
+    /// Shows warnings.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn warnings(&mut self, warnings: &[Diagnostic]) -> io::Result<()> {
+        for warning in warnings {
+            let mut text = String::new();
+            write(&mut text, Severity::Warning, warning, self.colour).map_err(io::Error::other)?;
+            writeln!(self.err, "{text}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What the writers say.
+pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
+    let global = cli.global;
+    let command = cli.command.unwrap_or(Command::Run);
+    if let Command::Config(ConfigCommand::Schema) = command {
+        return config_schema(output);
+    }
+    let Some(file) = global.config else {
+        writeln!(
+            output.err,
+            "error: which configuration? Say --config FILE; config/default.toml is one to try"
+        )?;
+        return Ok(Exit::Usage);
+    };
+    let invocation = Invocation::from_process(file, global.sets);
+    let format = match global.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    match command {
+        Command::Run => run(invocation, format, output),
+        Command::Check => check(&invocation, &Compiler::default(), output),
+        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{Invocation, Permissive};
+
+    fn sample(sets: &[&str]) -> Invocation {
+        Invocation {
+            file: PathBuf::from("config/default.toml"),
+            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+            env: BTreeMap::new(),
+        }
+    }
+
+    /// What a command wrote to its two outputs, and how it ended.
+    fn run(command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>) -> (String, String, Exit) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = Output {
+            out: &mut out,
+            err: &mut err,
+            colour: false,
+        };
+        let exit = command(&mut output).unwrap();
+        (
+            String::from_utf8(out).unwrap(),
+            String::from_utf8(err).unwrap(),
+            exit,
+        )
+    }
+
+    /// A good configuration is summed up in one line.
+    #[test]
+    fn check_sums_up() {
+        let (out, err, exit) = run(|output| check(&sample(&[]), &Permissive, output));
+        let expected = "config/default.toml is good: \
+                        1 topic, 1 producer, 2 groups with 3 members, 2 handlers\n";
+        assert_eq!(
+            (out.as_str(), err.as_str(), exit),
+            (expected, "", Exit::Done)
+        );
+    }
+
+    /// A wrong one gets its mistakes, and the exit code that says whose fault it is.
+    #[test]
+    fn check_and_show_tell_mistakes() {
+        let wrong = sample(&["groups.group-1.members=0", "log.keep=0"]);
+        let (out, err, exit) = run(|output| check(&wrong, &Permissive, output));
+        assert_eq!((out.as_str(), exit.code()), ("", 78));
+        assert!(
+            err.ends_with("\n2 mistakes; nothing was started.\n"),
+            "{err}"
+        );
+        let (out, err, exit) = run(|output| config_show(&wrong, &Permissive, output));
+        assert_eq!((out.as_str(), exit.code()), ("", 78));
+        assert!(err.contains("`members` must be"), "{err}");
+    }
+
+    /// Warnings do not keep a configuration from being good.
+    #[test]
+    fn warnings_go_beside_the_result() {
+        let sample = sample(&["daemon.shutdown_timeout=5s"]);
+        let (out, err, exit) = run(|output| check(&sample, &Permissive, output));
+        assert!(err.starts_with("warning: "), "{err}");
+        assert!(out.contains("is good"), "{out}");
+        assert_eq!(exit, Exit::Done);
+    }
+
+    /// `config show` is TOML, `config schema` is JSON.
+    #[test]
+    fn show_and_schema_can_be_read_by_machines() {
+        let (out, _, exit) = run(|output| config_show(&sample(&[]), &Permissive, output));
+        assert_eq!(exit, Exit::Done);
+        assert!(out.parse::<toml_edit::DocumentMut>().is_ok(), "{out}");
+        let (out, _, exit) = run(config_schema);
+        assert_eq!(exit, Exit::Done);
+        let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(schema["title"], "deliveryd");
+    }
+}

@@ -1,0 +1,361 @@
+//! The tracker: which messages of a partition are finished, and how far a commit may go.
+//!
+//! [`Tracker::started`] when a message leaves the queue, [`Tracker::finished`] when its verdict is
+//! in, [`Tracker::committable`] when the loop asks. Nothing here knows Kafka or Rhai; offsets come
+//! in as arguments.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::beyond;
+
+/// The messages of one partition between the last commit and the newest one started.
+#[derive(Debug)]
+pub struct Tracker {
+    /// Started and not yet behind the contiguous prefix, in offset order.
+    window: VecDeque<Entry>,
+    /// One past the last offset of the finished prefix.
+    next: i64,
+    /// What was last handed out by `committable`, with its metadata's shape.
+    told: (i64, usize),
+    /// How many entries of the window are finished.
+    finished_beyond: usize,
+    /// How many runs of neighbours they form.
+    runs: usize,
+    /// While there are fewer ranges than this, the list surely fits into a commit's metadata.
+    room_until: usize,
+    /// Offsets that an earlier holder of the partition finished beyond its prefix.
+    done_before: VecDeque<Range<i64>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    offset: i64,
+    finished: bool,
+}
+
+impl Tracker {
+    /// A tracker that begins at `next`, the offset that the group committed (or starts from).
+    ///
+    /// `metadata` is the commit's metadata; ranges in it that an earlier holder finished are not to
+    /// be handled again. Metadata that is not ours is ignored.
+    pub fn new(next: i64, metadata: &str) -> Self {
+        let done_before = beyond::decode(metadata, next).unwrap_or_default();
+        Self {
+            window: VecDeque::new(),
+            next,
+            told: (next, done_before.len()),
+            finished_beyond: 0,
+            runs: 0,
+            room_until: beyond::SAFE_RANGES,
+            done_before: done_before.into(),
+        }
+    }
+
+    /// Whether an earlier holder finished this message already; such a message is only passed over.
+    ///
+    /// Offsets must be asked for in ascending order, each before it is started.
+    pub fn was_done_before(&mut self, offset: i64) -> bool {
+        while self
+            .done_before
+            .front()
+            .is_some_and(|range| range.end <= offset)
+        {
+            self.done_before.pop_front();
+        }
+        self.done_before
+            .front()
+            .is_some_and(|range| range.contains(&offset))
+    }
+
+    /// Notes that the message at `offset` left the queue. Offsets must ascend; gaps (compaction,
+    /// transaction markers) are fine.
+    pub fn started(&mut self, offset: i64) {
+        debug_assert!(
+            self.window.back().is_none_or(|last| last.offset < offset),
+            "offset {offset} started out of order"
+        );
+        self.window.push_back(Entry {
+            offset,
+            finished: false,
+        });
+    }
+
+    /// Notes that the message at `offset` is finished.
+    pub fn finished(&mut self, offset: i64) {
+        // The first entry is the usual case: messages finish in the order in which they started.
+        let index = match self.window.front() {
+            Some(first) if first.offset == offset => 0,
+            _ => match self
+                .window
+                .binary_search_by_key(&offset, |entry| entry.offset)
+            {
+                Ok(index) => index,
+                Err(_) => {
+                    debug_assert!(false, "offset {offset} finished but never started");
+                    return;
+                }
+            },
+        };
+        if index > 0 {
+            debug_assert!(
+                !self.window[index].finished,
+                "offset {offset} finished twice"
+            );
+            self.window[index].finished = true;
+            self.finished_beyond += 1;
+            let before = self.window[index - 1].finished;
+            let after = self
+                .window
+                .get(index + 1)
+                .is_some_and(|entry| entry.finished);
+            match (before, after) {
+                (false, false) => self.runs += 1,
+                (true, true) => self.runs -= 1,
+                _ => {}
+            }
+            return;
+        }
+        self.window.pop_front();
+        self.next = offset + 1;
+        if self.window.front().is_some_and(|entry| entry.finished) {
+            self.runs -= 1;
+        }
+        while let Some(entry) = self.window.front().filter(|entry| entry.finished) {
+            self.next = entry.offset + 1;
+            self.window.pop_front();
+            self.finished_beyond -= 1;
+        }
+    }
+
+    /// One past the finished prefix: everything before it is finished.
+    ///
+    /// As everywhere in Kafka, a committed offset names the *next* message to read, not the last one
+    /// read (Javadoc of `KafkaConsumer.commitSync`).
+    pub fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Messages that are started and not finished.
+    pub fn unfinished(&self) -> usize {
+        self.window.len() - self.finished_beyond
+    }
+
+    /// What to commit, and the metadata that goes with it; `None` while nothing new is finished since
+    /// the last call.
+    pub fn committable(&mut self) -> Option<(i64, String)> {
+        let now = (self.next, self.finished_beyond + self.done_before.len());
+        if now == self.told {
+            return None;
+        }
+        self.told = now;
+        Some((self.next, self.metadata()))
+    }
+
+    /// Takes back what `committable` handed out last: the commit was refused and must be sent again.
+    pub fn commit_refused(&mut self) {
+        self.told = (-1, 0);
+    }
+
+    /// Whether the list of messages finished beyond the prefix no longer fits into a commit's
+    /// metadata, so that nothing new may start until the prefix moves.
+    pub fn list_is_full(&mut self) -> bool {
+        let ranges = self.runs + self.done_before.len();
+        if ranges < self.room_until {
+            return false;
+        }
+        // Measured only now and then: half of the room that is left is taken before the next look,
+        // since ranges can also grow by a digit.
+        let room = beyond::MOST_CHARACTERS.saturating_sub(self.metadata().len());
+        let more = room / beyond::LONGEST_RANGE / 2;
+        self.room_until = ranges + more;
+        more == 0
+    }
+
+    fn metadata(&self) -> String {
+        if self.finished_beyond == 0 && self.done_before.is_empty() {
+            return String::new();
+        }
+        // What an earlier holder finished lies after everything started here, or is being passed over.
+        let last = self
+            .window
+            .back()
+            .map_or(self.next, |entry| entry.offset + 1);
+        let earlier = self
+            .done_before
+            .iter()
+            .map(|range| range.start.max(last)..range.end)
+            .filter(|range| !range.is_empty());
+        beyond::encode(self.next, self.finished_runs().chain(earlier))
+    }
+
+    /// Neighbours in the window that are finished, as one range: offsets between them do not exist.
+    fn finished_runs(&self) -> impl Iterator<Item = Range<i64>> {
+        let mut entries = self.window.iter().peekable();
+        std::iter::from_fn(move || {
+            let first = entries.find(|entry| entry.finished)?;
+            let mut end = first.offset + 1;
+            while let Some(next) = entries.next_if(|entry| entry.finished) {
+                end = next.offset + 1;
+            }
+            Some(first.offset..end)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    // One range is what these lists hold.
+    #![allow(clippy::single_range_in_vec_init)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Guarantee 1: a commit never passes a message that is not finished.
+    #[test]
+    fn commit_stops_before_the_first_unfinished_message() {
+        let mut tracker = Tracker::new(10, "");
+        for offset in 10..14 {
+            tracker.started(offset);
+        }
+        tracker.finished(11);
+        tracker.finished(12);
+        assert_eq!(tracker.next(), 10);
+        tracker.finished(10);
+        assert_eq!(tracker.next(), 13);
+        assert_eq!(tracker.unfinished(), 1);
+    }
+
+    #[test]
+    fn nothing_new_is_nothing_to_commit() {
+        let mut tracker = Tracker::new(0, "");
+        assert_eq!(tracker.committable(), None);
+        tracker.started(0);
+        assert_eq!(tracker.committable(), None);
+        tracker.finished(0);
+        assert_eq!(tracker.committable(), Some((1, String::new())));
+        assert_eq!(tracker.committable(), None);
+    }
+
+    /// Guarantee 3: a full list stops new messages until the prefix moves.
+    #[test]
+    fn a_list_that_is_full_says_so_until_the_prefix_moves() {
+        let mut tracker = Tracker::new(0, "");
+        let mut offset = 0;
+        while !tracker.list_is_full() {
+            tracker.started(offset);
+            tracker.started(offset + 1);
+            tracker.finished(offset + 1);
+            offset += 2;
+            assert!(offset < 100_000, "never full");
+        }
+        let (next, metadata) = tracker.committable().expect("something finished");
+        let listed = beyond::decode(&metadata, next).expect("ours").len() as i64;
+        assert_eq!(listed, offset / 2, "nothing was left out");
+        assert!(metadata.len() > beyond::MOST_CHARACTERS * 9 / 10);
+        (0..offset).step_by(2).for_each(|o| tracker.finished(o));
+        assert!(!tracker.list_is_full());
+    }
+
+    #[test]
+    fn a_refused_commit_is_handed_out_again() {
+        let mut tracker = Tracker::new(0, "");
+        tracker.started(0);
+        tracker.finished(0);
+        assert!(tracker.committable().is_some());
+        tracker.commit_refused();
+        assert_eq!(tracker.committable(), Some((1, String::new())));
+    }
+
+    #[test]
+    fn offsets_may_have_gaps() {
+        let mut tracker = Tracker::new(0, "");
+        tracker.started(5);
+        tracker.started(9);
+        tracker.finished(5);
+        assert_eq!(tracker.next(), 6);
+        tracker.finished(9);
+        assert_eq!(tracker.next(), 10);
+    }
+
+    /// Guarantee 3: what was finished beyond the prefix is not handled again by the next holder.
+    #[test]
+    fn the_next_holder_passes_over_what_was_finished_beyond_the_prefix() {
+        let mut first = Tracker::new(0, "");
+        (0..6).for_each(|offset| first.started(offset));
+        for offset in [1, 2, 4] {
+            first.finished(offset);
+        }
+        let (next, metadata) = first.committable().expect("something finished");
+        assert_eq!(next, 0);
+        let mut second = Tracker::new(next, &metadata);
+        let done: Vec<i64> = (0..6).filter(|&o| second.was_done_before(o)).collect();
+        assert_eq!(done, [1, 2, 4]);
+    }
+
+    /// What the first holder finished survives a second one that got only half way.
+    #[test]
+    fn a_list_that_was_not_reached_is_committed_again() {
+        let mut tracker = Tracker::new(0, &beyond::encode(0, [5..7].into_iter()));
+        assert!(!tracker.was_done_before(0));
+        tracker.started(0);
+        tracker.finished(0);
+        let (next, metadata) = tracker.committable().expect("one more finished");
+        assert_eq!(next, 1);
+        assert_eq!(beyond::decode(&metadata, next), Some(vec![5..7]));
+    }
+
+    /// The next step of a run against the model.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Start(i64),
+        Finish(usize),
+        Commit,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        prop::collection::vec(
+            prop_oneof![
+                (1i64..4).prop_map(Step::Start),
+                any::<usize>().prop_map(Step::Finish),
+                Just(Step::Commit),
+            ],
+            0..200,
+        )
+    }
+
+    proptest! {
+        /// Whatever the order in which messages finish: a commit names the end of the finished prefix,
+        /// and commit plus metadata together name exactly what is finished.
+        #[test]
+        fn commits_tell_exactly_what_is_finished(steps in steps()) {
+            let mut tracker = Tracker::new(0, "");
+            let mut started: Vec<(i64, bool)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Start(gap) => {
+                        let offset = started.last().map_or(0, |(last, _)| last + gap);
+                        tracker.started(offset);
+                        started.push((offset, false));
+                    }
+                    Step::Finish(pick) => {
+                        let mut open: Vec<_> = started.iter_mut().filter(|(_, done)| !done).collect();
+                        if open.is_empty() { continue; }
+                        let pick = pick % open.len();
+                        open[pick].1 = true;
+                        tracker.finished(open[pick].0);
+                    }
+                    Step::Commit => {
+                        let Some((next, metadata)) = tracker.committable() else { continue };
+                        let beyond = beyond::decode(&metadata, next).unwrap_or_default();
+                        for (offset, done) in &started {
+                            let covered = *offset < next || beyond.iter().any(|r| r.contains(offset));
+                            prop_assert_eq!(covered, *done, "offset {}", offset);
+                        }
+                    }
+                }
+                let unfinished = started.iter().filter(|(_, done)| !done).count();
+                prop_assert_eq!(tracker.unfinished(), unfinished);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a group's members share: the program that they run, and the mistake that keeps the next out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use crate::diagnostic::Diagnostic;
+use crate::script::Kind;
+
+/// The place of one group's or producer's program. Shared between threads; reading never waits.
+#[derive(Debug)]
+pub struct Slot<P> {
+    kind: Kind,
+    name: Arc<str>,
+    program: ArcSwap<P>,
+    generation: AtomicU64,
+    error: ArcSwapOption<Vec<Diagnostic>>,
+}
+
+impl<P> Slot<P> {
+    /// `name` is the group's id or the producer's name; it is unique within its kind.
+    pub fn new(kind: Kind, name: &str, program: Arc<P>) -> Self {
+        Self {
+            kind,
+            name: Arc::from(name),
+            program: ArcSwap::new(program),
+            generation: AtomicU64::new(0),
+            error: ArcSwapOption::empty(),
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The program to run now.
+    pub fn current(&self) -> Arc<P> {
+        self.program.load_full()
+    }
+
+    /// Counts the programs that were set after the first. One atomic load, cheap enough for every
+    /// message: who sees it move takes [`Slot::current`], which is at least that new.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Takes `program` into use and forgets the mistake of any version that was refused.
+    pub fn set(&self, program: Arc<P>) {
+        // The program first: a reader that sees the new generation must find the new program.
+        self.program.store(program);
+        self.error.store(None);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Why the version on disk does not run; `None` when it does.
+    pub fn error(&self) -> Option<Arc<Vec<Diagnostic>>> {
+        self.error.load_full()
+    }
+
+    /// Keeps the mistakes of a version that was refused, or forgets them. What runs goes on.
+    pub fn set_error(&self, mistakes: Option<Arc<Vec<Diagnostic>>>) {
+        self.error.store(mistakes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Place;
+
+    fn mistake() -> Arc<Vec<Diagnostic>> {
+        Arc::new(vec![Diagnostic {
+            message: "no `handle`".to_owned(),
+            place: Place::Nowhere,
+            label: String::new(),
+            hints: Vec::new(),
+        }])
+    }
+
+    /// A new program moves the generation by one and is what `current` gives from then on.
+    #[test]
+    fn setting_moves_the_generation() {
+        let slot = Slot::new(Kind::Consumer, "group-1", Arc::new(1));
+        assert_eq!((slot.generation(), *slot.current()), (0, 1));
+        slot.set(Arc::new(2));
+        assert_eq!((slot.generation(), *slot.current()), (1, 2));
+    }
+
+    /// A refused version leaves what runs alone; the next good one forgets the mistake.
+    #[test]
+    fn a_mistake_stays_until_a_good_version_is_set() {
+        let slot = Slot::new(Kind::Consumer, "group-1", Arc::new(1));
+        slot.set_error(Some(mistake()));
+        assert_eq!((slot.generation(), *slot.current()), (0, 1));
+        assert_eq!(slot.error(), Some(mistake()));
+        slot.set(Arc::new(2));
+        assert_eq!(slot.error(), None);
+    }
+
+    /// Whoever sees a generation finds a program at least as new, however the threads interleave.
+    #[test]
+    fn a_generation_is_never_ahead_of_its_program() {
+        let slot = Arc::new(Slot::new(Kind::Consumer, "group-1", Arc::new(0u64)));
+        let writer = {
+            let slot = slot.clone();
+            std::thread::spawn(move || (1..=20_000).for_each(|n| slot.set(Arc::new(n))))
+        };
+        loop {
+            let generation = slot.generation();
+            let program = *slot.current();
+            assert!(program >= generation, "{program} at {generation}");
+            if generation == 20_000 {
+                break;
+            }
+        }
+        writer.join().expect("the writer ran through");
+    }
+}

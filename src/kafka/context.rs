@@ -1,0 +1,321 @@
+//! What librdkafka calls back with: log lines, errors and the group's questions.
+//!
+//! Everything is only noted here, on whatever thread it came; the member looks at it in its own time.
+//! The exception is a consumer that is closing: then nobody is left to answer a rebalance.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings::rd_kafka_resp_err_t as Code;
+
+use super::error::KafkaError;
+use super::raw::PartitionResult;
+use super::{Partition, Rebalance};
+
+/// What the callbacks of one client write to.
+pub(super) struct Context {
+    client_id: String,
+    servers: String,
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    /// Questions of the group that wait for an answer by assign or unassign.
+    unanswered: AtomicU32,
+    errors: Mutex<VecDeque<KafkaError>>,
+    /// Why the last connection failed; "all brokers are down" does not say it itself.
+    cause: Mutex<Option<(Instant, KafkaError)>>,
+    closing: AtomicBool,
+    repetition: Mutex<Repetition>,
+    pub destroyed: Arc<Done>,
+}
+
+/// Longer than a broker that is away goes untried.
+const CAUSE_HOLDS: Duration = Duration::from_secs(15);
+/// Errors that wait to be polled; more of them only repeat each other.
+const MOST_ERRORS: usize = 100;
+
+impl Context {
+    pub fn new(client_id: &str, servers: &str) -> Arc<Context> {
+        Arc::new(Context {
+            client_id: client_id.to_owned(),
+            servers: servers.to_owned(),
+            rebalances: Mutex::default(),
+            unanswered: AtomicU32::new(0),
+            errors: Mutex::default(),
+            cause: Mutex::default(),
+            closing: AtomicBool::new(false),
+            repetition: Mutex::default(),
+            destroyed: Arc::default(),
+        })
+    }
+
+    /// Notes what the group asks; false when closing, and then the caller must answer itself.
+    pub fn rebalance(&self, code: Code, partitions: Vec<PartitionResult>, lost: bool) -> bool {
+        if self.closing.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut topic: Arc<str> = Arc::from("");
+        let partitions = partitions
+            .into_iter()
+            .map(|partition| {
+                if *topic != *partition.topic {
+                    topic = Arc::from(partition.topic);
+                }
+                Partition {
+                    topic: topic.clone(),
+                    number: partition.partition,
+                }
+            })
+            .collect();
+        let asked = match code {
+            Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions),
+            Code::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => Rebalance::Revoke { partitions, lost },
+            code => {
+                // librdkafka asks for an empty assignment whatever the error was.
+                lock(&self.errors).push_back(KafkaError::of(code, "rebalance"));
+                return false;
+            }
+        };
+        self.unanswered.fetch_add(1, Ordering::AcqRel);
+        lock(&self.rebalances).push_back(asked);
+        true
+    }
+
+    pub fn next_rebalance(&self) -> Option<Rebalance> {
+        lock(&self.rebalances).pop_front()
+    }
+
+    /// Whether the group waits for an answer.
+    pub fn asked(&self) -> bool {
+        self.unanswered.load(Ordering::Acquire) > 0
+    }
+
+    /// How many questions there were that are not answered.
+    pub fn questions(&self) -> u32 {
+        self.unanswered.load(Ordering::Acquire)
+    }
+
+    pub fn answered(&self) {
+        // Partitions may be given up unasked; that answers nothing.
+        let less = |count: u32| count.checked_sub(1);
+        if self
+            .unanswered
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, less)
+            .is_err()
+        {
+            tracing::trace!(client = self.client_id, "an answer without a question");
+        }
+    }
+
+    /// From now on the callback answers every question with "nothing assigned".
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        lock(&self.rebalances).clear();
+        self.unanswered.store(0, Ordering::Release);
+    }
+
+    /// Notes an error that concerns the whole client.
+    pub fn error(&self, code: Code, reason: &str, fatal: Option<(Code, String)>) {
+        let error = match (code, fatal) {
+            (Code::RD_KAFKA_RESP_ERR__FATAL, Some((code, text))) => {
+                KafkaError::of(code, &text).fatal()
+            }
+            (Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, _) => {
+                let mut error = KafkaError::of(code, "");
+                error.message = match self.cause() {
+                    Some(cause) => cause.message,
+                    None => format!("no broker at {} can be reached", self.servers),
+                };
+                error
+            }
+            (code, _) => KafkaError::of(code, reason),
+        };
+        match code {
+            // One connection of several: worth telling only when no other is left, which librdkafka
+            // says itself.
+            Code::RD_KAFKA_RESP_ERR__TRANSPORT | Code::RD_KAFKA_RESP_ERR__RESOLVE => {
+                tracing::debug!(target: "librdkafka", client = self.client_id, "{reason}");
+                *lock(&self.cause) = Some((Instant::now(), error));
+                return;
+            }
+            Code::RD_KAFKA_RESP_ERR__SSL | Code::RD_KAFKA_RESP_ERR__AUTHENTICATION => {
+                *lock(&self.cause) = Some((Instant::now(), error.clone()));
+            }
+            _ => {}
+        }
+        let mut errors = lock(&self.errors);
+        if errors.len() < MOST_ERRORS {
+            errors.push_back(error);
+        }
+    }
+
+    /// A broker has answered: what failed before explains nothing any more.
+    pub fn connected(&self) {
+        *lock(&self.cause) = None;
+    }
+
+    pub fn next_error(&self) -> Option<KafkaError> {
+        lock(&self.errors).pop_front()
+    }
+
+    /// Why the last connection failed, for a request that only timed out.
+    pub fn explain(&self, error: KafkaError) -> KafkaError {
+        if !matches!(
+            error.code.as_str(),
+            "_TIMED_OUT" | "_TRANSPORT" | "_WAIT_COORD"
+        ) {
+            return error;
+        }
+        self.cause().unwrap_or(error)
+    }
+
+    /// Why a connection failed lately. What is older may have been mended since.
+    fn cause(&self) -> Option<KafkaError> {
+        let cause = lock(&self.cause);
+        let (when, error) = cause.as_ref()?;
+        (when.elapsed() < CAUSE_HOLDS).then(|| error.clone())
+    }
+
+    /// A log line of librdkafka, with syslog's level.
+    pub fn log(&self, level: i32, facility: &str, line: &str) {
+        // Connections that fail are told by `Outage`, and settings of the other kind of client are
+        // given on purpose: `[kafka.properties]` are for both.
+        let level = match facility {
+            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" => 7,
+            _ => level,
+        };
+        let more = match lock(&self.repetition).admit(facility, level, Instant::now()) {
+            Admit::Drop => return,
+            Admit::Pass(0) => String::new(),
+            Admit::Pass(dropped) => format!(" (and {dropped} lines like this before)"),
+        };
+        let client = self.client_id.as_str();
+        match level {
+            ..=3 => {
+                tracing::error!(target: "librdkafka", client, "{facility}: {line}{more}");
+            }
+            4 => tracing::warn!(target: "librdkafka", client, "{facility}: {line}{more}"),
+            5 | 6 => tracing::info!(target: "librdkafka", client, "{facility}: {line}{more}"),
+            _ => tracing::debug!(target: "librdkafka", client, "{facility}: {line}{more}"),
+        }
+    }
+}
+
+/// Bounds how often lines of one kind are let through.
+#[derive(Default)]
+struct Repetition {
+    kinds: HashMap<String, Kind>,
+}
+
+struct Kind {
+    since: Instant,
+    passed: u32,
+    dropped: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Admit {
+    /// With the number of lines of this kind that were dropped before it.
+    Pass(u32),
+    Drop,
+}
+
+const WINDOW: Duration = Duration::from_secs(60);
+const LINES_A_WINDOW: u32 = 5;
+
+impl Repetition {
+    fn admit(&mut self, facility: &str, level: i32, now: Instant) -> Admit {
+        // Debug lines are wanted as they are, by whoever asked for them.
+        if level >= 7 {
+            return Admit::Pass(0);
+        }
+        let Some(kind) = self.kinds.get_mut(facility) else {
+            let kind = Kind {
+                since: now,
+                passed: 1,
+                dropped: 0,
+            };
+            self.kinds.insert(facility.to_owned(), kind);
+            return Admit::Pass(0);
+        };
+        if now.saturating_duration_since(kind.since) >= WINDOW {
+            kind.since = now;
+            kind.passed = 0;
+        }
+        if kind.passed >= LINES_A_WINDOW {
+            kind.dropped += 1;
+            return Admit::Drop;
+        }
+        kind.passed += 1;
+        Admit::Pass(std::mem::take(&mut kind.dropped))
+    }
+}
+
+/// Something that happens once, to be waited for.
+#[derive(Default)]
+pub(super) struct Done {
+    done: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Done {
+    pub fn set(&self) {
+        *lock(&self.done) = true;
+        self.changed.notify_all();
+    }
+    /// Whether it happened within `timeout`.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let guard = lock(&self.done);
+        let (guard, _) = self
+            .changed
+            .wait_timeout_while(guard, timeout, |done| !*done)
+            .unwrap_or_else(PoisonError::into_inner);
+        *guard
+    }
+}
+
+/// Locks; what another thread left behind in a panic is still whole here.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A flood of one kind of line is cut to a few a minute, and the gap is told.
+    #[test]
+    fn repeated_lines_are_bounded_and_counted() {
+        let start = Instant::now();
+        let mut repetition = Repetition::default();
+        let passed = (0..100)
+            .filter(|_| repetition.admit("SESSTMOUT", 4, start) != Admit::Drop)
+            .count();
+        assert_eq!(passed, 5);
+        assert_eq!(repetition.admit("OTHER", 4, start), Admit::Pass(0));
+        assert_eq!(
+            repetition.admit("SESSTMOUT", 4, start + WINDOW),
+            Admit::Pass(95)
+        );
+    }
+
+    /// "All brokers are down" is told with the reason of the last connection.
+    #[test]
+    fn all_brokers_down_carries_the_cause() {
+        let context = Context::new("c", "localhost:9092");
+        let reason = "localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)";
+        context.error(Code::RD_KAFKA_RESP_ERR__TRANSPORT, reason, None);
+        assert!(context.next_error().is_none());
+        context.error(
+            Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+            "1/1 brokers are down",
+            None,
+        );
+        let error = context.next_error().expect("an error");
+        assert_eq!(
+            error.message,
+            "no broker at localhost:9092: connection refused"
+        );
+        assert_eq!(error.code, "_ALL_BROKERS_DOWN");
+    }
+}

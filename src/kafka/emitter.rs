@@ -1,0 +1,105 @@
+//! A member's producer: `send`, then `take_acknowledgements` when `wake` tells.
+//!
+//! No thread of its own polls it: librdkafka tells `wake` when reports are there, and the member takes
+//! them on its own thread, which saves a hand-over for each of them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::context::{Context, lock};
+use super::error::KafkaError;
+use super::producing::Producing;
+use super::{Acknowledgement, Cluster, Outgoing, SendError, settings};
+use crate::config::Properties;
+
+/// A member's own idempotent producer for what its handler emits and for dead letters.
+///
+/// Messages to one partition are written in the order sent, and never time out. Dropping it gives up
+/// what is not acknowledged, without waiting.
+pub struct Emitter {
+    /// Reports that a flush took before they were asked for.
+    early: Mutex<Vec<Acknowledgement>>,
+    /// Sent and not yet taken, so that an idle emitter is not asked at all.
+    under_way: AtomicU64,
+    idle_calls: AtomicU64,
+    producing: Producing,
+}
+
+/// How long messages wait for company: as short as librdkafka goes without a request for each.
+const LINGER: &str = "1";
+/// Of the calls without anything under way, every so many'th asks librdkafka all the same.
+const ASKED_IDLE: u64 = 16;
+
+impl Emitter {
+    /// `wake` is told when acknowledgements have arrived; `buffer` bounds what is unacknowledged, in bytes.
+    pub fn new(
+        cluster: &Cluster,
+        properties: &Properties,
+        client_id: &str,
+        buffer: u64,
+        wake: Arc<Notify>,
+    ) -> Result<Emitter, KafkaError> {
+        let config = settings::producer(cluster, properties, client_id, buffer, LINGER);
+        let context = Context::new(client_id, &cluster.servers);
+        Ok(Emitter {
+            early: Mutex::default(),
+            under_way: AtomicU64::new(0),
+            idle_calls: AtomicU64::new(0),
+            producing: Producing::new(&config, context, Some(&wake))?,
+        })
+    }
+
+    /// Queues one message. After [`SendError::Full`] build it anew: its headers are used up.
+    pub fn send(&self, outgoing: Outgoing<'_, '_>, ticket: u64) -> Result<(), SendError> {
+        self.producing.send(outgoing, ticket as usize)?;
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Moves the acknowledgements that arrived since the last call into `into`.
+    pub fn take_acknowledgements(&self, into: &mut Vec<Acknowledgement>) {
+        into.append(&mut lock(&self.early));
+        let before = into.len();
+        // Without a report to expect there may still be errors of the client, which need no haste.
+        let idle = self.under_way.load(Ordering::Relaxed) == 0;
+        if !idle
+            || self
+                .idle_calls
+                .fetch_add(1, Ordering::Relaxed)
+                .is_multiple_of(ASKED_IDLE)
+        {
+            while self.producing.reports(Duration::ZERO, |ticket, error| {
+                into.push(Acknowledgement { ticket, error });
+            }) {}
+        }
+        let taken = (into.len() - before) as u64;
+        self.under_way.fetch_sub(taken, Ordering::Relaxed);
+    }
+
+    /// Sends what is queued and waits for the acknowledgements, at most `timeout`. Blocks.
+    ///
+    /// The acknowledgements come with the next [`Emitter::take_acknowledgements`].
+    pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
+        let early = &mut *lock(&self.early);
+        let before = early.len();
+        let result = self.producing.flush(timeout, |ticket, error| {
+            early.push(Acknowledgement { ticket, error });
+        });
+        let taken = (early.len() - before) as u64;
+        self.under_way.fetch_sub(taken, Ordering::Relaxed);
+        result
+    }
+
+    /// The next error that concerns the producer as a whole, such as brokers that are away.
+    pub fn next_error(&self) -> Option<KafkaError> {
+        self.producing.context().next_error()
+    }
+
+    /// Messages that are queued or on their way.
+    pub fn unfinished(&self) -> usize {
+        self.producing.unfinished()
+    }
+}

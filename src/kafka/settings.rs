@@ -1,0 +1,182 @@
+//! librdkafka's settings for each kind of client: our defaults, the user's properties over them, and on
+//! top what deliveryd owns.
+//!
+//! The properties that users may give are judged in `properties`.
+
+use rdkafka::ClientConfig;
+
+use super::error::KafkaError;
+use super::properties::OWNED;
+use super::{Cluster, ConsumerSettings};
+use crate::config::{Properties, Protocol};
+
+/// `INSTANCE-GROUP-N`: a member's client id, and its static member id.
+pub fn client_id(instance: &str, group_id: &str, member: u32) -> String {
+    format!("{instance}-{group_id}-{member}")
+}
+
+/// For every client.
+const COMMON: &[(&str, &str)] = &[
+    ("allow.auto.create.topics", "false"),
+    ("socket.keepalive.enable", "true"),
+    ("socket.nagle.disable", "true"),
+    // A broker that is back is found within a second instead of ten.
+    ("reconnect.backoff.max.ms", "1000"),
+    // Also how late new partitions are seen by themselves.
+    ("topic.metadata.refresh.interval.ms", "30000"),
+    // Idle connections that the broker closes are no news.
+    ("log.connection.close", "false"),
+];
+
+const CONSUMER: &[(&str, &str)] = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    // Starting offsets are committed before; a position out of range is the user's decision.
+    ("auto.offset.reset", "error"),
+    ("enable.partition.eof", "false"),
+];
+
+const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
+    // How long fetching rests when the prefetch is full: the default of a second starves a fast handler.
+    ("fetch.queue.backoff.ms", "5"),
+    ("fetch.error.backoff.ms", "100"),
+];
+
+const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
+    // A rebalance is noticed at the next heartbeat.
+    ("heartbeat.interval.ms", "500"),
+    ("session.timeout.ms", "45000"),
+];
+
+/// On the embedded broker, whose rebalances wait for session timeouts.
+const EMBEDDED_CLASSIC_DEFAULTS: &[(&str, &str)] = &[
+    ("heartbeat.interval.ms", "200"),
+    ("session.timeout.ms", "2000"),
+];
+
+const PRODUCER: &[(&str, &str)] = &[
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    // Never: a message that timed out would be missing between its neighbours.
+    ("message.timeout.ms", "0"),
+    // Where Java's client puts the same key.
+    ("partitioner", "murmur2_random"),
+];
+
+const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
+    // How long a topic that the broker does not know may take to become known.
+    ("topic.metadata.propagation.max.ms", "10000"),
+];
+
+/// The settings of a member's consumer.
+pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, KafkaError> {
+    let ConsumerSettings {
+        cluster,
+        group_id,
+        group,
+        member,
+        ..
+    } = settings;
+    let name = client_id(&cluster.instance, group_id, *member);
+    let mut config = client(cluster, &name);
+    set_all(&mut config, CONSUMER_DEFAULTS);
+    prefetch(&mut config, group.buffer);
+    match (group.protocol, cluster.embedded) {
+        (Protocol::Classic, false) => set_all(&mut config, CLASSIC_DEFAULTS),
+        (Protocol::Classic, true) => set_all(&mut config, EMBEDDED_CLASSIC_DEFAULTS),
+        // There the broker decides all of these, and librdkafka refuses them.
+        (Protocol::Consumer, _) => {}
+    }
+    if cluster.embedded {
+        // It answers a fetch that finds nothing only when this is over, whatever comes meanwhile.
+        config.set("fetch.wait.max.ms", "50");
+    }
+    override_with(&mut config, &cluster.properties);
+    override_with(&mut config, &group.properties);
+    set_all(&mut config, CONSUMER);
+    config.set("group.id", *group_id);
+    match group.protocol {
+        Protocol::Classic => {
+            config.set("group.protocol", "classic");
+            config.set("partition.assignment.strategy", "cooperative-sticky");
+        }
+        Protocol::Consumer => {
+            config.set("group.protocol", "consumer");
+        }
+    }
+    if group.static_membership {
+        config.set("group.instance.id", name);
+    }
+    Ok(config)
+}
+
+/// The prefetch's share of a member's `buffer`: a quarter in bytes of messages, and so few messages
+/// that librdkafka's own half kilobyte for each stays within another quarter.
+fn prefetch(config: &mut ClientConfig, buffer: u64) {
+    let quarter = buffer / 4;
+    let kilobytes = (quarter / 1024).clamp(1, 2_097_151);
+    config.set("queued.max.messages.kbytes", kilobytes.to_string());
+    let messages = (quarter / 512).clamp(100, 100_000);
+    config.set("queued.min.messages", messages.to_string());
+    // One answer of one broker. librdkafka wants room for its largest message (message.max.bytes) in it.
+    let answer = quarter.clamp(1 << 20, 50 << 20);
+    config.set("fetch.max.bytes", answer.to_string());
+    let partition = (quarter / 4).clamp(64 << 10, 1 << 20);
+    config.set("fetch.message.max.bytes", partition.to_string());
+}
+
+/// The settings of a producer. `buffer` bounds what is unacknowledged, in bytes.
+pub(super) fn producer(
+    cluster: &Cluster,
+    properties: &Properties,
+    client_id: &str,
+    buffer: u64,
+    linger: &str,
+) -> ClientConfig {
+    let mut config = client(cluster, client_id);
+    set_all(&mut config, PRODUCER_DEFAULTS);
+    config.set("linger.ms", linger);
+    let kilobytes = (buffer / 1024).clamp(1, 2_147_483_647);
+    config.set("queue.buffering.max.kbytes", kilobytes.to_string());
+    override_with(&mut config, &cluster.properties);
+    override_with(&mut config, properties);
+    set_all(&mut config, PRODUCER);
+    config
+}
+
+/// The settings of a client that only asks and administers; with a `group_id`, a consumer's that never joins.
+pub(super) fn admin(cluster: &Cluster, client_id: &str, group_id: Option<&str>) -> ClientConfig {
+    let mut config = client(cluster, client_id);
+    override_with(&mut config, &cluster.properties);
+    set_all(&mut config, CONSUMER);
+    if let Some(group_id) = group_id {
+        config.set("group.id", group_id);
+    }
+    config
+}
+
+fn client(cluster: &Cluster, client_id: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    set_all(&mut config, COMMON);
+    // Empty where only the settings are checked.
+    if !cluster.servers.is_empty() {
+        config.set("bootstrap.servers", &cluster.servers);
+    }
+    config.set("client.id", client_id);
+    config
+}
+
+fn set_all(config: &mut ClientConfig, pairs: &[(&str, &str)]) {
+    for (name, value) in pairs {
+        config.set(*name, *value);
+    }
+}
+
+fn override_with(config: &mut ClientConfig, properties: &Properties) {
+    for (name, value) in properties {
+        // Refused by the check already; here so that nothing can slip past it.
+        if !OWNED.iter().any(|(owned, _)| owned == name) {
+            config.set(name, value.expose());
+        }
+    }
+}

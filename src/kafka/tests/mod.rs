@@ -1,0 +1,5 @@
+//! What the room promises, run on the embedded broker.
+
+mod consumer;
+mod producing;
+mod topics;

@@ -1,0 +1,114 @@
+//! A lane: one partition that this member holds, with all that it knows of it.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::config::Ordering;
+use crate::delivery::{Delivery, LaneId, Record, Tracker};
+use crate::kafka::Partition;
+
+use super::gate::Gate;
+
+/// One partition of a member, from its assignment to its end.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) id: LaneId,
+    pub(super) partition: Partition,
+    pub(super) tracker: Tracker,
+    pub(super) gate: Gate,
+    /// Taken from the client, not yet started, in offset order.
+    pub(super) held: VecDeque<Rc<Record>>,
+    pub(super) held_bytes: usize,
+    /// Started before, and free to go on: what waited behind a retry, in order.
+    pub(super) ready: VecDeque<Delivery>,
+    pub(super) mode: Mode,
+    /// The client was told not to fetch, for too much is held.
+    pub(super) fetch_paused: bool,
+    /// The user said so.
+    pub(super) user_paused: bool,
+    /// One past the last offset taken from the client.
+    pub(super) position: i64,
+    /// What the broker has.
+    pub(super) committed: Option<i64>,
+    pub(super) last_timestamp: Option<i64>,
+}
+
+/// Whether a lane may start messages.
+#[derive(Debug)]
+pub(super) enum Mode {
+    Open,
+    /// A message can not be finished; it is kept until somebody resumes or mends the handler.
+    Stuck {
+        reason: String,
+        /// `None`: the partition itself is the trouble, such as an offset that is gone.
+        delivery: Option<Delivery>,
+    },
+    /// It is being given up: nothing starts, what is in flight may still finish.
+    Leaving {
+        /// What is held is committed already, and so must be handled before.
+        finishes_held: bool,
+    },
+}
+
+impl Lane {
+    pub(super) fn new(
+        id: LaneId,
+        partition: Partition,
+        ordering: Ordering,
+        committed: Option<i64>,
+        metadata: &str,
+    ) -> Self {
+        // Without a commit the partition begins at its beginning, wherever that is by now.
+        let next = committed.unwrap_or(0);
+        Self {
+            id,
+            partition,
+            tracker: Tracker::new(next, metadata),
+            gate: Gate::new(ordering),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            ready: VecDeque::new(),
+            mode: Mode::Open,
+            fetch_paused: false,
+            user_paused: false,
+            position: next,
+            committed,
+            last_timestamp: None,
+        }
+    }
+
+    /// Whether the next message in line may start.
+    pub(super) fn may_start(&mut self) -> bool {
+        let open = match self.mode {
+            Mode::Open => true,
+            Mode::Leaving { finishes_held } => finishes_held,
+            Mode::Stuck { .. } => false,
+        };
+        open && !self.user_paused && !self.gate.holds_everything() && !self.tracker.list_is_full()
+    }
+
+    pub(super) fn hold(&mut self, record: Rc<Record>) {
+        self.held_bytes += record.size();
+        self.held.push_back(record);
+    }
+
+    pub(super) fn take_held(&mut self) -> Option<Rc<Record>> {
+        let record = self.held.pop_front()?;
+        self.held_bytes -= record.size();
+        Some(record)
+    }
+
+    /// Forgets what was taken from the client and not started.
+    pub(super) fn drop_held(&mut self) {
+        self.held.clear();
+        self.held_bytes = 0;
+    }
+
+    /// Why it can not go on by itself, if so.
+    pub(super) fn stuck_reason(&self) -> Option<&str> {
+        match &self.mode {
+            Mode::Stuck { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}

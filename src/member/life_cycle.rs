@@ -1,0 +1,48 @@
+//! The handler's life-cycle functions, and how their failures are told.
+
+use std::sync::Arc;
+
+use crate::kafka::Partition;
+use crate::script::Outcome;
+
+use super::turn::Member;
+
+impl Member {
+    pub(super) fn call_on_start(&mut self) {
+        let outcome = self.handler.on_start();
+        self.tell_life_cycle("on_start", outcome);
+    }
+
+    pub(super) fn call_on_stop(&mut self) {
+        let outcome = self.handler.on_stop();
+        self.tell_life_cycle("on_stop", outcome);
+    }
+
+    pub(super) fn call_on_assign(&mut self, partitions: &[Partition]) {
+        let outcome = self.handler.on_assign(&names(partitions));
+        self.tell_life_cycle("on_assign", outcome);
+    }
+
+    pub(super) fn call_on_revoke(&mut self, partitions: &[Partition]) {
+        let outcome = self.handler.on_revoke(&names(partitions));
+        self.tell_life_cycle("on_revoke", outcome);
+    }
+
+    fn tell_life_cycle(&mut self, function: &str, outcome: Outcome) {
+        if let Outcome::Failed(failure) | Outcome::Rejected(failure) = outcome {
+            let frame = failure
+                .diagnostic
+                .as_ref()
+                .map(|diagnostic| diagnostic.frame())
+                .unwrap_or_default();
+            tracing::warn!(frame, "{function} failed: {}", failure.reason);
+        }
+    }
+}
+
+fn names(partitions: &[Partition]) -> Vec<(Arc<str>, i32)> {
+    partitions
+        .iter()
+        .map(|partition| (partition.topic.clone(), partition.number))
+        .collect()
+}

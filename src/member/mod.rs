@@ -1,0 +1,194 @@
+//! The loop of one member: the only place that knows both the scripts and Kafka.
+//!
+//! A message's way through these files: `turn` polls it, `work` calls the handler and decides what
+//! follows, `send` queues its emits and hears of their acknowledgement, `commit` hands the finished
+//! prefix to the broker; `rebalance` gives partitions up in order.
+//!
+//! A member is one async task on a thread of its own. So the Rhai engine can be the single-threaded
+//! build without locks, a member that drains before it gives partitions up holds up nobody else, and
+//! a runaway script stalls only its own member. librdkafka has threads of its own for fetching,
+//! heartbeats and sending.
+
+mod commit;
+mod gate;
+mod lane;
+mod letter;
+mod life_cycle;
+mod out_of_range;
+mod publish;
+mod rate;
+mod rebalance;
+mod report;
+mod retry;
+mod send;
+mod share;
+mod turn;
+mod work;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::config::Group;
+use crate::handlers::HandlerSlot;
+use crate::kafka::{Cluster, Partition};
+
+pub use rate::RateLimit;
+pub use report::{Event, MemberReport, Observer, PartitionReport, State};
+pub use share::Share;
+
+/// What the members of one group in this process share.
+#[derive(Debug)]
+pub struct GroupShared {
+    pub rate: RateLimit,
+    pub share: Share,
+    /// Why the whole group stands still, if it does.
+    halted: Mutex<Option<String>>,
+    /// Topics that the config or the broker knows, so that may be emitted to.
+    pub topics: Arc<ArcSwap<HashSet<String>>>,
+}
+
+impl GroupShared {
+    pub fn new(group: &Group, topics: Arc<ArcSwap<HashSet<String>>>) -> Self {
+        Self {
+            rate: RateLimit::new(group.rate),
+            share: Share::default(),
+            halted: Mutex::new(None),
+            topics,
+        }
+    }
+
+    /// Why the whole group stands still, if it does.
+    pub fn halted(&self) -> Option<String> {
+        self.lock_halted().clone()
+    }
+
+    /// Stops every member from starting messages.
+    pub fn halt(&self, reason: &str) {
+        self.lock_halted().get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// Lets the group go on.
+    pub fn resume(&self) {
+        *self.lock_halted() = None;
+        self.share.reset();
+    }
+
+    fn lock_halted(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        // A text is whole or absent whatever panicked meanwhile.
+        self.halted
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// What a member is made with.
+pub struct Setup {
+    pub cluster: Arc<Cluster>,
+    pub group_id: Arc<str>,
+    pub group: Arc<Group>,
+    /// From 1.
+    pub number: u32,
+    pub slot: Arc<HandlerSlot>,
+    pub shared: Arc<GroupShared>,
+    pub observer: Box<dyn Observer>,
+}
+
+/// The name of a group's member: `GROUP-N`.
+pub fn member_name(group_id: &str, number: u32) -> String {
+    format!("{group_id}-{number}")
+}
+
+/// What a running member can be told.
+#[derive(Debug)]
+pub enum Command {
+    /// New settings that need no new client.
+    Change(Arc<Group>),
+    /// Partitions may have been added to its topics.
+    RefreshTopics,
+    /// What is stuck is to be tried again: one partition or all.
+    Resume(Option<Partition>),
+    /// Drain, commit, leave. `for_good`: a static member gives its partitions up at once.
+    Stop { for_good: bool, deadline: Instant },
+}
+
+/// A member that runs.
+#[derive(Debug)]
+pub struct MemberHandle {
+    pub name: String,
+    pub number: u32,
+    commands: mpsc::UnboundedSender<Command>,
+    wake: Arc<Notify>,
+    /// Closed when the thread ends.
+    ended: oneshot::Receiver<()>,
+    thread: JoinHandle<Result<(), String>>,
+}
+
+impl MemberHandle {
+    /// Starts a member on a thread of its own.
+    ///
+    /// # Errors
+    /// The system gives no more threads.
+    pub fn start(setup: Setup) -> std::io::Result<Self> {
+        let name = member_name(&setup.group_id, setup.number);
+        let number = setup.number;
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let wake = Arc::new(Notify::new());
+        let (alive, ended) = oneshot::channel();
+        let inbox = turn::Inbox {
+            commands: receiver,
+            wake: wake.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || {
+                // Dropped on every way out, a panic included.
+                let _alive: oneshot::Sender<()> = alive;
+                turn::run(setup, inbox)
+            })?;
+        Ok(Self {
+            name,
+            number,
+            commands,
+            wake,
+            ended,
+            thread,
+        })
+    }
+
+    /// Tells it something; a member that has ended hears nothing.
+    pub fn tell(&self, command: Command) {
+        if self.commands.send(command).is_err() {
+            tracing::debug!(member = %self.name, "has ended already");
+        }
+        self.wake.notify_one();
+    }
+
+    /// Completes when its thread is at its end, asked or unasked. May be dropped and called again.
+    pub async fn ended(&mut self) {
+        if !self.ended.is_terminated() {
+            // Nothing is ever sent: the error is the sender's end.
+            (&mut self.ended).await.ok();
+        }
+    }
+
+    /// Whether its thread is at its end, asked or unasked.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_terminated() || self.thread.is_finished()
+    }
+
+    /// What its thread ended with. Waits for it; tell it to stop first.
+    ///
+    /// # Errors
+    /// Why it could not go on, or the panic's text.
+    pub fn join(self) -> Result<(), String> {
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(panic) => Err(crate::panic_text(&*panic)),
+        }
+    }
+}

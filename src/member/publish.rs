@@ -1,0 +1,253 @@
+//! What a member counts while it works, and when it tells.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::Group;
+use crate::delivery::Verdict;
+
+use super::Setup;
+use super::lane::Mode;
+use super::report::{MemberReport, PartitionReport, State};
+use super::send::KnownTopics;
+use super::turn::Member;
+
+/// Reports are at least so far apart.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// With more calls than this between two reports, only every 16th is timed.
+const TIME_ALL_UP_TO: u64 = 256;
+
+/// So many failures are logged a second.
+const MOST_LINES: u32 = 10;
+
+/// The verdicts that are counted, in the order of `Tally::ended`.
+const COUNTED: [Verdict; 3] = [Verdict::Handled, Verdict::DeadLettered, Verdict::Skipped];
+
+/// Counts since the member started, kept without a lock and handed over in batches.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// By topic: messages since the last report, for each of `COUNTED`.
+    fresh: Vec<(Arc<str>, [u64; 3])>,
+    totals: [u64; 3],
+    pub(super) failed: u64,
+    pub(super) retried: u64,
+    /// The group stands still.
+    pub(super) halted: bool,
+    /// Finished and dead-lettered messages that the group's share has not seen yet.
+    unshared: (u64, u64),
+    calls: u64,
+    /// Something changed since the last report.
+    changed: bool,
+    last: Instant,
+    lines: (Instant, u32),
+    lines_left_out: u64,
+    topics: KnownTopics,
+}
+
+impl Tally {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            fresh: Vec::new(),
+            totals: [0; 3],
+            failed: 0,
+            retried: 0,
+            halted: false,
+            unshared: (0, 0),
+            calls: 0,
+            changed: true,
+            last: now,
+            lines: (now, 0),
+            lines_left_out: 0,
+            topics: KnownTopics::default(),
+        }
+    }
+
+    /// Counts a message that ended.
+    pub(super) fn ended(&mut self, topic: &Arc<str>, verdict: Verdict) {
+        let Some(kind) = COUNTED.iter().position(|counted| *counted == verdict) else {
+            return;
+        };
+        self.changed = true;
+        self.totals[kind] += 1;
+        self.unshared.0 += 1;
+        self.unshared.1 += u64::from(verdict == Verdict::DeadLettered);
+        match self.fresh.iter_mut().find(|(known, _)| known == topic) {
+            Some((_, counts)) => counts[kind] += 1,
+            None => {
+                let mut counts = [0; 3];
+                counts[kind] = 1;
+                self.fresh.push((topic.clone(), counts));
+            }
+        }
+    }
+
+    /// The clock before a call that is timed. Two clock readings cost as much as a small handler, so
+    /// that a busy member times only a sample.
+    pub(super) fn clock_for_call(&mut self) -> Option<Instant> {
+        self.calls += 1;
+        (self.calls <= TIME_ALL_UP_TO || self.calls.is_multiple_of(16)).then(Instant::now)
+    }
+
+    /// Whether one more failure may be logged now, and how many were not since the last one.
+    pub(super) fn may_tell(&mut self, now: Instant) -> Option<u64> {
+        if now.saturating_duration_since(self.lines.0) >= Duration::from_secs(1) {
+            self.lines = (now, 0);
+        }
+        if self.lines.1 >= MOST_LINES {
+            self.lines_left_out += 1;
+            return None;
+        }
+        self.lines.1 += 1;
+        Some(std::mem::take(&mut self.lines_left_out))
+    }
+
+    /// Why a handler of this group may not emit to a topic, if so.
+    pub(super) fn refuses_topic(
+        &mut self,
+        topic: &Arc<str>,
+        group: &Group,
+        setup: &Setup,
+    ) -> Option<String> {
+        if self.topics.contains(topic) {
+            return None;
+        }
+        if group.topics.iter().any(|read| **read == **topic) {
+            return Some(format!(
+                "emit to {topic}: group {} reads that topic itself, so its messages would go round for ever",
+                setup.group_id
+            ));
+        }
+        if !setup.shared.topics.load().contains(&**topic) {
+            return Some(format!(
+                "emit to {topic}: neither the config nor the broker knows such a topic; \
+                 add [topics.\"{topic}\"] to the config or create it"
+            ));
+        }
+        self.topics.add(topic);
+        None
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    /// When the next report is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.changed.then(|| self.last + INTERVAL)
+    }
+}
+
+impl Member {
+    /// Tells how the member is, if something changed and enough time has passed.
+    pub(super) fn publish(&mut self) {
+        if self.tally.due().is_some_and(|due| due <= self.now)
+            || self.now.saturating_duration_since(self.tally.last) > Duration::from_secs(1)
+        {
+            self.publish_now();
+        }
+    }
+
+    /// Tells the last numbers before the member ends.
+    pub(super) fn publish_last(&mut self) {
+        self.publish_now();
+        let mut report = self.report();
+        report.state = State::Stopped;
+        report.partitions.clear();
+        self.setup.observer.publish(report);
+    }
+
+    pub(super) fn publish_now(&mut self) {
+        self.flush_share();
+        self.tally.last = self.now;
+        self.tally.changed = false;
+        self.tally.calls = 0;
+        self.tally.halted = self.setup.shared.halted().is_some();
+        for (topic, counts) in &mut self.tally.fresh {
+            for (verdict, count) in COUNTED.iter().zip(counts.iter_mut()) {
+                if *count > 0 {
+                    let n = std::mem::take(count);
+                    self.setup.observer.finished(topic, *verdict, n);
+                }
+            }
+        }
+        let report = self.report();
+        self.setup.observer.publish(report);
+    }
+
+    /// Lets the group's share of dead letters know what this member finished.
+    pub(super) fn flush_share(&mut self) {
+        let (finished, dead) = std::mem::take(&mut self.tally.unshared);
+        if finished > 0 {
+            self.setup.shared.share.add(self.now, finished, dead);
+        }
+    }
+
+    fn report(&self) -> MemberReport {
+        let oldest = self
+            .flights
+            .iter()
+            .map(|(_, flight)| self.now.saturating_duration_since(flight.since))
+            .max();
+        MemberReport {
+            state: self.state(),
+            handled: self.tally.totals[0],
+            failed: self.tally.failed,
+            retried: self.tally.retried,
+            dead_lettered: self.tally.totals[1],
+            skipped: self.tally.totals[2],
+            in_flight: self.under_way,
+            waiting: self.retries.len(),
+            buffered: self.retries.bytes()
+                + self
+                    .lanes
+                    .iter()
+                    .map(|(_, lane)| lane.held_bytes)
+                    .sum::<usize>(),
+            oldest_in_flight: oldest,
+            handler_version: self.handler.program().version().into(),
+            partitions: self.partition_reports(),
+        }
+    }
+
+    fn state(&self) -> State {
+        let lanes = || self.lanes.iter().map(|(_, lane)| lane);
+        if self.stop.is_some() {
+            State::Draining
+        } else if self.tally.halted || lanes().any(|lane| lane.stuck_reason().is_some()) {
+            State::Stuck
+        } else if !self.pending.has_joined() {
+            State::Joining
+        } else if self.lanes.is_empty() {
+            State::Idle
+        } else if lanes().all(|lane| lane.user_paused) {
+            State::Paused
+        } else {
+            State::Running
+        }
+    }
+
+    fn partition_reports(&self) -> Vec<PartitionReport> {
+        let halted = self.setup.shared.halted();
+        let mut reports: Vec<PartitionReport> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| !matches!(lane.mode, Mode::Leaving { .. }))
+            .map(|(_, lane)| PartitionReport {
+                partition: lane.partition.clone(),
+                // What is held back has been fetched and not begun.
+                position: lane.held.front().map_or(lane.position, |held| held.offset),
+                committed: lane.committed,
+                end: self.consumer.known_end(&lane.partition),
+                last_timestamp: lane.last_timestamp,
+                paused: lane.user_paused,
+                stuck: lane
+                    .stuck_reason()
+                    .map(str::to_owned)
+                    .or_else(|| halted.clone()),
+            })
+            .collect();
+        reports.sort_by(|a, b| a.partition.cmp(&b.partition));
+        reports
+    }
+}

@@ -1,0 +1,353 @@
+//! A member's rebalances: take partitions up, and give them up in order.
+//!
+//! To give up: start nothing more, wait for what is in flight up to `drain_timeout`, commit, and only
+//! then let go. librdkafka's callback has only noted what is asked; the loop goes on meanwhile, so
+//! partitions that stay are worked on as before.
+
+use std::time::{Duration, Instant};
+
+use crate::config::Guarantee;
+use crate::delivery::{Delivery, LaneId, Verdict};
+use crate::kafka::{Committed, Partition, Position, Rebalance};
+
+use super::Event;
+use super::lane::{Lane, Mode};
+use super::turn::{Member, Stop};
+
+/// A broker's answer is waited for at most so long.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Between attempts to learn where to begin.
+const AGAIN: Duration = Duration::from_millis(300);
+
+/// Partitions that the group has given to the member and that it has not begun with.
+#[derive(Debug)]
+pub(super) struct Pending {
+    assign: Option<Vec<Partition>>,
+    retry_at: Instant,
+    joined: bool,
+    /// When the current change of the assignment began.
+    since: Instant,
+}
+
+impl Pending {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            assign: None,
+            retry_at: now,
+            joined: false,
+            since: now,
+        }
+    }
+
+    /// Whether the group has given the member an assignment, be it an empty one.
+    pub(super) fn has_joined(&self) -> bool {
+        self.joined
+    }
+
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.assign.as_ref().map(|_| self.retry_at)
+    }
+}
+
+/// Partitions that are being given up.
+#[derive(Debug)]
+pub(super) struct Leave {
+    lanes: Vec<LaneId>,
+    partitions: Vec<Partition>,
+    /// For draining, then for the commit.
+    pub(super) deadline: Instant,
+    phase: Phase,
+    /// Whether the group asked, and so waits for an answer; else the member stops.
+    asked: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Draining,
+    Committing,
+}
+
+impl Member {
+    /// Goes on with whatever the group asked.
+    pub(super) fn rebalance(&mut self) {
+        while self.leave.is_none() && self.pending.assign.is_none() {
+            match self.consumer.next_rebalance() {
+                Some(Rebalance::Assign(partitions)) => {
+                    self.pending.assign = Some(partitions);
+                    self.pending.retry_at = self.now;
+                }
+                Some(Rebalance::Revoke { partitions, lost }) => self.revoke(partitions, lost),
+                None => break,
+            }
+        }
+        self.go_on_leaving();
+        self.begin_stop_when_free();
+        if self.leave.is_none() && self.stop.is_none() {
+            self.take_up();
+        }
+    }
+
+    /// Begins with the partitions that were assigned, where the group left off.
+    fn take_up(&mut self) {
+        if self.pending.retry_at > self.now {
+            return;
+        }
+        let Some(partitions) = self.pending.assign.take() else {
+            return;
+        };
+        let committed = match self.consumer.committed(&partitions, ANSWER) {
+            Ok(committed) => committed,
+            Err(error) => {
+                tracing::warn!(%error, "could not learn the committed offsets; trying again");
+                self.pending.assign = Some(partitions);
+                self.pending.retry_at = Instant::now() + AGAIN;
+                return;
+            }
+        };
+        let positions: Vec<(Partition, Position)> = committed
+            .iter()
+            .map(|committed| (committed.partition.clone(), begin_at(committed)))
+            .collect();
+        if let Err(error) = self.consumer.assign(&positions) {
+            tracing::error!(%error, "the client refused the assignment; trying again");
+            self.pending.assign = Some(partitions);
+            self.pending.retry_at = Instant::now() + AGAIN;
+            return;
+        }
+        for committed in committed {
+            self.add_lane(committed);
+        }
+        self.pending.joined = true;
+        self.call_on_assign(&partitions);
+        self.tell_assigned();
+    }
+
+    fn add_lane(&mut self, committed: Committed) {
+        self.epoch += 1;
+        let entry = self.lanes.vacant_entry();
+        let id = LaneId {
+            index: entry.key(),
+            epoch: self.epoch,
+        };
+        entry.insert(Lane::new(
+            id,
+            committed.partition,
+            self.group.ordering,
+            committed.offset,
+            &committed.metadata,
+        ));
+    }
+
+    fn tell_assigned(&mut self) {
+        let took = self.now.saturating_duration_since(self.pending.since);
+        let all = self.held_partitions();
+        self.setup.observer.event(Event::Assigned { all, took });
+        self.tally.touch();
+        self.publish_now();
+    }
+
+    fn held_partitions(&self) -> Vec<Partition> {
+        let mut all: Vec<Partition> = self
+            .lanes
+            .iter()
+            .map(|(_, lane)| lane.partition.clone())
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn revoke(&mut self, partitions: Vec<Partition>, lost: bool) {
+        self.pending.since = self.now;
+        let lanes: Vec<LaneId> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| partitions.contains(&lane.partition))
+            .map(|(_, lane)| lane.id)
+            .collect();
+        if lost {
+            // They belong to others already: what is in flight here is theirs to repeat.
+            self.abandon(&lanes, "the partitions went to other members");
+            self.let_go(&partitions, lanes, true);
+        } else {
+            self.begin_leave(lanes, partitions, true);
+        }
+    }
+
+    /// Stops starting messages of these lanes; what only waits is left to the next holder.
+    fn begin_leave(&mut self, lanes: Vec<LaneId>, partitions: Vec<Partition>, asked: bool) {
+        let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
+        for id in &lanes {
+            let waiting = self.take_waiting(*id);
+            let lane = &mut self.lanes[id.index];
+            lane.mode = Mode::Leaving {
+                // What is committed already would be lost if it were not handled now.
+                finishes_held: committed_first,
+            };
+            if !committed_first {
+                lane.drop_held();
+            }
+            self.abandon_all(waiting, "was waiting for its retry");
+        }
+        let mut deadline = self.now + self.group.drain_timeout;
+        if let Some(stop) = self.stop {
+            deadline = deadline.min(stop.deadline);
+        }
+        self.leave = Some(Leave {
+            lanes,
+            partitions,
+            deadline,
+            phase: Phase::Draining,
+            asked,
+        });
+    }
+
+    fn go_on_leaving(&mut self) {
+        let Some(leave) = self.leave.take() else {
+            return;
+        };
+        let over = self.now >= leave.deadline;
+        match leave.phase {
+            Phase::Draining if self.in_flight_of(&leave.lanes) && !over => self.leave = Some(leave),
+            Phase::Draining => {
+                self.abandon(&leave.lanes, "did not finish within drain_timeout");
+                if self.commits.is_under_way() && !over {
+                    // One commit at a time: ours goes after it.
+                    self.leave = Some(leave);
+                    return;
+                }
+                self.send_commit(|lane| leave.lanes.contains(&lane.id));
+                self.leave = Some(Leave {
+                    phase: Phase::Committing,
+                    deadline: self.now + ANSWER,
+                    ..leave
+                });
+            }
+            Phase::Committing if self.commits.is_under_way() && !over => self.leave = Some(leave),
+            Phase::Committing => {
+                if over {
+                    tracing::warn!("the broker did not answer the last commit in time");
+                }
+                self.let_go(&leave.partitions, leave.lanes, leave.asked);
+            }
+        }
+    }
+
+    /// Forgets the lanes and, where the group waits for it, says so.
+    fn let_go(&mut self, partitions: &[Partition], lanes: Vec<LaneId>, asked: bool) {
+        self.call_on_revoke(partitions);
+        for id in lanes {
+            self.lanes.remove(id.index);
+        }
+        if !asked {
+            return;
+        }
+        if let Err(error) = self.consumer.unassign(partitions) {
+            tracing::error!(%error, "the client refused to give partitions up");
+        }
+        let all = self.held_partitions();
+        self.setup.observer.event(Event::Revoked { all });
+        self.tally.touch();
+        self.publish_now();
+    }
+
+    /// Begins to stop; a rebalance that is under way is finished first.
+    pub(super) fn begin_stop(&mut self, stop: Stop) {
+        self.stop = Some(stop);
+        if let Some(leave) = &mut self.leave {
+            leave.deadline = leave.deadline.min(stop.deadline);
+        }
+    }
+
+    fn begin_stop_when_free(&mut self) {
+        if self.stop.is_none() || self.leave.is_some() || self.lanes.is_empty() {
+            return;
+        }
+        let lanes: Vec<LaneId> = self.lanes.iter().map(|(_, lane)| lane.id).collect();
+        let partitions = self.held_partitions();
+        self.begin_leave(lanes, partitions, false);
+    }
+
+    /// Whether nothing holds the member back from leaving the group.
+    pub(super) fn has_drained(&self) -> bool {
+        self.leave.is_none() && self.lanes.is_empty()
+    }
+
+    fn in_flight_of(&self, lanes: &[LaneId]) -> bool {
+        let in_flight = self.flights.iter().any(|(_, flight)| {
+            flight
+                .delivery
+                .as_ref()
+                .is_some_and(|delivery| lanes.contains(&delivery.lane()))
+        });
+        in_flight || lanes.iter().any(|id| !self.lanes[id.index].held.is_empty())
+    }
+
+    /// Ends what is in flight without finishing it.
+    fn abandon(&mut self, lanes: &[LaneId], why: &str) {
+        for id in lanes {
+            let mut given_up = self.take_waiting(*id);
+            if let Some(lane) = self.lanes.get_mut(id.index) {
+                lane.drop_held();
+            }
+            for (_, flight) in &mut self.flights {
+                if flight.delivery.as_ref().is_some_and(|d| d.lane() == *id) {
+                    given_up.extend(flight.delivery.take());
+                }
+            }
+            self.abandon_all(given_up, why);
+        }
+    }
+
+    /// Everything of a lane that was started and is not in flight.
+    fn take_waiting(&mut self, id: LaneId) -> Vec<Delivery> {
+        let mut waiting = self.retries.take_lane(id);
+        if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
+            waiting.extend(lane.gate.drain());
+            waiting.extend(lane.ready.drain(..));
+            if let Mode::Stuck { delivery, .. } = &mut lane.mode {
+                waiting.extend(delivery.take());
+            }
+        }
+        waiting
+    }
+
+    fn abandon_all(&mut self, deliveries: Vec<Delivery>, why: &str) {
+        let Some(first) = deliveries
+            .iter()
+            .map(|d| d.record().clone())
+            .min_by_key(|r| r.offset)
+        else {
+            return;
+        };
+        tracing::info!(
+            topic = %first.topic,
+            partition = first.partition,
+            offset = first.offset,
+            "{} unfinished, from this offset on, and will come again: {why}",
+            match deliveries.len() {
+                1 => "1 message is".to_owned(),
+                n => format!("{n} messages are"),
+            }
+        );
+        drop(first);
+        for mut delivery in deliveries {
+            delivery.set_holds_gate(false);
+            self.end(delivery, Verdict::Abandoned);
+        }
+    }
+
+    /// Before the client is thrown away.
+    pub(super) fn abandon_everything(&mut self) {
+        let lanes: Vec<LaneId> = self.lanes.iter().map(|(_, lane)| lane.id).collect();
+        self.abandon(&lanes, "the member makes a new client");
+        self.lanes.clear();
+    }
+}
+
+fn begin_at(committed: &Committed) -> Position {
+    // A partition without an offset was added after the group began: its beginning is what is new.
+    committed
+        .offset
+        .map_or(Position::Beginning, Position::Offset)
+}

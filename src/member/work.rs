@@ -1,0 +1,341 @@
+//! A member's work: start a message, call its handler, decide what follows.
+
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use crate::config::{Guarantee, Then};
+use crate::delivery::{Delivery, Record, Verdict};
+use crate::kafka::Partition;
+use crate::script::{Failure, Outcome};
+
+use super::Event;
+use super::lane::Mode;
+use super::letter::Letter;
+use super::retry::backoff;
+use super::turn::Member;
+
+impl Member {
+    /// Takes a message that the client handed out: starts it, or holds it back.
+    pub(super) fn take(&mut self, record: Rc<Record>) {
+        let Some(index) = self.lane_of(&record) else {
+            // Prefetched for a partition that has been given up meanwhile.
+            self.recycle(record);
+            return;
+        };
+        let lane = &mut self.lanes[index];
+        if matches!(lane.mode, Mode::Leaving { .. }) || record.offset < lane.position {
+            self.recycle(record);
+            return;
+        }
+        lane.position = record.offset + 1;
+        let at_once = lane.held.is_empty()
+            && lane.ready.is_empty()
+            && self.group.guarantee != Guarantee::AtMostOnce
+            && lane.may_start();
+        if at_once && self.may_start() {
+            self.start(index, record);
+        } else {
+            self.lanes[index].hold(record);
+        }
+    }
+
+    /// Whether the member as a whole may start one more message. Takes its place in the rate limit.
+    fn may_start(&mut self) -> bool {
+        self.may_call() && self.under_way < self.group.in_flight && self.rate_allows()
+    }
+
+    /// Whether the handler may be called: not while the effects of its last call wait for room.
+    fn may_call(&self) -> bool {
+        self.sending.is_none() && !self.tally.halted
+    }
+
+    fn rate_allows(&mut self) -> bool {
+        let rate = &self.setup.shared.rate;
+        if rate.is_unlimited() {
+            return true;
+        }
+        // A limited group has time to read the clock for each message.
+        self.rate_wait = rate.take(std::time::Instant::now()).err();
+        self.rate_wait.is_none()
+    }
+
+    /// Starts a message of a lane.
+    fn start(&mut self, index: usize, record: Rc<Record>) {
+        let lane = &mut self.lanes[index];
+        lane.tracker.started(record.offset);
+        if lane.tracker.was_done_before(record.offset) {
+            lane.tracker.finished(record.offset);
+            self.recycle(record);
+            return;
+        }
+        self.under_way += 1;
+        let closed = lane.gate.is_closed_for(&record);
+        let delivery = Delivery::new(record, lane.id);
+        if closed {
+            lane.gate.queue(delivery);
+        } else {
+            self.call(delivery);
+        }
+    }
+
+    /// Starts what waits in the lanes, as far as it may.
+    pub(super) fn run_waiting(&mut self) {
+        self.push_out();
+        self.rate_wait = None;
+        if self.group.guarantee == Guarantee::AtMostOnce && !self.commits.held_is_committed() {
+            return;
+        }
+        // Nearly always nothing waits.
+        for index in 0..self.lanes.capacity() {
+            if !self.lanes.contains(index) {
+                continue;
+            }
+            while self.may_call()
+                && let Some(delivery) = self.lanes[index].ready.pop_front()
+            {
+                if self.lanes[index].gate.is_closed_for(delivery.record()) {
+                    self.lanes[index].gate.queue(delivery);
+                } else {
+                    self.call(delivery);
+                }
+            }
+            while !self.lanes[index].held.is_empty()
+                && self.lanes[index].ready.is_empty()
+                && self.lanes[index].may_start()
+                && self.may_start()
+            {
+                if let Some(record) = self.lanes[index].take_held() {
+                    self.start(index, record);
+                }
+            }
+        }
+    }
+
+    /// Makes the attempts that are due.
+    pub(super) fn retry_due(&mut self) {
+        while self.may_call()
+            && let Some(mut delivery) = self.retries.take_due(self.now)
+        {
+            delivery.again();
+            self.tally.retried += 1;
+            self.call(delivery);
+        }
+    }
+
+    /// Calls the handler, and goes on as it says.
+    fn call(&mut self, delivery: Delivery) {
+        let clock = self.tally.clock_for_call();
+        let outcome = self.handler.handle(delivery.record(), delivery.attempt());
+        if let Some(started) = clock {
+            let seconds = started.elapsed().as_secs_f64();
+            self.setup.observer.handler_seconds(seconds);
+        }
+        match outcome {
+            Outcome::Done => self.send(delivery, Verdict::Handled, None),
+            Outcome::Rejected(failure) => {
+                self.tally.failed += 1;
+                self.reject(delivery, *failure);
+            }
+            Outcome::Failed(failure) => self.fail(delivery, *failure),
+        }
+    }
+
+    /// A call failed, or an emit was refused: another attempt, or what the policy says then.
+    pub(super) fn fail(&mut self, mut delivery: Delivery, failure: Failure) {
+        self.tally.failed += 1;
+        delivery.failed(SystemTime::now());
+        let policy = &self.group.on_failure;
+        if delivery.attempt() > policy.retries {
+            match policy.then {
+                Then::DeadLetter => self.give_up(delivery, failure),
+                Then::Skip => self.skip(delivery, failure),
+                Then::Stop => {
+                    self.tell_failure(&delivery, &failure, "the partition stops here");
+                    self.stick(delivery, failure.reason);
+                }
+            }
+            return;
+        }
+        let wait = backoff(policy, delivery.attempt());
+        let next = format!(
+            "attempt {} of {}, next in {} ms",
+            delivery.attempt(),
+            policy.retries + 1,
+            wait.as_millis()
+        );
+        self.tell_failure(&delivery, &failure, &next);
+        self.close_gate(&mut delivery);
+        self.retries.add(self.now + wait, delivery);
+    }
+
+    /// The handler said `reject`: no retry, a dead letter where the group has a topic for them.
+    fn reject(&mut self, mut delivery: Delivery, failure: Failure) {
+        delivery.failed(SystemTime::now());
+        let policy = &self.group.on_failure;
+        match policy.then {
+            Then::Skip if policy.topic.is_none() => self.skip(delivery, failure),
+            Then::Stop if policy.topic.is_none() => {
+                self.tell_failure(&delivery, &failure, "the partition stops here");
+                self.stick(delivery, failure.reason);
+            }
+            _ => self.give_up(delivery, failure),
+        }
+    }
+
+    /// Sends the message to the dead-letter topic, unless too many go there already.
+    fn give_up(&mut self, delivery: Delivery, failure: Failure) {
+        self.flush_share();
+        let policy = &self.group.on_failure;
+        if self.setup.shared.share.exceeds(self.now, policy.max_share) {
+            let reason = format!(
+                "more than {} % of the last minute's messages would be dead letters; the group stops: {}",
+                policy.max_share * 100.0,
+                failure.reason
+            );
+            self.tell_failure(&delivery, &failure, "the group stops here");
+            self.setup.shared.halt(&reason);
+            self.tally.halted = true;
+            self.stick(delivery, reason);
+            return;
+        }
+        let topic = policy.dead_letter_topic(&delivery.record().topic);
+        self.tell_failure(&delivery, &failure, "dead letter");
+        let letter = Letter::new(
+            topic,
+            &delivery,
+            &failure,
+            &self.setup.group_id,
+            self.handler.program().version(),
+        );
+        self.call_on_failed(&delivery, &failure);
+        self.send(delivery, Verdict::DeadLettered, Some(letter));
+    }
+
+    fn skip(&mut self, delivery: Delivery, failure: Failure) {
+        self.tell_failure(&delivery, &failure, "skipped");
+        self.call_on_failed(&delivery, &failure);
+        self.send(delivery, Verdict::Skipped, None);
+    }
+
+    /// Calls `on_failed`; what it emits goes along, and if it fails itself nothing of it does.
+    fn call_on_failed(&mut self, delivery: &Delivery, failure: &Failure) {
+        let outcome =
+            self.handler
+                .on_failed(delivery.record(), delivery.attempt(), &failure.reason);
+        if let Outcome::Failed(failure) | Outcome::Rejected(failure) = outcome {
+            self.tell_failure(delivery, &failure, "in on_failed");
+        }
+    }
+
+    /// Halts the partition at this message.
+    pub(super) fn stick(&mut self, mut delivery: Delivery, reason: String) {
+        self.close_gate(&mut delivery);
+        let id = delivery.lane();
+        match self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
+            Some(lane) if matches!(lane.mode, Mode::Open) => {
+                let partition = lane.partition.clone();
+                lane.mode = Mode::Stuck {
+                    reason: reason.clone(),
+                    delivery: Some(delivery),
+                };
+                self.setup
+                    .observer
+                    .event(Event::Stuck { partition, reason });
+            }
+            // It is stuck already, or leaving: this one is tried again with the rest.
+            Some(lane) => lane.ready.push_back(delivery),
+            None => self.end(delivery, Verdict::Abandoned),
+        }
+    }
+
+    /// Tries again what is stuck: after `resume`, or with a new handler.
+    pub(super) fn resume(&mut self, only: Option<&Partition>) {
+        self.setup.shared.resume();
+        self.tally.halted = false;
+        let stuck: Vec<usize> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| matches!(lane.mode, Mode::Stuck { .. }))
+            .filter(|(_, lane)| only.is_none_or(|only| *only == lane.partition))
+            .map(|(index, _)| index)
+            .collect();
+        for index in stuck {
+            let lane = &mut self.lanes[index];
+            let before = std::mem::replace(&mut lane.mode, Mode::Open);
+            if let Mode::Stuck {
+                delivery: Some(mut delivery),
+                ..
+            } = before
+            {
+                delivery.afresh();
+                self.open_gate(&mut delivery);
+                self.lanes[index].ready.push_front(delivery);
+            }
+        }
+        self.inbox.wake.notify_one();
+    }
+
+    /// Makes what follows this message wait.
+    pub(super) fn close_gate(&mut self, delivery: &mut Delivery) {
+        let id = delivery.lane();
+        if !delivery.holds_gate()
+            && let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id)
+        {
+            lane.gate.close(delivery.record());
+            delivery.set_holds_gate(true);
+        }
+    }
+
+    /// Lets what waited behind this message go on.
+    pub(super) fn open_gate(&mut self, delivery: &mut Delivery) {
+        if !delivery.holds_gate() {
+            return;
+        }
+        delivery.set_holds_gate(false);
+        let id = delivery.lane();
+        if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
+            lane.ready.extend(lane.gate.open(delivery.record()));
+        }
+    }
+
+    /// The only way out for a delivery.
+    pub(super) fn end(&mut self, mut delivery: Delivery, verdict: Verdict) {
+        self.open_gate(&mut delivery);
+        let id = delivery.lane();
+        let record = delivery.end();
+        self.under_way -= 1;
+        // A completion for a partition that is gone finds no lane, or one of another epoch.
+        if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id)
+            && verdict.is_finished()
+        {
+            lane.tracker.finished(record.offset);
+            lane.last_timestamp = record.timestamp;
+            self.tally.ended(&lane.partition.topic, verdict);
+        }
+        self.recycle(record);
+    }
+
+    /// One line for a failure, and the script's place where it is known.
+    fn tell_failure(&mut self, delivery: &Delivery, failure: &Failure, what_next: &str) {
+        let Some(left_out) = self.tally.may_tell(self.now) else {
+            return;
+        };
+        let record = delivery.record();
+        let frame = failure
+            .diagnostic
+            .as_ref()
+            .map(|diagnostic| diagnostic.frame())
+            .unwrap_or_default();
+        if left_out > 0 {
+            tracing::warn!("{left_out} more failures were not logged");
+        }
+        tracing::warn!(
+            topic = %record.topic,
+            partition = record.partition,
+            offset = record.offset,
+            frame,
+            "handler failed ({what_next}): {}",
+            failure.reason
+        );
+    }
+}

@@ -1,0 +1,199 @@
+//! The HTTP side: status page, metrics, health. It reads snapshots and changes nothing.
+//!
+//! [`bind`] takes the address while the daemon can still refuse to start; [`HttpServer::serve`]
+//! answers until it is told to stop. What a stranger can do is bounded here: connections, their
+//! time, their headers; bodies are not read.
+
+mod events;
+mod health;
+mod host;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, watch};
+
+use super::board::Board;
+use super::metrics::Metrics;
+use host::Hosts;
+
+/// Connections at a time; further ones wait to be accepted.
+const CONNECTIONS: usize = 64;
+/// Event streams at a time, which stay open; fewer, so that probes and scrapers find a place.
+const STREAMS: usize = 32;
+/// From the connection, or the end of the last answer, to the end of the next request's headers.
+const READ_HEADERS: Duration = Duration::from_secs(10);
+/// One connection, however busy: a reader that stops reading does not hold its place forever.
+const CONNECTION: Duration = Duration::from_secs(600);
+/// Answers under way at the end are given this long.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes of one request's line and headers.
+const HEADERS: usize = 16 << 10;
+
+/// Why the page can not be served.
+#[derive(Debug, thiserror::Error)]
+#[error("the status page can not listen on {address}: {}; {}", cause(.source), way_out(.source))]
+pub struct BindError {
+    pub address: SocketAddr,
+    pub source: io::Error,
+}
+
+fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has this port".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine does not have this address".to_owned(),
+        io::ErrorKind::PermissionDenied => "it takes a privilege to listen there".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "set `daemon.http` to a port above 1023, or to \"off\" for none"
+        }
+        _ => "set `daemon.http` to another address, or to \"off\" for none",
+    }
+}
+
+/// Takes the address. Port 0 takes any that is free; [`HttpServer::address`] says which.
+///
+/// # Errors
+/// When it can not be had: which, why, and what to set.
+pub fn bind(address: SocketAddr) -> Result<HttpServer, BindError> {
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(HttpServer { listener, address })
+    };
+    listen().map_err(|source| BindError { address, source })
+}
+
+/// An address that is taken and not served yet.
+#[derive(Debug)]
+pub struct HttpServer {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// What the answers are made from.
+#[derive(Clone)]
+struct App {
+    board: Board,
+    metrics: Metrics,
+    hosts: Arc<Hosts>,
+    streams: Arc<Semaphore>,
+    /// Becomes true at the end, so that event streams finish.
+    stopping: watch::Receiver<bool>,
+}
+
+impl HttpServer {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop` is ready, then ends within about a second. `hosts` are further names
+    /// that the page answers to.
+    ///
+    /// # Errors
+    /// When the listener can not be handed to the runtime.
+    pub async fn serve(
+        self,
+        board: Board,
+        metrics: Metrics,
+        hosts: &[String],
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        let (stopping, stopped) = watch::channel(false);
+        let instance = board.snapshot().instance;
+        let router = routes::router(App {
+            hosts: Arc::new(Hosts::new(self.address.ip(), &instance, hosts)),
+            board,
+            metrics,
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            stopping: stopped.clone(),
+        });
+        let graceful = GracefulShutdown::new();
+        tokio::select! {
+            () = stop => {}
+            () = accept(&listener, &router, &graceful, &stopped) => {}
+        }
+        drop(listener);
+        stopping.send_replace(true);
+        graceful.shutdown().await;
+        Ok(())
+    }
+}
+
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    router: &Router,
+    graceful: &GracefulShutdown,
+    stopping: &watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let answering = answer(stream, router.clone(), graceful.watcher());
+                let cut = cut(stopping.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = answering => {}
+                        () = cut => {}
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, mostly: waiting is all that helps, spinning hurts.
+                tracing::warn!("the status page could not accept a connection: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// Ready when a connection has to end, whatever it is doing.
+async fn cut(mut stopping: watch::Receiver<bool>) {
+    let stopped = async {
+        // An error means that the server is gone, which is the same.
+        if stopping.wait_for(|stopping| *stopping).await.is_ok() {
+            tokio::time::sleep(FAREWELL).await;
+        }
+    };
+    tokio::select! {
+        () = stopped => {}
+        () = tokio::time::sleep(CONNECTION) => {}
+    }
+}
+
+async fn answer(stream: TcpStream, router: Router, watcher: Watcher) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ_HEADERS)
+        .max_buf_size(HEADERS)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    if let Err(error) = watcher.watch(connection).await {
+        // Browsers and probes hang up as they like.
+        tracing::trace!("HTTP connection: {error}");
+    }
+}

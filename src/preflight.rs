@@ -1,0 +1,108 @@
+//! Everything that can be known to be wrong before anything is started, created or changed.
+//!
+//! [`check`] loads the configuration and, in the same go, has the Kafka room look at each client
+//! property and the script room compile each handler, so that all mistakes come at once.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{
+    self, Config, Failed, HandlerKind, Invocation, Limits, Loaded, Outside, PropertyMistake,
+    PropertyPart, PropertyScope, PropertyValue,
+};
+use crate::diagnostic::Diagnostic;
+use crate::kafka;
+use crate::script::{Kind, Program};
+
+/// A configuration that passed every check, with its handlers compiled.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    pub config: Config,
+    pub programs: Programs,
+    /// What is allowed and probably not meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The compiled handlers of a configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Programs(BTreeMap<(PathBuf, HandlerKind), Arc<Program>>);
+
+impl Programs {
+    /// The program of a group's handler.
+    pub fn consumer(&self, file: &Path) -> Option<Arc<Program>> {
+        self.get(file, HandlerKind::Consumer)
+    }
+
+    /// The program of a producer's generator.
+    pub fn producer(&self, file: &Path) -> Option<Arc<Program>> {
+        self.get(file, HandlerKind::Producer)
+    }
+
+    fn get(&self, file: &Path, kind: HandlerKind) -> Option<Arc<Program>> {
+        self.0.get(&(file.to_owned(), kind)).cloned()
+    }
+}
+
+/// Loads and checks a whole configuration.
+///
+/// # Errors
+/// Every mistake in it, its properties and its handlers.
+pub fn check(invocation: &Invocation) -> Result<Checked, Failed> {
+    let compiler = Compiler::default();
+    let Loaded {
+        config, warnings, ..
+    } = config::load(invocation, &compiler)?;
+    Ok(Checked {
+        config,
+        programs: Programs(compiler.programs.into_inner()),
+        warnings,
+    })
+}
+
+/// The rooms above the configuration, as its checks see them. Keeps what it compiles.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    programs: RefCell<BTreeMap<(PathBuf, HandlerKind), Arc<Program>>>,
+}
+
+impl Outside for Compiler {
+    fn property(
+        &self,
+        scope: PropertyScope,
+        name: &str,
+        value: &str,
+    ) -> Result<(), PropertyMistake> {
+        let scope = match scope {
+            PropertyScope::Everyone => kafka::PropertyScope::Cluster,
+            PropertyScope::Group => kafka::PropertyScope::Group,
+        };
+        // The caller masks secrets.
+        let value = PropertyValue::Plain(value.to_owned());
+        kafka::check_property(scope, name, &value).map_err(|mistake| PropertyMistake {
+            message: mistake.message,
+            suggestion: mistake.suggestion,
+            part: if mistake.in_name {
+                PropertyPart::Name
+            } else {
+                PropertyPart::Value
+            },
+        })
+    }
+
+    fn handler(&self, file: &Path, kind: HandlerKind, limits: &Limits) -> Vec<Diagnostic> {
+        let role = match kind {
+            HandlerKind::Consumer => Kind::Consumer,
+            HandlerKind::Producer => Kind::Producer,
+        };
+        match Program::load(file, role, limits) {
+            Ok(program) => {
+                let key = (file.to_owned(), kind);
+                self.programs.borrow_mut().insert(key, Arc::new(program));
+                Vec::new()
+            }
+            Err(mistakes) => mistakes,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! `emit`: a message to another topic, kept until the call has returned.
+
+use std::rc::Rc;
+
+use rhai::{Blob, Dynamic, Engine, EvalAltResult, Map};
+
+use super::Fallible;
+use super::headers::Headers;
+use crate::delivery::{EmitBuilder, Record};
+use crate::script::json::write;
+use crate::script::state::State;
+use crate::script::{diagnose, meter};
+
+/// What `emit(#{…})` and a generator's map may hold.
+const FIELDS: &[&str] = &["topic", "key", "value", "headers", "partition", "timestamp"];
+
+/// The part of a message that a map spells out.
+#[derive(Default)]
+struct Parts {
+    key: Option<Dynamic>,
+    value: Dynamic,
+    headers: Option<Dynamic>,
+    partition: Option<i32>,
+    timestamp: Option<i64>,
+}
+
+pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
+    let owned = Rc::clone(state);
+    engine.register_fn(
+        "emit",
+        move |topic: Dynamic, value: Dynamic| -> Fallible<()> {
+            let parts = Parts {
+                key: None,
+                value,
+                ..Parts::default()
+            };
+            keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Message)
+        },
+    );
+    let owned = Rc::clone(state);
+    engine.register_fn(
+        "emit",
+        move |topic: Dynamic, key: Dynamic, value: Dynamic| -> Fallible<()> {
+            let parts = Parts {
+                key: Some(key),
+                value,
+                ..Parts::default()
+            };
+            keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Script)
+        },
+    );
+    let owned = Rc::clone(state);
+    engine.register_fn("emit", move |message: Dynamic| -> Fallible<()> {
+        let Some(map) = message.read_lock::<Map>() else {
+            return Err(format!(
+                "emit takes a topic and a value, or a map: found {}",
+                type_name(&message)
+            )
+            .into());
+        };
+        let topic = map.get("topic").ok_or("emit: `topic` is missing")?;
+        let parts = parts(&map, FIELDS)?;
+        keep(&owned, &topic_name(topic)?, parts, KeyFrom::Script)
+    });
+}
+
+/// Keeps what `generate` returned as the one message of its call.
+pub(crate) fn generated(state: &State, returned: &Dynamic) -> Fallible<()> {
+    let Some(topic) = state.topic.clone() else {
+        return Ok(());
+    };
+    let map = returned.read_lock::<Map>();
+    let parts = match &map {
+        // A map without `value` is a value itself.
+        Some(map) if map.contains_key("value") => parts(map, &FIELDS[1..])?,
+        _ => Parts {
+            value: returned.clone(),
+            ..Parts::default()
+        },
+    };
+    keep(state, &topic, parts, KeyFrom::Script)
+}
+
+/// Where the key comes from if the script gives none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyFrom {
+    Message,
+    Script,
+}
+
+fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible<()> {
+    if topic.is_empty() {
+        return Err("emit: the topic's name is empty".into());
+    }
+    let record = state.record.borrow();
+    let record = record.as_deref();
+    let mut effects = state.effects.borrow_mut();
+    let mut emit = effects.emit(state.name(topic));
+    match (&parts.key, key_from) {
+        (Some(key), _) => write_key(&mut emit, key)?,
+        (None, KeyFrom::Message) => {
+            if let Some(key) = record.and_then(Record::key) {
+                emit.key(key);
+            }
+        }
+        (None, KeyFrom::Script) => {}
+    }
+    write_value(&mut emit, &parts.value)?;
+    let mut named = Vec::new();
+    if let Some(headers) = &parts.headers {
+        write_headers(&mut emit, headers, &mut named)?;
+    }
+    if let Some(record) = record {
+        for (name, value) in record.headers() {
+            if goes_along(name) && !named.iter().any(|own| own == name) {
+                emit.header(name, value);
+            }
+        }
+    }
+    if let Some(partition) = parts.partition {
+        emit.partition(partition);
+    }
+    if let Some(timestamp) = parts.timestamp {
+        emit.timestamp(timestamp);
+    }
+    emit.finish();
+    // The buffer is used again and so not seen by the memory meter once it has grown.
+    if effects.size() > state.limits.memory {
+        meter::out_of_memory();
+    }
+    Ok(())
+}
+
+/// Headers of the message that its emits carry on: the trace it belongs to, and deliveryd's own.
+fn goes_along(name: &str) -> bool {
+    name == "traceparent" || name.starts_with("deliveryd-")
+}
+
+fn topic_name(topic: &Dynamic) -> Fallible<rhai::ImmutableString> {
+    topic
+        .as_immutable_string_ref()
+        .map(|name| name.clone())
+        .map_err(|_| {
+            format!(
+                "emit: the topic must be a string, found {}",
+                type_name(topic)
+            )
+            .into()
+        })
+}
+
+fn parts(map: &Map, fields: &[&str]) -> Fallible<Parts> {
+    for name in map.keys() {
+        if !fields.contains(&name.as_str()) {
+            let hint = diagnose::suggestion(name, fields.iter().copied())
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            return Err(format!("a message has no field `{name}`{hint}").into());
+        }
+    }
+    let value = map
+        .get("value")
+        .ok_or("emit: `value` is missing; `value: ()` is a tombstone")?;
+    Ok(Parts {
+        key: map.get("key").cloned(),
+        value: value.clone(),
+        headers: map.get("headers").cloned(),
+        partition: number(map, "partition")?,
+        timestamp: number(map, "timestamp")?,
+    })
+}
+
+fn number<T: TryFrom<i64> + Default + PartialOrd>(map: &Map, name: &str) -> Fallible<Option<T>> {
+    let Some(given) = map.get(name).filter(|given| !given.is_unit()) else {
+        return Ok(None);
+    };
+    let number = given
+        .as_int()
+        .ok()
+        .and_then(|number| T::try_from(number).ok());
+    match number {
+        Some(number) if number >= T::default() => Ok(Some(number)),
+        _ => Err(format!("`{name}` must be a whole number from 0, found `{given}`").into()),
+    }
+}
+
+fn json(value: &Dynamic, out: &mut Vec<u8>) -> Fallible<()> {
+    write(value, out).map_err(|error| Box::<EvalAltResult>::from(error.to_string()))
+}
+
+fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic) -> Fallible<()> {
+    if key.is_unit() {
+        return Ok(());
+    }
+    let mut written = Ok(());
+    if let Ok(text) = key.as_immutable_string_ref() {
+        emit.key(text.as_bytes());
+    } else if let Some(blob) = key.read_lock::<Blob>() {
+        emit.key(&blob);
+    } else {
+        emit.key_with(|out| written = json(key, out));
+    }
+    written
+}
+
+fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic) -> Fallible<()> {
+    if value.is_unit() {
+        return Ok(());
+    }
+    let mut written = Ok(());
+    if let Ok(text) = value.as_immutable_string_ref() {
+        emit.value(text.as_bytes());
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        emit.value(&blob);
+    } else {
+        emit.value_with(|out| written = json(value, out));
+    }
+    written
+}
+
+/// `headers` is a map, in which an array stands for a name that repeats, or `msg.headers`.
+fn write_headers(
+    emit: &mut EmitBuilder<'_>,
+    headers: &Dynamic,
+    named: &mut Vec<String>,
+) -> Fallible<()> {
+    if headers.is_unit() {
+        return Ok(());
+    }
+    if let Some(headers) = headers.read_lock::<Headers>() {
+        headers.each(|name, value| {
+            named.push(name.to_owned());
+            emit.header(name, value);
+        });
+        return Ok(());
+    }
+    let Some(map) = headers.read_lock::<Map>() else {
+        return Err(format!("`headers` must be a map, found {}", type_name(headers)).into());
+    };
+    for (name, value) in map.iter() {
+        named.push(name.to_string());
+        match value.read_lock::<rhai::Array>() {
+            Some(values) => {
+                for value in values.iter() {
+                    write_header(emit, name, value)?;
+                }
+            }
+            None => write_header(emit, name, value)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_header(emit: &mut EmitBuilder<'_>, name: &str, value: &Dynamic) -> Fallible<()> {
+    if value.is_unit() {
+        emit.header(name, None);
+    } else if let Ok(text) = value.as_immutable_string_ref() {
+        emit.header(name, Some(text.as_bytes()));
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        emit.header(name, Some(&blob));
+    } else {
+        let mut text = Vec::new();
+        json(value, &mut text)?;
+        emit.header(name, Some(&text));
+    }
+    Ok(())
+}
+
+/// A value's type as a script's `type_of` says it.
+pub(crate) fn type_name(value: &Dynamic) -> &'static str {
+    if value.is_unit() {
+        "()"
+    } else if value.is_map() || value.is::<crate::script::json::JsonObject>() {
+        "map"
+    } else if value.is_array() || value.is::<crate::script::json::JsonArray>() {
+        "array"
+    } else {
+        value.type_name()
+    }
+}

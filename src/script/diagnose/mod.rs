@@ -1,0 +1,96 @@
+//! Mistakes in a script, as the user should read them: where, what, and what to do.
+//!
+//! `compile` speaks about what does not parse, `run` about what ended a call. Here is what both need:
+//! the place in the file and suggestions for misspelt names.
+
+mod compile;
+mod run;
+
+pub(crate) use compile::parse_error;
+pub(crate) use run::{at_top_level, outcome};
+
+use super::api::message;
+use super::program::Source;
+use crate::diagnostic::{Diagnostic, Place};
+
+/// A place in a source; line and column count from 1.
+pub(crate) fn place(source: &Source, line: usize, column: usize, width: usize) -> Place {
+    let text = source
+        .text
+        .lines()
+        .nth(line.saturating_sub(1))
+        .unwrap_or_default();
+    Place::File {
+        path: source.shown.clone(),
+        line: line.max(1),
+        column: column.max(1),
+        text: text.to_owned(),
+        width: width.max(1),
+    }
+}
+
+/// A mistake without a place.
+pub(crate) fn nowhere(message: String) -> Diagnostic {
+    Diagnostic {
+        message,
+        place: Place::Nowhere,
+        label: String::new(),
+        hints: Vec::new(),
+    }
+}
+
+/// The candidate that `name` was probably meant to be.
+pub(crate) fn suggestion<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let near = |candidate: &'a str| (strsim::damerau_levenshtein(name, candidate), candidate);
+    let (distance, best) = candidates.into_iter().map(near).min()?;
+    // A third of the letters may be wrong, and at least one.
+    (distance > 0 && distance <= (name.chars().count() / 3).max(1)).then_some(best)
+}
+
+/// `msg.ofset`.
+pub(crate) fn no_message_field(
+    source: &Source,
+    field: &str,
+    line: usize,
+    column: usize,
+) -> Diagnostic {
+    let near = suggestion(field, message::FIELDS.iter().copied());
+    let mut hints: Vec<String> = near
+        .iter()
+        .map(|near| format!("did you mean `{near}`?"))
+        .collect();
+    if near.is_none() {
+        hints.push(format!("a message has: {}", message::FIELDS.join(", ")));
+        hints.push(format!("a field of a JSON value is `msg.json.{field}`"));
+    }
+    Diagnostic {
+        message: format!("a message has no field `{field}`"),
+        place: place(source, line, column, field.chars().count()),
+        label: "no such field".into(),
+        hints,
+    }
+}
+
+/// How many characters the word at `column` (from 1) has, 1 for anything else.
+fn word_width(line: &str, column: usize) -> usize {
+    let rest = line.chars().skip(column.saturating_sub(1));
+    rest.take_while(|letter| is_word(*letter)).count().max(1)
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// The names, dots and brackets that end right before `end` (in characters): `msg.json` of
+/// `x = msg.json`.
+fn chain_before(line: &str, end: usize) -> String {
+    let letters: Vec<char> = line.chars().take(end).collect();
+    let begin = letters
+        .iter()
+        .rposition(|letter| !is_word(*letter) && !matches!(letter, '.' | '[' | ']' | '?' | '"'))
+        .map_or(0, |at| at + 1);
+    letters[begin..].iter().collect()
+}

@@ -1,0 +1,266 @@
+//! What a script holds of a JSON text: views of its objects and arrays, and patches.
+//!
+//! `value` makes a Rhai value of a node; `field`, `set` and `remove` work on an object. A change is
+//! kept beside the text until it is written. An array is never patched: whoever changes one first
+//! turns it into a Rhai array whose elements are views (see `methods`).
+
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, INT, ImmutableString, Map};
+
+use super::doc::Doc;
+use super::parse::Kind;
+use crate::script::strings;
+
+/// A JSON object as a script sees it: `type_of` says `map`.
+#[derive(Debug, Clone)]
+pub(crate) struct JsonObject {
+    pub(super) doc: Rc<Doc>,
+    pub(super) node: u32,
+    /// Members that were set (`Some`) or removed (`None`), in the order of the first change.
+    pub(super) patches: Option<Rc<Vec<(ImmutableString, Option<Dynamic>)>>>,
+}
+
+/// A JSON array as a script sees it: `type_of` says `array`.
+#[derive(Debug, Clone)]
+pub(crate) struct JsonArray {
+    pub(super) doc: Rc<Doc>,
+    pub(super) node: u32,
+}
+
+/// The Rhai value of a node: scalars as they are, objects and arrays as views.
+pub(crate) fn value(doc: &Rc<Doc>, index: u32) -> Dynamic {
+    let node = doc.node(index);
+    match node.kind {
+        Kind::Null => Dynamic::UNIT,
+        Kind::True => Dynamic::TRUE,
+        Kind::False => Dynamic::FALSE,
+        Kind::Integer => integer(doc.raw_text(node)),
+        Kind::Float => Dynamic::from_float(doc.raw_text(node).parse().unwrap_or(f64::NAN)),
+        Kind::Plain | Kind::Escaped => {
+            doc.with_text(node, |text| Dynamic::from(strings::shared(text)))
+        }
+        Kind::Object => Dynamic::from(JsonObject::new(doc, index)),
+        Kind::Array => Dynamic::from(JsonArray::new(doc, index)),
+    }
+}
+
+/// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does.
+fn integer(text: &str) -> Dynamic {
+    match text.parse::<INT>() {
+        Ok(number) => Dynamic::from_int(number),
+        Err(_) => Dynamic::from_float(text.parse().unwrap_or(f64::NAN)),
+    }
+}
+
+impl JsonObject {
+    pub(crate) fn new(doc: &Rc<Doc>, node: u32) -> Self {
+        Self {
+            doc: Rc::clone(doc),
+            node,
+            patches: None,
+        }
+    }
+
+    /// What was done to the member called `name`, if anything.
+    fn patch(&self, name: &str) -> Option<&Option<Dynamic>> {
+        let patches = self.patches.as_deref()?;
+        patches
+            .iter()
+            .find(|(patched, _)| patched.as_str() == name)
+            .map(|(_, patch)| patch)
+    }
+
+    /// The member called `name`, `()` where there is none.
+    #[inline]
+    pub(crate) fn field(&self, name: &str) -> Dynamic {
+        if let Some(patch) = self.patch(name) {
+            return patch.clone().unwrap_or(Dynamic::UNIT);
+        }
+        match self.doc.find(self.node, name) {
+            Some(node) => value(&self.doc, node),
+            None => Dynamic::UNIT,
+        }
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        match self.patch(name) {
+            Some(patch) => patch.is_some(),
+            None => self.doc.find(self.node, name).is_some(),
+        }
+    }
+
+    /// Sets a member. Writing back what stands there, as Rhai does after each method call on a
+    /// member, changes nothing; nor does writing `()` where there is no such member.
+    pub(crate) fn set(&mut self, name: &str, new: Dynamic) {
+        let new = new.flatten();
+        if self.patch(name).is_none() {
+            let unchanged = match self.doc.find(self.node, name) {
+                Some(node) => is_same(&self.doc, node, &new),
+                None => new.is_unit(),
+            };
+            if unchanged {
+                return;
+            }
+        } else if new.is_unit() && matches!(self.patch(name), Some(None)) {
+            return;
+        }
+        self.put(name, Some(new));
+    }
+
+    /// Removes a member and returns it, `()` where there is none.
+    pub(crate) fn remove(&mut self, name: &str) -> Dynamic {
+        let old = self.field(name);
+        if self.contains(name) {
+            self.put(name, None);
+        }
+        old
+    }
+
+    fn put(&mut self, name: &str, patch: Option<Dynamic>) {
+        let patches = Rc::make_mut(self.patches.get_or_insert_default());
+        match patches.iter_mut().find(|(patched, _)| patched == name) {
+            Some((_, slot)) => *slot = patch,
+            None => patches.push((strings::shared(name), patch)),
+        }
+    }
+
+    /// The members' names in the order of the text, added ones last.
+    pub(crate) fn names(&self) -> Vec<ImmutableString> {
+        let mut names = Vec::new();
+        for (key, _) in self.doc.members(self.node) {
+            if self.doc.repeats_later(self.node, key) {
+                continue;
+            }
+            let name = self.doc.with_text(self.doc.node(key), strings::shared);
+            if !matches!(self.patch(&name), Some(None)) {
+                names.push(name);
+            }
+        }
+        for (name, patch) in self.patches.iter().flat_map(|patches| patches.iter()) {
+            if patch.is_some() && self.doc.find(self.node, name).is_none() {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.names().len()
+    }
+
+    /// The same members in a Rhai map; members that are objects or arrays stay views.
+    pub(crate) fn to_map(&self) -> Map {
+        self.names()
+            .into_iter()
+            .map(|name| (name.as_str().into(), self.field(&name)))
+            .collect()
+    }
+
+    /// Whether `other` is this view of this text, with nothing changed in it.
+    fn is_untouched(&self, doc: &Rc<Doc>, node: u32) -> bool {
+        Rc::ptr_eq(&self.doc, doc) && self.node == node && self.patches.is_none()
+    }
+}
+
+impl JsonArray {
+    pub(crate) fn new(doc: &Rc<Doc>, node: u32) -> Self {
+        Self {
+            doc: Rc::clone(doc),
+            node,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.doc.node(self.node).len as usize
+    }
+
+    /// The element at `index`, counted from the end where it is negative.
+    pub(crate) fn get(&self, index: INT) -> Option<Dynamic> {
+        let index = position(self.len(), index)?;
+        let node = self.doc.element(self.node, index as u32)?;
+        Some(value(&self.doc, node))
+    }
+
+    /// The same elements in a Rhai array; elements that are objects or arrays stay views.
+    pub(crate) fn to_array(&self) -> Array {
+        self.clone().into_iter().collect()
+    }
+}
+
+/// An index as Rhai counts it: from the end where it is negative.
+pub(crate) fn position(len: usize, index: INT) -> Option<usize> {
+    let position = if index < 0 {
+        len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?
+    } else {
+        usize::try_from(index).ok()?
+    };
+    (position < len).then_some(position)
+}
+
+/// Whether `new` is what the text says at `node`, so that writing it would change nothing.
+pub(super) fn is_same(doc: &Rc<Doc>, index: u32, new: &Dynamic) -> bool {
+    let node = doc.node(index);
+    match node.kind {
+        Kind::Null => new.is_unit(),
+        Kind::True => new.as_bool() == Ok(true),
+        Kind::False => new.as_bool() == Ok(false),
+        Kind::Integer | Kind::Float => match (new.as_int(), new.as_float()) {
+            (Ok(new), _) => doc.raw_text(node).parse() == Ok(new),
+            // Bits, so that a number that is read and written back is the same even if it is NaN.
+            (_, Ok(new)) => (doc.raw_text(node).parse::<f64>())
+                .is_ok_and(|old| old.to_bits() == new.to_bits() && !is_small_integer(doc, index)),
+            _ => false,
+        },
+        Kind::Plain | Kind::Escaped => new
+            .as_immutable_string_ref()
+            .is_ok_and(|new| doc.with_text(node, |old| old == new.as_str())),
+        Kind::Object => new
+            .read_lock::<JsonObject>()
+            .is_some_and(|view| view.is_untouched(doc, index)),
+        Kind::Array => new
+            .read_lock::<JsonArray>()
+            .is_some_and(|view| Rc::ptr_eq(&view.doc, doc) && view.node == index),
+    }
+}
+
+/// A whole number that reads as an integer: `3.0` written over `3` is a change.
+fn is_small_integer(doc: &Doc, index: u32) -> bool {
+    let node = doc.node(index);
+    node.kind == Kind::Integer && doc.raw_text(node).parse::<INT>().is_ok()
+}
+
+/// The elements of an array, read as they are asked for.
+pub(crate) struct Elements {
+    doc: Rc<Doc>,
+    at: u32,
+    left: u32,
+}
+
+impl Iterator for Elements {
+    type Item = Dynamic;
+
+    fn next(&mut self) -> Option<Dynamic> {
+        self.left = self.left.checked_sub(1)?;
+        let element = value(&self.doc, self.at);
+        self.at = self.doc.node(self.at).next;
+        Some(element)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl IntoIterator for JsonArray {
+    type Item = Dynamic;
+    type IntoIter = Elements;
+
+    fn into_iter(self) -> Elements {
+        Elements {
+            at: self.node + 1,
+            left: self.doc.node(self.node).len,
+            doc: self.doc,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Rhai values as JSON text.
+//!
+//! What comes from a message and was not changed is copied as it was written, so a number keeps its
+//! digits and a string its escapes; patches are put in between.
+
+use std::io;
+
+use rhai::{Array, Blob, Dynamic, Map};
+
+use super::parse::MAX_DEPTH;
+use super::view::{JsonArray, JsonObject};
+
+/// Why a value has no JSON form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoJson {
+    #[error("JSON has no number for {0}")]
+    NotFinite(String),
+    #[error("a blob can't be part of JSON; make it text first, such as with `as_string()`")]
+    Blob,
+    #[error("JSON has no form for a value of type {0}")]
+    Type(String),
+    #[error("the value is nested deeper than {MAX_DEPTH} levels")]
+    Depth,
+    #[error("the value could not be written: {0}")]
+    Write(String),
+}
+
+impl From<serde_json::Error> for NoJson {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Write(io::Error::from(error).to_string())
+    }
+}
+
+/// Appends `value` to `out`. On an error, what was written so far stays: the caller drops it.
+pub(crate) fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), NoJson> {
+    write_at(value, out, 0)
+}
+
+fn write_at(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+    if value.is_unit() {
+        out.extend_from_slice(b"null");
+    } else if let Ok(flag) = value.as_bool() {
+        out.extend_from_slice(if flag { b"true" } else { b"false" });
+    } else if let Ok(number) = value.as_int() {
+        serde_json::to_writer(out, &number)?;
+    } else if let Ok(number) = value.as_float() {
+        if !number.is_finite() {
+            return Err(NoJson::NotFinite(number.to_string()));
+        }
+        serde_json::to_writer(out, &number)?;
+    } else if let Ok(text) = value.as_immutable_string_ref() {
+        serde_json::to_writer(out, text.as_str())?;
+    } else if let Ok(letter) = value.as_char() {
+        serde_json::to_writer(out, &letter)?;
+    } else if let Some(object) = value.read_lock::<JsonObject>() {
+        write_object(&object, out, depth)?;
+    } else if let Some(array) = value.read_lock::<JsonArray>() {
+        out.extend_from_slice(array.doc.raw(array.doc.node(array.node)));
+    } else if let Some(map) = value.read_lock::<Map>() {
+        write_map(&map, out, deeper(depth)?)?;
+    } else if let Some(array) = value.read_lock::<Array>() {
+        write_array(&array, out, deeper(depth)?)?;
+    } else if value.is::<Blob>() {
+        return Err(NoJson::Blob);
+    } else {
+        return Err(NoJson::Type(value.type_name().to_owned()));
+    }
+    Ok(())
+}
+
+fn deeper(depth: usize) -> Result<usize, NoJson> {
+    if depth >= MAX_DEPTH {
+        return Err(NoJson::Depth);
+    }
+    Ok(depth + 1)
+}
+
+fn write_map(map: &Map, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+    out.push(b'{');
+    for (index, (name, value)) in map.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        serde_json::to_writer(&mut *out, name.as_str())?;
+        out.push(b':');
+        write_at(value, out, depth)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn write_array(array: &Array, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+    out.push(b'[');
+    for (index, value) in array.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_at(value, out, depth)?;
+    }
+    out.push(b']');
+    Ok(())
+}
+
+/// The object's own text, with only the patched members rewritten.
+fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+    let doc = &object.doc;
+    let node = doc.node(object.node);
+    let Some(patches) = object.patches.as_deref() else {
+        out.extend_from_slice(doc.raw(node));
+        return Ok(());
+    };
+    let depth = deeper(depth)?;
+    let patch_of = |name: &str| patches.iter().find(|(patched, _)| patched.as_str() == name);
+    out.push(b'{');
+    let mut any = false;
+    let mut comma = |out: &mut Vec<u8>| {
+        if any {
+            out.push(b',');
+        }
+        any = true;
+    };
+    let mut pending: Option<(u32, u32)> = None;
+    for (key, value) in doc.members(object.node) {
+        let (key_node, value_node) = (doc.node(key), doc.node(value));
+        match doc.with_text(key_node, patch_of) {
+            None => {
+                let start = pending.map_or(key_node.start, |(start, _)| start);
+                pending = Some((start, value_node.end));
+            }
+            Some((_, patch)) => {
+                if let Some((start, end)) = pending.take() {
+                    comma(out);
+                    out.extend_from_slice(doc.slice(start, end));
+                }
+                // Of a name that repeats only the last counts, and only it gets the new value.
+                if let Some(new) = patch
+                    && !doc.repeats_later(object.node, key)
+                {
+                    comma(out);
+                    out.extend_from_slice(doc.slice(key_node.start, value_node.start));
+                    write_at(new, out, depth)?;
+                }
+            }
+        }
+    }
+    if let Some((start, end)) = pending {
+        comma(out);
+        out.extend_from_slice(doc.slice(start, end));
+    }
+    for (name, patch) in patches {
+        if let Some(new) = patch
+            && doc.find(object.node, name).is_none()
+        {
+            comma(out);
+            serde_json::to_writer(&mut *out, name.as_str())?;
+            out.push(b':');
+            write_at(new, out, depth)?;
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! What the functions that a script calls work on: the message of this call, its effects, how it
+//! was stopped.
+//!
+//! One per engine, on one thread. The functions hold it; `runtime` fills it before a call and empties
+//! it afterwards, so that nothing of a message outlives its call.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
+
+use super::json::{self, Doc, JsonObject, NotJson};
+use super::{Caller, meter};
+use crate::config::Limits;
+use crate::delivery::{Effects, Record};
+
+/// How a call was ended by the script or for it, other than by an error that Rhai reports itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    pub kind: StopKind,
+    /// The file, as Rhai knows it; `None` for the handler's own.
+    pub source: Option<String>,
+    pub position: Position,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum StopKind {
+    Rejected(String),
+    Retry(String),
+    NotJson(NotJson),
+}
+
+/// See the module.
+pub(crate) struct State {
+    pub caller: Caller,
+    pub limits: Limits,
+    /// For a generator, the topic it writes to.
+    pub topic: Option<Arc<str>>,
+    pub record: RefCell<Option<Rc<Record>>>,
+    pub attempt: Cell<u32>,
+    pub effects: RefCell<Effects>,
+    pub stop: RefCell<Option<Stop>>,
+    pub random: RefCell<Xoshiro256PlusPlus>,
+    names: RefCell<Vec<Arc<str>>>,
+    doc: RefCell<Rc<Doc>>,
+    nothing: Rc<Doc>,
+    /// The view of the message's whole value: one shared Rhai value, used again for every message.
+    root: RefCell<Root>,
+}
+
+struct Root {
+    parsed: bool,
+    object: Dynamic,
+    value: Dynamic,
+}
+
+impl State {
+    pub(crate) fn new(
+        caller: Caller,
+        limits: Limits,
+        topic: Option<Arc<str>>,
+        seed: Option<u64>,
+    ) -> Rc<Self> {
+        let random = match seed {
+            Some(seed) => Xoshiro256PlusPlus::seed_from_u64(seed),
+            None => rand::make_rng(),
+        };
+        let nothing = Rc::new(Doc::default());
+        let object = Dynamic::from(JsonObject::new(&nothing, 0)).into_shared();
+        Rc::new(Self {
+            caller,
+            limits,
+            topic,
+            record: RefCell::default(),
+            attempt: Cell::new(0),
+            effects: RefCell::default(),
+            stop: RefCell::default(),
+            random: RefCell::new(random),
+            names: RefCell::default(),
+            doc: RefCell::default(),
+            root: RefCell::new(Root {
+                parsed: false,
+                object,
+                value: Dynamic::UNIT,
+            }),
+            nothing,
+        })
+    }
+
+    /// Makes `record` the message of the call that begins.
+    pub(crate) fn enter(&self, record: Option<&Rc<Record>>, attempt: u32) {
+        *self.record.borrow_mut() = record.cloned();
+        self.attempt.set(attempt);
+        if self.stop.borrow().is_some() {
+            self.stop.replace(None);
+        }
+    }
+
+    /// Lets go of the message.
+    pub(crate) fn leave(&self) {
+        *self.record.borrow_mut() = None;
+        let mut root = self.root.borrow_mut();
+        if !root.parsed {
+            return;
+        }
+        root.parsed = false;
+        root.value = Dynamic::UNIT;
+        if let Some(mut object) = root.object.write_lock::<JsonObject>() {
+            *object = JsonObject::new(&self.nothing, 0);
+        }
+        let mut doc = self.doc.borrow_mut();
+        match Rc::get_mut(&mut doc) {
+            Some(doc) => doc.release(),
+            // Some value of the call is still held; it keeps its text, and the next message gets a new one.
+            None => *doc = Rc::default(),
+        }
+    }
+
+    /// `msg.json`: the value parsed, once.
+    pub(crate) fn json(&self, context: &NativeCallContext) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut root = self.root.borrow_mut();
+        if root.parsed {
+            return Ok(root.value.clone());
+        }
+        let record = self.record.borrow();
+        let Some(record) = record.as_ref().filter(|record| record.value().is_some()) else {
+            return Ok(Dynamic::UNIT);
+        };
+        let mut doc = self.doc.borrow_mut();
+        if Rc::get_mut(&mut doc).is_none() {
+            *doc = Rc::default();
+        }
+        if let Some(doc) = Rc::get_mut(&mut doc)
+            && let Err(error) = doc.refill(record)
+        {
+            return Err(self.stop(StopKind::NotJson(error), context));
+        }
+        root.parsed = true;
+        root.value = if doc.is_object() {
+            if let Some(mut object) = root.object.write_lock::<JsonObject>() {
+                *object = JsonObject::new(&doc, 0);
+            }
+            root.object.clone()
+        } else {
+            json::value(&doc, 0)
+        };
+        Ok(root.value.clone())
+    }
+
+    /// `msg.json = …`, which Rhai also does by itself after every change below it.
+    pub(crate) fn set_json(&self, new: &mut Dynamic) {
+        let mut root = self.root.borrow_mut();
+        // Locked: Rhai is writing back the very view that it has just changed in place.
+        if root.object.is_locked() {
+            return;
+        }
+        let new = new.take().flatten();
+        root.parsed = true;
+        root.value = new;
+    }
+
+    /// The error that ends the call; no `try` catches it.
+    pub(crate) fn stop(&self, kind: StopKind, context: &NativeCallContext) -> Box<EvalAltResult> {
+        let position = context.call_position();
+        let source = context.call_source().map(str::to_owned);
+        // The first stop counts: what a script does after it has no effect any more.
+        self.stop.borrow_mut().get_or_insert(Stop {
+            kind,
+            source,
+            position,
+        });
+        meter::stop();
+        EvalAltResult::ErrorTerminated(Dynamic::UNIT, position).into()
+    }
+
+    /// One shared copy of a topic's or a metric's name.
+    pub(crate) fn name(&self, name: &str) -> Arc<str> {
+        const KEPT: usize = 64;
+        let mut names = self.names.borrow_mut();
+        if let Some(known) = names.iter().find(|known| &***known == name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = name.into();
+        if names.len() < KEPT {
+            names.push(Arc::clone(&new));
+        }
+        new
+    }
+}

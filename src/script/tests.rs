@@ -1,0 +1,1 @@
+//! What the room promises, from the outside of its modules.

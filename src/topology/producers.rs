@@ -1,0 +1,298 @@
+//! Producers that run: the adapter to the shared Kafka producer, and their places on the board.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::config::Producer;
+use crate::delivery::Emit;
+use crate::handlers::{HandlerSlot, Watched};
+use crate::kafka::{DeliveryReports, Outgoing, SendError, Sender};
+use crate::observe::ProducerBoard;
+use crate::observe::metrics::ProducerMetrics;
+use crate::observe::status::ProducerState;
+use crate::preflight::Programs;
+use crate::producer::{
+    Deliveries, Hooks, ProducerSetup, ProducerTask, Progress, Sent, Sink, State,
+};
+use crate::script::Kind;
+
+use super::Running;
+use super::running::handler_status;
+
+/// What a producer may still have unsent when it is replaced or removed.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// Beyond flushing, for a call of the generator that is under way.
+const LAST_CALL: Duration = Duration::from_secs(2);
+
+/// A call of a generator takes at most so long, as its engine is set.
+const LONGEST_CALL: Duration = Duration::from_secs(1);
+
+/// One configured producer.
+pub(super) struct RunningProducer {
+    task: ProducerTask,
+    slot: Arc<HandlerSlot>,
+    deliveries: Arc<Deliveries>,
+    /// Written by the daemon, once a second and on changes.
+    board: RefCell<ProducerBoard>,
+    metrics: ProducerMetrics,
+    /// What the metrics know of.
+    counted: RefCell<(u64, u64)>,
+}
+
+/// Hands a generator's messages to the shared producer.
+struct ToKafka {
+    sender: Sender,
+    reports: Arc<DeliveryReports>,
+}
+
+impl Sink for ToKafka {
+    fn send(&mut self, emit: &Emit<'_>) -> Sent {
+        let mut headers = emit.headers();
+        let outgoing = Outgoing {
+            topic: emit.topic(),
+            partition: emit.partition(),
+            timestamp: emit.timestamp(),
+            key: emit.key(),
+            value: emit.value(),
+            headers: &mut headers,
+        };
+        match self.sender.send(outgoing, &self.reports) {
+            Ok(()) => Sent::Queued,
+            Err(SendError::Full) => Sent::Full,
+            Err(SendError::Refused(error)) => Sent::Refused(error.message),
+        }
+    }
+
+    fn wait_for_room(&mut self, most: Duration) -> bool {
+        self.sender.wait_for_room(most)
+    }
+
+    fn flush(&mut self, most: Duration) -> Result<(), String> {
+        self.sender.flush(most).map_err(|error| error.message)
+    }
+}
+
+impl RunningProducer {
+    /// Shows on the board which handler runs, and what is wrong with one that was refused.
+    pub(super) fn show_handler(&self) {
+        let handler = handler_status(&self.slot);
+        self.board
+            .borrow_mut()
+            .update(|status| status.handler = handler);
+    }
+
+    /// Brings the board and the metrics up to date. Returns whether its thread died.
+    fn look(&self, away: bool) -> Option<String> {
+        let status = self.task.status();
+        let mut counted = self.counted.borrow_mut();
+        self.metrics
+            .produced
+            .inc_by(status.produced.saturating_sub(counted.0));
+        self.metrics
+            .failed
+            .inc_by(status.failed.saturating_sub(counted.1));
+        *counted = (status.produced, status.failed);
+        let (state, reason) = match &status.state {
+            State::Running if away => (ProducerState::WaitingForBroker, None),
+            State::Running => (ProducerState::Running, None),
+            State::Paused => (ProducerState::Paused, None),
+            State::Waiting => (
+                ProducerState::WaitingForBroker,
+                Some("too much is unacknowledged".to_owned()),
+            ),
+            State::Failing => (
+                ProducerState::Running,
+                status.last_error.map(|failure| failure.reason),
+            ),
+            State::Finished => (ProducerState::Finished, None),
+            State::Stopped => (ProducerState::Stopped, None),
+            State::Died(reason) => (ProducerState::Stopped, Some(reason.clone())),
+        };
+        let mut board = self.board.borrow_mut();
+        // Its thread says itself when it died; a long wait for the broker is no fault of it.
+        board.beat(Instant::now());
+        board.update(|shown| {
+            shown.state = state;
+            shown.reason = reason;
+            shown.produced = status.produced;
+            shown.failed = status.failed + status.script_errors;
+        });
+        match status.state {
+            State::Died(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl Running {
+    pub(super) fn add_producer(
+        &mut self,
+        name: &str,
+        config: &Arc<Producer>,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        self.start_producer(name, config, programs, None)
+    }
+
+    fn start_producer(
+        &mut self,
+        name: &str,
+        config: &Arc<Producer>,
+        programs: &Programs,
+        before: Option<(Arc<Deliveries>, Progress)>,
+    ) -> Result<(), String> {
+        let program = programs
+            .producer(&config.handler)
+            .ok_or_else(|| format!("the handler of producer {name} was not compiled"))?;
+        let slot = Arc::new(HandlerSlot::new(Kind::Producer, name, program));
+        let (deliveries, progress) =
+            before.unwrap_or_else(|| (Arc::new(Deliveries::new(name.into())), Progress::default()));
+        let told = deliveries.clone();
+        let reports = DeliveryReports::new(move |error| match error {
+            None => told.acknowledged(),
+            Some(error) => told.refused(&error.message),
+        });
+        let sink = ToKafka {
+            sender: self.sender.clone(),
+            reports,
+        };
+        let counted = (deliveries.produced(), deliveries.failed());
+        let task = ProducerTask::start(ProducerSetup {
+            name: name.into(),
+            config: (**config).clone(),
+            slot: slot.clone(),
+            sink: Box::new(sink),
+            deliveries: deliveries.clone(),
+            progress,
+            hooks: Hooks::default(),
+        })
+        .map_err(|error| format!("producer {name} has no thread: {error}"))?;
+        let board =
+            self.ground
+                .board
+                .producer(name, &config.topic, config.rate.into(), LONGEST_CALL);
+        let producer = RunningProducer {
+            task,
+            slot: slot.clone(),
+            deliveries,
+            board: RefCell::new(board),
+            metrics: self.ground.metrics.producer(name, &config.topic),
+            counted: RefCell::new(counted),
+        };
+        producer.show_handler();
+        self.producers.insert(name.to_owned(), producer);
+        self.watch_producer(slot, config);
+        Ok(())
+    }
+
+    fn watch_producer(&self, slot: Arc<HandlerSlot>, config: &Producer) {
+        self.handlers.add(Watched {
+            slot,
+            file: config.handler.clone(),
+            limits: config.limits,
+            check: None,
+        });
+    }
+
+    pub(super) fn change_producer(
+        &mut self,
+        name: &str,
+        config: &Arc<Producer>,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        let Some(producer) = self.producers.get(name) else {
+            return Err(format!("producer {name} does not run"));
+        };
+        if let Some(program) = programs.producer(&config.handler)
+            && program.file() != producer.slot.current().file()
+        {
+            self.handlers.remove(Kind::Producer, name);
+            producer.slot.set(program);
+            self.watch_producer(producer.slot.clone(), config);
+        }
+        producer.task.change((**config).clone());
+        let rate = config.rate.into();
+        producer
+            .board
+            .borrow_mut()
+            .update(|status| status.rate = rate);
+        producer.show_handler();
+        Ok(())
+    }
+
+    /// Stops a producer and starts it with other settings; its counts go on.
+    pub(super) async fn replace_producer(
+        &mut self,
+        name: &str,
+        config: &Arc<Producer>,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        let before = self.producers.get(name).map(|producer| {
+            let progress = producer.task.status().progress;
+            (producer.deliveries.clone(), progress)
+        });
+        self.remove_producer(name).await?;
+        self.start_producer(name, config, programs, before)
+    }
+
+    pub(super) async fn remove_producer(&mut self, name: &str) -> Result<(), String> {
+        self.remove_producer_within(name, FLUSH).await
+    }
+
+    /// Stops a producer, which sends what it has queued for up to `flush`.
+    pub(super) async fn remove_producer_within(
+        &mut self,
+        name: &str,
+        flush: Duration,
+    ) -> Result<(), String> {
+        self.handlers.remove(Kind::Producer, name);
+        let Some(producer) = self.producers.remove(name) else {
+            return Ok(());
+        };
+        producer.task.stop(flush);
+        let RunningProducer {
+            task,
+            board,
+            metrics,
+            counted,
+            slot,
+            deliveries,
+        } = producer;
+        let task = tokio::task::spawn_blocking(move || {
+            let ended = task.wait(flush + LAST_CALL);
+            (task, ended)
+        });
+        let (task, ended) = task
+            .await
+            .map_err(|error| format!("producer {name} could not be waited for: {error}"))?;
+        RunningProducer {
+            task,
+            board,
+            metrics,
+            counted,
+            slot,
+            deliveries,
+        }
+        .look(false);
+        match ended {
+            Some(State::Died(reason)) => Err(format!("producer {name} died: {reason}")),
+            Some(_) => Ok(()),
+            None => Err(format!("producer {name} did not end in time")),
+        }
+    }
+
+    /// Brings what is shown of producers up to date, and says which of them died.
+    pub fn look_at_producers(&self) -> Vec<String> {
+        let away = self.ground.away.load(Ordering::Relaxed);
+        self.producers
+            .iter()
+            .filter_map(|(name, producer)| {
+                let reason = producer.look(away)?;
+                Some(format!("producer {name} died: {reason}"))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,366 @@
+//! What is up: the connections, the groups, the producers, and the handlers under watch.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::config::{Brokers, Config, Daemon, Group, Kafka, Log};
+use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
+use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
+use crate::member::MemberHandle;
+use crate::observe::status::HandlerStatus;
+use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
+use crate::preflight::{Checked, Programs};
+use crate::script::Kind;
+
+use super::group::RunningGroup;
+use super::producers::RunningProducer;
+use super::{Ground, News, Watcher};
+
+/// Everything that runs. Steps change it; nothing else does.
+pub struct Running {
+    config: Config,
+    generation: u64,
+    pub(super) programs: Programs,
+    pub(super) ground: Ground,
+    pub(super) admin: Admin,
+    pub(super) sender: Sender,
+    /// Lives as long as everything that talks to it.
+    pub(super) embedded: Option<Embedded>,
+    pub(super) handlers: HandlerStore,
+    pub(super) groups: BTreeMap<String, RunningGroup>,
+    pub(super) producers: BTreeMap<String, RunningProducer>,
+    log: LogGuard,
+}
+
+impl Running {
+    /// The ground for `config`, with nothing on it yet: the embedded broker if there is to be one, and
+    /// clients that need no broker to be made.
+    ///
+    /// # Errors
+    /// No client or thread can be made.
+    pub fn new(
+        config: &Config,
+        board: Board,
+        metrics: Metrics,
+        log: LogGuard,
+        news: UnboundedSender<News>,
+    ) -> Result<Self, String> {
+        let embedded = match config.kafka.brokers {
+            Brokers::Embedded => Some(Embedded::start().map_err(|error| error.message)?),
+            Brokers::Servers(_) => None,
+        };
+        let cluster = Arc::new(cluster(config, &config.kafka, embedded.as_ref()));
+        let (admin, sender) =
+            clients(&cluster, embedded.as_ref()).map_err(|error| error.message)?;
+        let handler_news = news.clone();
+        let handlers = HandlerStore::start(config.daemon.watch, Timing::default(), move |event| {
+            if handler_news.send(News::Handler(event)).is_err() {
+                tracing::debug!("the daemon no longer listens");
+            }
+        })
+        .map_err(|error| format!("no thread to watch handlers: {error}"))?;
+        let nothing = Config {
+            topics: BTreeMap::new(),
+            producers: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            ..config.clone()
+        };
+        Ok(Self {
+            config: nothing,
+            generation: 0,
+            programs: Programs::default(),
+            ground: Ground {
+                cluster,
+                board,
+                metrics,
+                topics: Arc::new(ArcSwap::default()),
+                away: Arc::new(AtomicBool::new(false)),
+                news,
+            },
+            admin,
+            sender,
+            embedded,
+            handlers,
+            groups: BTreeMap::new(),
+            producers: BTreeMap::new(),
+            log,
+        })
+    }
+
+    /// What runs.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The reload whose configuration is in force; 1 is the start's, 0 is none yet.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    pub(super) fn set_config(&mut self, checked: Checked, generation: u64) {
+        self.config = checked.config;
+        self.programs = checked.programs;
+        self.generation = generation;
+        for (name, group) in &self.groups {
+            self.show_group(name, group);
+        }
+    }
+
+    pub(super) fn connect(&mut self, kafka: &Kafka) -> Result<(), String> {
+        let cluster = Arc::new(cluster(&self.config, kafka, self.embedded.as_ref()));
+        let (admin, sender) =
+            clients(&cluster, self.embedded.as_ref()).map_err(|error| error.message)?;
+        self.ground.cluster = cluster;
+        self.admin = admin;
+        self.sender = sender;
+        Ok(())
+    }
+
+    pub(super) fn change_log(&mut self, log: &Log) -> Result<(), String> {
+        self.log.apply(log).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn change_daemon(&mut self, daemon: &Daemon) {
+        self.handlers.set_mode(daemon.watch);
+    }
+
+    pub(super) async fn add_group(
+        &mut self,
+        name: &str,
+        config: &Arc<Group>,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        self.begin_where_said(name, config).await?;
+        let program = programs
+            .consumer(&config.handler)
+            .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
+        let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
+        let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
+        self.show_group(name, &group);
+        let started = group.start(1..=config.members, &self.ground);
+        self.groups.insert(name.to_owned(), group);
+        started?;
+        self.watch_group(slot, config);
+        Ok(())
+    }
+
+    fn watch_group(&self, slot: Arc<HandlerSlot>, config: &Group) {
+        self.handlers.add(Watched {
+            slot,
+            file: config.handler.clone(),
+            limits: config.limits,
+            check: None,
+        });
+    }
+
+    pub(super) fn change_group(
+        &mut self,
+        name: &str,
+        config: &Arc<Group>,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        let Some(group) = self.groups.get_mut(name) else {
+            return Err(format!("group {name} does not run"));
+        };
+        if group.config.handler != config.handler || group.config.limits != config.limits {
+            let program = programs
+                .consumer(&config.handler)
+                .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
+            self.handlers.remove(Kind::Consumer, name);
+            group.slot.set(program);
+        }
+        group.change(config.clone());
+        let group = &self.groups[name];
+        self.watch_group(group.slot.clone(), config);
+        self.show_group(name, group);
+        Ok(())
+    }
+
+    pub(super) fn start_members(
+        &mut self,
+        name: &str,
+        numbers: &[u32],
+        config: &Arc<Group>,
+    ) -> Result<(), String> {
+        let ground = self.ground.clone();
+        let group = self.running_group(name)?;
+        group.config = config.clone();
+        group.start(numbers.iter().copied(), &ground)
+    }
+
+    pub(super) async fn stop_members(
+        &mut self,
+        name: &str,
+        numbers: &[u32],
+        config: &Arc<Group>,
+    ) -> Result<(), String> {
+        let group = self.running_group(name)?;
+        group.config = config.clone();
+        let within = group.stop_time();
+        group.stop(numbers.iter().copied(), true, within).await
+    }
+
+    pub(super) async fn replace_members(
+        &mut self,
+        name: &str,
+        numbers: &[u32],
+        config: &Arc<Group>,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        let ground = self.ground.clone();
+        if let Some(program) = programs.consumer(&config.handler) {
+            self.handlers.remove(Kind::Consumer, name);
+            self.running_group(name)?.slot.set(program);
+        }
+        let group = self.running_group(name)?;
+        group.replace(numbers, config.clone(), &ground).await?;
+        let slot = group.slot.clone();
+        self.watch_group(slot, config);
+        Ok(())
+    }
+
+    pub(super) async fn remove_group(&mut self, name: &str) -> Result<(), String> {
+        self.handlers.remove(Kind::Consumer, name);
+        let Some(group) = self.groups.get_mut(name) else {
+            return Ok(());
+        };
+        let numbers: Vec<u32> = group.members.keys().rev().copied().collect();
+        let within = group.stop_time();
+        let result = group.stop(numbers, true, within).await;
+        self.groups.remove(name);
+        self.ground.board.remove_group(name);
+        result
+    }
+
+    fn running_group(&mut self, name: &str) -> Result<&mut RunningGroup, String> {
+        self.groups
+            .get_mut(name)
+            .ok_or_else(|| format!("group {name} does not run"))
+    }
+
+    /// Shows on the board what a group is.
+    fn show_group(&self, name: &str, group: &RunningGroup) {
+        let info = GroupInfo {
+            topics: group.config.topics.clone(),
+            members_wanted: group.config.members,
+            handler: handler_status(&group.slot),
+            paused: false,
+        };
+        self.ground.board.set_group(name, info);
+    }
+
+    /// Shows which handlers run now, and what is wrong with those that were refused.
+    pub fn show_handlers(&self) {
+        for (name, group) in &self.groups {
+            let status = handler_status(&group.slot);
+            self.ground.board.set_group_handler(name, status);
+        }
+        for producer in self.producers.values() {
+            producer.show_handler();
+        }
+    }
+
+    /// Watches the cluster's topics until what is returned is dropped.
+    pub fn watch_cluster(&self) -> Watcher {
+        Watcher::start(self.admin.clone(), self.ground.news.clone())
+    }
+
+    /// Looks at every handler file now, whatever the watch mode.
+    pub fn check_handlers_now(&self) {
+        self.handlers.check_now();
+    }
+
+    /// Takes note of the topics that the broker knows; those of the config are known anyway.
+    pub fn know_topics(&self, broker: impl Iterator<Item = String>) {
+        let known: HashSet<String> = broker.chain(self.config.topics.keys().cloned()).collect();
+        self.ground.topics.store(Arc::new(known));
+    }
+
+    /// Lets a group's members see new partitions of a topic.
+    pub fn refresh_readers_of(&self, topic: &str) {
+        for group in self.groups.values() {
+            if group.config.topics.iter().any(|read| read == topic) {
+                group.refresh_topics();
+            }
+        }
+    }
+
+    /// Members that are at their end without having been asked.
+    pub fn take_dead_members(&mut self) -> Vec<MemberHandle> {
+        self.groups
+            .values_mut()
+            .flat_map(RunningGroup::take_dead)
+            .collect()
+    }
+
+    /// Stops everything in order: producers first, then all members at once, each of which drains,
+    /// commits and leaves. Whoever is not done by `deadline` is left behind.
+    ///
+    /// # Errors
+    /// Names what did not end in time or ended badly.
+    pub async fn stop(&mut self, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
+        let mut result = Ok(());
+        let names: Vec<String> = self.producers.keys().cloned().collect();
+        for name in names {
+            result = result.and(self.remove_producer_within(&name, within).await);
+        }
+        for group in self.groups.values_mut() {
+            let numbers: Vec<u32> = group.members.keys().copied().collect();
+            // A static member will be back under its id; its place is kept.
+            group.tell_to_stop(numbers, false, within);
+        }
+        for (name, group) in &mut self.groups {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = left + Duration::from_secs(2);
+            let outcome = tokio::time::timeout(left, group.all_have_left()).await;
+            result = result.and(outcome.unwrap_or_else(|_| {
+                Err(format!("members of {name} did not end within {within:?}"))
+            }));
+        }
+        result
+    }
+}
+
+fn cluster(config: &Config, kafka: &Kafka, embedded: Option<&Embedded>) -> Cluster {
+    let servers = match (&kafka.brokers, embedded) {
+        (Brokers::Servers(servers), _) => servers.clone(),
+        (Brokers::Embedded, broker) => broker
+            .map(|broker| broker.servers().to_owned())
+            .unwrap_or_default(),
+    };
+    Cluster {
+        servers,
+        embedded: embedded.is_some(),
+        properties: kafka.properties.clone(),
+        instance: config.daemon.instance.clone(),
+    }
+}
+
+fn clients(cluster: &Cluster, embedded: Option<&Embedded>) -> Result<(Admin, Sender), KafkaError> {
+    let admin = Admin::new(cluster, embedded)?;
+    let client_id = format!("{}-producers", cluster.instance);
+    let sender = Sender::new(cluster, &cluster.properties, &client_id)?;
+    Ok((admin, sender))
+}
+
+pub(super) fn handler_status(slot: &HandlerSlot) -> HandlerStatus {
+    let program = slot.current();
+    HandlerStatus {
+        file: crate::diagnostic::shown_path(program.file()),
+        version: program.version().to_owned(),
+        error: slot.error().map(|mistakes| {
+            let texts: Vec<String> = mistakes.iter().map(|mistake| mistake.render()).collect();
+            texts.join("\n")
+        }),
+    }
+}

@@ -1,0 +1,134 @@
+//! Topics as a step: created or grown before anything uses them, and where groups begin in them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{Group, Topic};
+use crate::kafka::{KafkaError, Outage, TopicOutcome, TopicState};
+use crate::observe::status::DaemonState;
+
+use super::Running;
+use super::plan::NeededTopic;
+
+/// Between attempts while no broker answers.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A reload gives a broker that is away so long.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Running {
+    /// Makes sure that a topic is there. At the daemon's start this waits for the broker for as long as
+    /// it takes; a reload gives up.
+    pub(super) async fn ensure_topic(
+        &mut self,
+        name: &str,
+        needed: &NeededTopic,
+    ) -> Result<(), String> {
+        let began = Instant::now();
+        let mut outage = Outage::new();
+        loop {
+            let error = match self.try_topic(name, needed).await {
+                Ok(()) => {
+                    if let Some(line) = outage.over(Instant::now()) {
+                        tracing::info!("{line}");
+                    }
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            let waits =
+                self.is_starting() && (error.is_outage() || error.is_denied() || error.retriable);
+            if !waits && (began.elapsed() > PATIENCE || !error.is_outage()) {
+                return Err(error.message);
+            }
+            self.wait_for_broker(&error, &mut outage).await;
+        }
+    }
+
+    async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
+        if let Some(text) = outage.error(error, Instant::now()) {
+            tracing::warn!("{text}");
+        }
+        if self.is_starting() {
+            self.ground.board.set_state(DaemonState::WaitingForBroker);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+
+    async fn try_topic(&self, name: &str, needed: &NeededTopic) -> Result<(), KafkaError> {
+        let wanted = self.sized(name, needed).await?;
+        match self.admin.ensure_topic(name, &wanted).await? {
+            TopicOutcome::Created => tracing::info!(
+                "topic {name} created with {} partitions, replication {}",
+                wanted.partitions,
+                wanted.replication
+            ),
+            TopicOutcome::Existed => tracing::debug!("topic {name} is there"),
+            TopicOutcome::Grown { from, to } => {
+                tracing::info!("topic {name} grown from {from} to {to} partitions");
+            }
+            TopicOutcome::Mismatch { mismatches, grown } => {
+                if let Some((from, to)) = grown {
+                    tracing::info!("topic {name} grown from {from} to {to} partitions");
+                }
+                for mismatch in mismatches {
+                    tracing::warn!("topic {name} is not as configured: {mismatch}");
+                }
+            }
+        }
+        let mut known = (**self.ground.topics.load()).clone();
+        known.insert(name.to_owned());
+        self.ground.topics.store(Arc::new(known));
+        Ok(())
+    }
+
+    /// Fills in what a dead-letter topic takes over from its source.
+    async fn sized(&self, name: &str, needed: &NeededTopic) -> Result<Topic, KafkaError> {
+        let mut found: BTreeMap<String, TopicState> = BTreeMap::new();
+        if needed.partitions.is_none() || needed.replication.is_none() {
+            let sources: Vec<String> = needed.dead_letters_of.iter().cloned().collect();
+            found = self.admin.describe(&sources).await?;
+            tracing::debug!("topic {name} takes its size from {sources:?}");
+        }
+        let most = |of: fn(&TopicState) -> i32| found.values().map(of).max().unwrap_or(1);
+        Ok(Topic {
+            partitions: needed
+                .partitions
+                .unwrap_or_else(|| most(|topic| topic.partitions)),
+            replication: needed
+                .replication
+                .unwrap_or_else(|| most(|topic| topic.replication)),
+            config: needed.config.clone(),
+            create: needed.create,
+        })
+    }
+
+    /// Commits where a group begins in topics of which it has no offset yet.
+    pub(super) async fn begin_where_said(&self, name: &str, group: &Group) -> Result<(), String> {
+        let mut outage = Outage::new();
+        loop {
+            let resolved = self
+                .admin
+                .resolve_start(name, &group.topics, group.start)
+                .await;
+            match resolved {
+                Ok(commits) => {
+                    for commit in commits {
+                        tracing::debug!("{name} begins at {}@{}", commit.partition, commit.offset);
+                    }
+                    return Ok(());
+                }
+                Err(error) if self.is_starting() && (error.is_outage() || error.retriable) => {
+                    self.wait_for_broker(&error, &mut outage).await;
+                }
+                Err(error) => return Err(error.message),
+            }
+        }
+    }
+
+    /// Whether no configuration was in force yet.
+    fn is_starting(&self) -> bool {
+        self.generation() == 0
+    }
+}
