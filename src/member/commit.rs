@@ -9,16 +9,11 @@ use crate::kafka::Commit;
 use super::lane::{Lane, Mode};
 use super::turn::Member;
 
-/// The broker's answer to a commit that must precede the work is waited for so long.
-const ANSWER: Duration = Duration::from_secs(5);
-
 /// The commit that is under way, if any.
 #[derive(Debug)]
 pub(super) struct Commits {
     under_way: Vec<(LaneId, i64)>,
     last: Instant,
-    /// With `at_most_once`: whether everything held is behind the committed offset.
-    held_is_committed: bool,
 }
 
 impl Commits {
@@ -26,7 +21,6 @@ impl Commits {
         Self {
             under_way: Vec::new(),
             last: now,
-            held_is_committed: true,
         }
     }
 
@@ -34,22 +28,23 @@ impl Commits {
         !self.under_way.is_empty()
     }
 
-    pub(super) fn held_is_committed(&self) -> bool {
-        self.held_is_committed
-    }
-
-    /// When to look again.
+    /// When the next one may be sent; the answer to one that is under way wakes the loop itself, and
+    /// so does what is to be committed before it is handled.
     pub(super) fn due(&self, group: &Group) -> Option<Instant> {
-        Some(self.last + group.commit_interval)
+        let waits = self.is_under_way() || group.guarantee == Guarantee::AtMostOnce;
+        (!waits).then(|| self.last + group.commit_interval)
     }
 }
 
 impl Member {
     /// Hears the broker's answer, and commits what is finished when it is time.
     pub(super) fn commit(&mut self) {
-        self.hear_commit(Duration::ZERO);
+        self.hear_commit();
+        if self.group.guarantee == Guarantee::AtMostOnce {
+            self.claim_held();
+            return;
+        }
         if self.commits.is_under_way()
-            || self.group.guarantee == Guarantee::AtMostOnce
             || self.now.saturating_duration_since(self.commits.last) < self.group.commit_interval
         {
             return;
@@ -60,27 +55,50 @@ impl Member {
     /// Commits the finished prefix of the lanes that `which` picks, where it has moved.
     pub(super) fn send_commit(&mut self, which: impl Fn(&Lane) -> bool) {
         self.commits.last = self.now;
-        let mut offsets = Vec::new();
-        let mut lanes = Vec::new();
-        let at_most_once = self.group.guarantee == Guarantee::AtMostOnce;
-        for (_, lane) in self.lanes.iter_mut().filter(|(_, lane)| which(lane)) {
-            let next = if at_most_once {
-                (lane.committed < Some(lane.position)).then(|| (lane.position, String::new()))
-            } else {
-                lane.tracker.committable()
-            };
-            if let Some((offset, metadata)) = next {
-                lanes.push((lane.id, offset));
-                offsets.push(Commit {
-                    partition: lane.partition.clone(),
-                    offset,
-                    metadata,
-                });
-            }
-        }
-        if offsets.is_empty() {
+        if self.group.guarantee == Guarantee::AtMostOnce {
             return;
         }
+        let lanes = self.lanes.iter_mut().map(|(_, lane)| lane);
+        let next = lanes
+            .filter(|lane| which(lane))
+            .filter_map(|lane| {
+                let (offset, metadata) = lane.tracker.committable()?;
+                Some((lane.id, commit_of(lane, offset, metadata)))
+            })
+            .collect();
+        self.send_offsets(next);
+    }
+
+    /// With `at_most_once`: commits past what may start next, and no further: a crash loses what is
+    /// committed and not handled.
+    fn claim_held(&mut self) {
+        let room = self.group.in_flight.saturating_sub(self.under_way);
+        if room == 0 || self.commits.is_under_way() {
+            return;
+        }
+        let share = (room / self.lanes.len().max(1)).max(1);
+        let mut next = Vec::new();
+        for (_, lane) in &mut self.lanes {
+            let claimed = lane.claimed;
+            let worked_off = lane.held.front().is_some_and(|held| held.offset >= claimed);
+            if !matches!(lane.mode, Mode::Open) || !worked_off || !lane.may_start() {
+                continue;
+            }
+            let last = share.min(lane.held.len()) - 1;
+            lane.claimed = lane.held[last].offset + 1;
+            next.push((lane.id, commit_of(lane, lane.claimed, String::new())));
+        }
+        self.send_offsets(next);
+    }
+
+    fn send_offsets(&mut self, next: Vec<(LaneId, Commit)>) {
+        if next.is_empty() {
+            return;
+        }
+        let (lanes, offsets): (Vec<_>, Vec<_>) = next
+            .into_iter()
+            .map(|(id, commit)| ((id, commit.offset), commit))
+            .unzip();
         self.commits.under_way = lanes;
         if let Err(error) = self.consumer.commit(&offsets) {
             tracing::warn!(%error, "the commit could not be sent; it will be sent again");
@@ -88,9 +106,9 @@ impl Member {
         }
     }
 
-    /// Takes the broker's answer to the commit under way, waiting up to `wait` for it.
-    fn hear_commit(&mut self, wait: Duration) {
-        match self.consumer.commit_result(wait) {
+    /// Takes the broker's answer to the commit under way, if it is there.
+    fn hear_commit(&mut self) {
+        match self.consumer.commit_result(Duration::ZERO) {
             None => {}
             Some(Err(error)) => {
                 // After a rebalance the coordinator refuses what the old generation sends: the
@@ -113,7 +131,7 @@ impl Member {
                         None => lane.committed = Some(offset),
                         Some(error) => {
                             tracing::warn!(%error, "the commit of {} was refused", lane.partition);
-                            lane.tracker.commit_refused();
+                            lane.commit_refused();
                         }
                     }
                 }
@@ -125,23 +143,9 @@ impl Member {
     fn commit_was_refused(&mut self) {
         for (id, _) in std::mem::take(&mut self.commits.under_way) {
             if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
-                lane.tracker.commit_refused();
+                lane.commit_refused();
             }
         }
-    }
-
-    /// With `at_most_once`: commits past everything held, and says whether it may start now.
-    pub(super) fn commit_held(&mut self) -> bool {
-        let waits = |lane: &Lane| !lane.held.is_empty() && lane.committed < Some(lane.position);
-        if !self.lanes.iter().any(|(_, lane)| waits(lane)) {
-            return self.commits.held_is_committed;
-        }
-        if !self.commits.is_under_way() {
-            self.send_commit(waits);
-        }
-        self.hear_commit(ANSWER);
-        self.commits.held_is_committed = !self.lanes.iter().any(|(_, lane)| waits(lane));
-        self.commits.held_is_committed
     }
 
     /// Stops fetching for lanes that hold more than their share of the buffer, and fetches again when
@@ -173,5 +177,13 @@ impl Member {
         {
             tracing::warn!(%error, "could not resume partitions");
         }
+    }
+}
+
+fn commit_of(lane: &Lane, offset: i64, metadata: String) -> Commit {
+    Commit {
+        partition: lane.partition.clone(),
+        offset,
+        metadata,
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Lane {
     pub(super) position: i64,
     /// What the broker has.
     pub(super) committed: Option<i64>,
+    /// With `at_most_once`: one past the last offset for which a commit was sent.
+    pub(super) claimed: i64,
     pub(super) last_timestamp: Option<i64>,
 }
 
@@ -40,8 +42,9 @@ pub(super) enum Mode {
     /// A message can not be finished; it is kept until somebody resumes or mends the handler.
     Stuck {
         reason: String,
-        /// `None`: the partition itself is the trouble, such as an offset that is gone.
-        delivery: Option<Delivery>,
+        /// In the order in which they got stuck; none where the partition itself is the trouble, such
+        /// as an offset that is gone.
+        deliveries: Vec<Delivery>,
     },
     /// It is being given up: nothing starts, what is in flight may still finish.
     Leaving {
@@ -73,18 +76,29 @@ impl Lane {
             user_paused: false,
             position: next,
             committed,
+            claimed: next,
             last_timestamp: None,
         }
     }
 
-    /// Whether the next message in line may start.
-    pub(super) fn may_start(&mut self) -> bool {
+    /// Whether it begins wherever its partition does and nothing of it was read yet.
+    pub(super) fn begins_anywhere(&self) -> bool {
+        self.committed.is_none() && self.position == 0
+    }
+
+    /// Whether the handler may be called for it.
+    pub(super) fn is_open(&self) -> bool {
         let open = match self.mode {
             Mode::Open => true,
             Mode::Leaving { finishes_held } => finishes_held,
             Mode::Stuck { .. } => false,
         };
-        open && !self.user_paused && !self.gate.holds_everything() && !self.tracker.list_is_full()
+        open && !self.user_paused
+    }
+
+    /// Whether the next message in line may start.
+    pub(super) fn may_start(&mut self) -> bool {
+        self.is_open() && !self.gate.holds_everything() && !self.tracker.list_is_full()
     }
 
     pub(super) fn hold(&mut self, record: Rc<Record>) {
@@ -96,6 +110,34 @@ impl Lane {
         let record = self.held.pop_front()?;
         self.held_bytes -= record.size();
         Some(record)
+    }
+
+    /// The broker refused what was committed last.
+    pub(super) fn commit_refused(&mut self) {
+        self.tracker.commit_refused();
+        if let Some(committed) = self.committed {
+            self.claimed = committed;
+        }
+        if matches!(
+            self.mode,
+            Mode::Leaving {
+                finishes_held: true
+            }
+        ) {
+            // The next holder handles it.
+            self.drop_held_from(self.claimed);
+        }
+    }
+
+    /// Forgets what is held from `offset` on.
+    pub(super) fn drop_held_from(&mut self, offset: i64) {
+        while let Some(last) = self.held.pop_back() {
+            if last.offset < offset {
+                self.held.push_back(last);
+                return;
+            }
+            self.held_bytes -= last.size();
+        }
     }
 
     /// Forgets what was taken from the client and not started.

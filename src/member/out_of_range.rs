@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::OutOfRange;
-use crate::delivery::LaneId;
+use crate::delivery::{LaneId, Tracker};
 use crate::kafka::{Partition, Position};
 
 use super::Event;
@@ -14,18 +14,38 @@ use super::turn::Member;
 const ANSWER: Duration = Duration::from_secs(5);
 
 impl Member {
-    /// Some partition's position is out of range, and the client does not say which one.
+    /// Some partition's position is out of range.
     pub(super) fn find_out_of_range(&mut self) {
-        let lanes: Vec<LaneId> = self.lanes.iter().map(|(_, lane)| lane.id).collect();
-        for id in lanes {
-            let lane = &self.lanes[id.index];
-            let (partition, position) = (lane.partition.clone(), lane.position);
-            match self.consumer.watermarks(&partition, ANSWER) {
-                Ok((first, end)) if position < first || position > end => {
-                    self.out_of_range(id, partition, position, first, end);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "could not learn where {partition} begins"),
+        let told = self.consumer.take_out_of_range();
+        // The client does not always say which one; then all are looked at.
+        let lanes: Vec<usize> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| told.is_empty() || told.contains(&lane.partition))
+            .map(|(index, _)| index)
+            .collect();
+        for index in lanes {
+            self.look_whether_in_range(index);
+        }
+    }
+
+    /// Compares a lane's position with what its partition has, and goes where the config says.
+    pub(super) fn look_whether_in_range(&mut self, index: usize) {
+        let lane = &self.lanes[index];
+        // Leaving: the next holder will see it. At the beginning: that is where it is, whatever its offset.
+        if matches!(lane.mode, Mode::Leaving { .. }) || lane.begins_anywhere() {
+            return;
+        }
+        let (id, partition, position) = (lane.id, lane.partition.clone(), lane.position);
+        match self.consumer.watermarks(&partition, ANSWER) {
+            Ok((first, end)) if position < first || position > end => {
+                self.out_of_range(id, partition, position, first, end);
+            }
+            Ok(_) => self.move_to(id, &partition, Position::Offset(position), position),
+            Err(error) => {
+                tracing::warn!(%error, "could not learn where {partition} begins; trying again");
+                // The client asks again from there, and finds out again.
+                self.move_to(id, &partition, Position::Offset(position), position);
             }
         }
     }
@@ -41,14 +61,14 @@ impl Member {
                 "the group's offset {at} of {partition} is past its end {end}: was the topic made anew?"
             )
         };
-        let to = match self.group.on_out_of_range {
+        let (to, offset, name) = match self.group.on_out_of_range {
             OutOfRange::Stop => {
                 let reason =
                     format!("{gone}; set on_out_of_range, or move the group with `deliveryd seek`");
                 tracing::error!("{reason}");
                 self.lanes[id.index].mode = Mode::Stuck {
                     reason: reason.clone(),
-                    delivery: None,
+                    deliveries: Vec::new(),
                 };
                 self.setup
                     .observer
@@ -56,13 +76,43 @@ impl Member {
                 return;
             }
             OutOfRange::Earliest => (Position::Beginning, first, "beginning"),
-            OutOfRange::Latest => (Position::End, end, "end"),
+            OutOfRange::Latest => (Position::Offset(end), end, "end"),
         };
-        tracing::warn!("{gone}; going on at its {}", to.2);
-        match self.consumer.seek(&partition, to.0) {
-            // Lower offsets than before may come now, as when the topic was made anew.
-            Ok(()) => self.lanes[id.index].position = to.1.min(first),
-            Err(error) => tracing::error!(%error, "could not move to the {} of {partition}", to.2),
+        tracing::warn!("{gone}; going on at its {name}");
+        self.begin_anew(id, at < first, offset);
+        self.move_to(self.lanes[id.index].id, &partition, to, offset);
+    }
+
+    /// Lets the lane's bookkeeping begin at `offset`, and commits that: without a commit a restart
+    /// would find the old offset again, and with `latest` pass over what has come since.
+    fn begin_anew(&mut self, id: LaneId, ahead: bool, offset: i64) {
+        let waiting = if ahead {
+            Vec::new()
+        } else {
+            // They belong to a topic that is no more.
+            self.take_waiting(id)
+        };
+        let lane = &mut self.lanes[id.index];
+        if ahead && (lane.tracker.unfinished() > 0 || !lane.held.is_empty()) {
+            // What is under way lies before: the commit follows when more is finished.
+            return;
+        }
+        lane.drop_held();
+        lane.tracker = Tracker::new(offset, "");
+        lane.tracker.commit_refused();
+        lane.claimed = offset;
+        if !ahead {
+            // Late completions of the old topic's messages must not count for the new one's.
+            self.epoch += 1;
+            lane.id.epoch = self.epoch;
+        }
+        self.abandon_all(waiting, "its topic was made anew");
+    }
+
+    fn move_to(&mut self, id: LaneId, partition: &Partition, to: Position, offset: i64) {
+        match self.consumer.seek(partition, to) {
+            Ok(()) => self.lanes[id.index].position = offset,
+            Err(error) => tracing::error!(%error, "could not move {partition} to offset {offset}"),
         }
     }
 }

@@ -34,8 +34,8 @@ pub(super) struct Tally {
     pub(super) retried: u64,
     /// The group stands still.
     pub(super) halted: bool,
-    /// Finished and dead-lettered messages that the group's share has not seen yet.
-    unshared: (u64, u64),
+    /// Finished messages that the group's share has not seen yet.
+    unshared: u64,
     calls: u64,
     /// Something changed since the last report.
     changed: bool,
@@ -53,7 +53,7 @@ impl Tally {
             failed: 0,
             retried: 0,
             halted: false,
-            unshared: (0, 0),
+            unshared: 0,
             calls: 0,
             changed: true,
             last: now,
@@ -70,8 +70,8 @@ impl Tally {
         };
         self.changed = true;
         self.totals[kind] += 1;
-        self.unshared.0 += 1;
-        self.unshared.1 += u64::from(verdict == Verdict::DeadLettered);
+        // A dead letter was counted when it was decided on.
+        self.unshared += u64::from(verdict != Verdict::DeadLettered);
         match self.fresh.iter_mut().find(|(known, _)| known == topic) {
             Some((_, counts)) => counts[kind] += 1,
             None => {
@@ -175,11 +175,11 @@ impl Member {
         self.setup.observer.publish(report);
     }
 
-    /// Lets the group's share of dead letters know what this member finished.
+    /// Lets the group's share of dead letters know what else this member finished.
     pub(super) fn flush_share(&mut self) {
-        let (finished, dead) = std::mem::take(&mut self.tally.unshared);
+        let finished = std::mem::take(&mut self.tally.unshared);
         if finished > 0 {
-            self.setup.shared.share.add(self.now, finished, dead);
+            self.setup.shared.share.add(self.now, finished, 0);
         }
     }
 

@@ -178,16 +178,22 @@ impl Member {
     fn begin_leave(&mut self, lanes: Vec<LaneId>, partitions: Vec<Partition>, asked: bool) {
         let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
         for id in &lanes {
-            let waiting = self.take_waiting(*id);
+            // What is committed already would be lost if it were not handled now.
+            let given_up = if committed_first {
+                self.take_stuck(*id)
+            } else {
+                self.take_waiting(*id)
+            };
             let lane = &mut self.lanes[id.index];
             lane.mode = Mode::Leaving {
-                // What is committed already would be lost if it were not handled now.
                 finishes_held: committed_first,
             };
-            if !committed_first {
+            if committed_first {
+                lane.drop_held_from(lane.claimed);
+            } else {
                 lane.drop_held();
             }
-            self.abandon_all(waiting, "was waiting for its retry");
+            self.abandon_all(given_up, "was waiting for its retry");
         }
         let mut deadline = self.now + self.group.drain_timeout;
         if let Some(stop) = self.stop {
@@ -280,14 +286,23 @@ impl Member {
                 .as_ref()
                 .is_some_and(|delivery| lanes.contains(&delivery.lane()))
         });
-        in_flight || lanes.iter().any(|id| !self.lanes[id.index].held.is_empty())
+        in_flight
+            || lanes.iter().any(|id| {
+                let lane = &self.lanes[id.index];
+                match lane.mode {
+                    Mode::Leaving {
+                        finishes_held: true,
+                    } => !lane.held.is_empty() || lane.tracker.unfinished() > 0,
+                    _ => false,
+                }
+            })
     }
 
     /// Ends what is in flight without finishing it.
     fn abandon(&mut self, lanes: &[LaneId], why: &str) {
         for id in lanes {
             let mut given_up = self.take_waiting(*id);
-            if let Some(lane) = self.lanes.get_mut(id.index) {
+            if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == *id) {
                 lane.drop_held();
             }
             for (_, flight) in &mut self.flights {
@@ -300,19 +315,31 @@ impl Member {
     }
 
     /// Everything of a lane that was started and is not in flight.
-    fn take_waiting(&mut self, id: LaneId) -> Vec<Delivery> {
+    pub(super) fn take_waiting(&mut self, id: LaneId) -> Vec<Delivery> {
         let mut waiting = self.retries.take_lane(id);
+        waiting.extend(self.take_stuck(id));
         if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
             waiting.extend(lane.gate.drain());
             waiting.extend(lane.ready.drain(..));
-            if let Mode::Stuck { delivery, .. } = &mut lane.mode {
-                waiting.extend(delivery.take());
-            }
         }
         waiting
     }
 
-    fn abandon_all(&mut self, deliveries: Vec<Delivery>, why: &str) {
+    fn take_stuck(&mut self, id: LaneId) -> Vec<Delivery> {
+        match self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
+            Some(Lane {
+                mode: Mode::Stuck { deliveries, .. },
+                ..
+            }) => std::mem::take(deliveries),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn abandon_all(&mut self, deliveries: Vec<Delivery>, why: &str) {
+        let what_follows = match self.group.guarantee {
+            Guarantee::AtMostOnce => "and will not come again, for it is committed",
+            _ => "from this offset on, and will come again",
+        };
         let Some(first) = deliveries
             .iter()
             .map(|d| d.record().clone())
@@ -324,7 +351,7 @@ impl Member {
             topic = %first.topic,
             partition = first.partition,
             offset = first.offset,
-            "{} unfinished, from this offset on, and will come again: {why}",
+            "{} unfinished, {what_follows}: {why}",
             match deliveries.len() {
                 1 => "1 message is".to_owned(),
                 n => format!("{n} messages are"),

@@ -109,6 +109,12 @@ impl Member {
         if let Err(error) = self.make_emitter() {
             return Progress::Refused(error.message);
         }
+        // Before any of them leaves.
+        if sending.next == 0
+            && let Some(refusal) = self.refused_topic()
+        {
+            return Progress::Refused(refusal);
+        }
         let (Some(emitter), Some(flight)) = (&self.emitter, self.flights.get_mut(sending.ticket))
         else {
             return Progress::All;
@@ -116,12 +122,6 @@ impl Member {
         let ticket = sending.ticket as u64;
         let effects = self.handler.effects();
         for emit in effects.emits().skip(sending.next) {
-            if let Some(refusal) = self
-                .tally
-                .refuses_topic(emit.topic(), &self.group, &self.setup)
-            {
-                return Progress::Refused(refusal);
-            }
             let mut headers = emit.headers();
             let outgoing = Outgoing {
                 topic: emit.topic(),
@@ -163,6 +163,15 @@ impl Member {
             Err(SendError::Full) => Progress::Full,
             Err(SendError::Refused(error)) => Progress::Refused(error.message),
         }
+    }
+
+    /// Why one of the emits may not be sent, so that none is.
+    fn refused_topic(&mut self) -> Option<String> {
+        let effects = self.handler.effects();
+        effects.emits().find_map(|emit| {
+            self.tally
+                .refuses_topic(emit.topic(), &self.group, &self.setup)
+        })
     }
 
     fn make_emitter(&mut self) -> Result<(), KafkaError> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tokio::sync::{Notify, mpsc};
 
-use crate::config::{Group, Guarantee};
+use crate::config::Group;
 use crate::delivery::Record;
 use crate::kafka::{Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Polled};
 use crate::script::{Caller, Handler, Settings};
@@ -62,6 +62,10 @@ pub(super) struct Member {
     pub(super) commits: Commits,
     pub(super) stop: Option<Stop>,
     pub(super) tally: Tally,
+    /// The lane that is first in line when the next message may start.
+    pub(super) first_lane: usize,
+    /// Calls have taken so long that something else must be looked after.
+    pub(super) turn_is_over: bool,
     /// When the rate limit lets the next message through.
     pub(super) rate_wait: Option<Duration>,
     /// Records to be filled again.
@@ -153,6 +157,8 @@ impl Member {
             commits: Commits::new(now),
             stop: None,
             tally: Tally::new(now),
+            first_lane: 0,
+            turn_is_over: false,
             rate_wait: None,
             pool: Vec::new(),
             last_lane: 0,
@@ -168,6 +174,7 @@ impl Member {
         self.call_on_start();
         loop {
             self.now = Instant::now();
+            self.turn_is_over = false;
             self.setup.observer.beat(self.now);
             self.hear_commands();
             self.take_acknowledgements();
@@ -177,7 +184,6 @@ impl Member {
                 Ok(polled) => polled,
                 Err(fatal) => return End::Fatal(fatal),
             };
-            self.handle_before_commit_if_asked();
             self.follow_handler();
             self.rebalance();
             self.commit();
@@ -186,7 +192,7 @@ impl Member {
             if self.stop.is_some() && self.has_drained() {
                 return End::Stopped;
             }
-            if polled == 0 {
+            if polled == 0 && !self.turn_is_over {
                 let sleep = self.sleep_time();
                 // The result only tells whether somebody woke us before the time was over.
                 tokio::time::timeout(sleep, self.inbox.wake.notified())
@@ -252,7 +258,12 @@ impl Member {
                 None => continue,
             };
             match outcome {
-                Polled::Record => self.take(record),
+                Polled::Record => {
+                    self.take(record);
+                    if self.turn_is_over {
+                        return Ok(polled + 1);
+                    }
+                }
                 Polled::Nothing => {
                     self.pool.push(record);
                     return Ok(polled);
@@ -309,17 +320,14 @@ impl Member {
         }
     }
 
-    /// With `at_most_once`, commits what is held and only then starts it.
-    fn handle_before_commit_if_asked(&mut self) {
-        if self.group.guarantee == Guarantee::AtMostOnce && self.commit_held() {
-            self.run_waiting();
-        }
-    }
-
     fn sleep_time(&self) -> Duration {
         let until = |due: Instant| due.saturating_duration_since(self.now);
         [
-            self.retries.next_due().map(until),
+            // Else something will wake the loop when handlers may be called again.
+            self.retries
+                .next_due()
+                .filter(|_| self.may_call())
+                .map(until),
             self.commits.due(&self.group).map(until),
             self.tally.due().map(until),
             self.leave.as_ref().map(|leave| until(leave.deadline)),

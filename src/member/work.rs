@@ -1,7 +1,7 @@
 //! A member's work: start a message, call its handler, decide what follows.
 
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{Guarantee, Then};
 use crate::delivery::{Delivery, Record, Verdict};
@@ -13,6 +13,10 @@ use super::lane::Mode;
 use super::letter::Letter;
 use super::retry::backoff;
 use super::turn::Member;
+
+/// When calls have taken so long, the loop looks after everything else: signals, acknowledgements,
+/// commits, the group.
+const TURN: Duration = Duration::from_millis(20);
 
 impl Member {
     /// Takes a message that the client handed out: starts it, or holds it back.
@@ -45,7 +49,7 @@ impl Member {
     }
 
     /// Whether the handler may be called: not while the effects of its last call wait for room.
-    fn may_call(&self) -> bool {
+    pub(super) fn may_call(&self) -> bool {
         self.sending.is_none() && !self.tally.halted
     }
 
@@ -55,7 +59,7 @@ impl Member {
             return true;
         }
         // A limited group has time to read the clock for each message.
-        self.rate_wait = rate.take(std::time::Instant::now()).err();
+        self.rate_wait = rate.take(Instant::now()).err();
         self.rate_wait.is_none()
     }
 
@@ -82,33 +86,64 @@ impl Member {
     pub(super) fn run_waiting(&mut self) {
         self.push_out();
         self.rate_wait = None;
-        if self.group.guarantee == Guarantee::AtMostOnce && !self.commits.held_is_committed() {
-            return;
-        }
+        let first = self.first_lane;
+        let lanes = self.lanes.capacity();
         // Nearly always nothing waits.
-        for index in 0..self.lanes.capacity() {
+        for index in (first..lanes).chain(0..first.min(lanes)) {
             if !self.lanes.contains(index) {
                 continue;
             }
-            while self.may_call()
-                && let Some(delivery) = self.lanes[index].ready.pop_front()
-            {
-                if self.lanes[index].gate.is_closed_for(delivery.record()) {
-                    self.lanes[index].gate.queue(delivery);
-                } else {
-                    self.call(delivery);
+            let (more, started) = self.run_lane(index);
+            if !more {
+                // Whoever had the last place under a limit is last in line for the next one.
+                if started {
+                    self.first_lane = index + 1;
                 }
-            }
-            while !self.lanes[index].held.is_empty()
-                && self.lanes[index].ready.is_empty()
-                && self.lanes[index].may_start()
-                && self.may_start()
-            {
-                if let Some(record) = self.lanes[index].take_held() {
-                    self.start(index, record);
-                }
+                return;
             }
         }
+    }
+
+    /// Starts what waits in one lane. Returns whether the member may start more, and whether this
+    /// lane started anything.
+    fn run_lane(&mut self, index: usize) -> (bool, bool) {
+        let mut started = false;
+        while self.may_call()
+            && self.lanes[index].is_open()
+            && let Some(delivery) = self.lanes[index].ready.pop_front()
+        {
+            if self.lanes[index].gate.is_closed_for(delivery.record()) {
+                self.lanes[index].gate.queue(delivery);
+                continue;
+            }
+            self.call(delivery);
+            started = true;
+            if self.turn_is_over {
+                return (false, started);
+            }
+        }
+        while self.lanes[index].ready.is_empty() && self.next_held_may_start(index) {
+            if !self.may_start() {
+                return (false, started);
+            }
+            if let Some(record) = self.lanes[index].take_held() {
+                self.start(index, record);
+                started = true;
+            }
+            if self.turn_is_over {
+                return (false, started);
+            }
+        }
+        (true, started)
+    }
+
+    fn next_held_may_start(&mut self, index: usize) -> bool {
+        let lane = &mut self.lanes[index];
+        let Some(offset) = lane.held.front().map(|record| record.offset) else {
+            return false;
+        };
+        let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
+        (!committed_first || lane.committed > Some(offset)) && lane.may_start()
     }
 
     /// Makes the attempts that are due.
@@ -119,6 +154,9 @@ impl Member {
             delivery.again();
             self.tally.retried += 1;
             self.call(delivery);
+            if self.turn_is_over {
+                return;
+            }
         }
     }
 
@@ -127,8 +165,11 @@ impl Member {
         let clock = self.tally.clock_for_call();
         let outcome = self.handler.handle(delivery.record(), delivery.attempt());
         if let Some(started) = clock {
-            let seconds = started.elapsed().as_secs_f64();
+            let ended = Instant::now();
+            let seconds = (ended - started).as_secs_f64();
             self.setup.observer.handler_seconds(seconds);
+            // Slow calls are all timed, so no further look at the clock is needed.
+            self.turn_is_over |= ended.saturating_duration_since(self.now) > TURN;
         }
         match outcome {
             Outcome::Done => self.send(delivery, Verdict::Handled, None),
@@ -198,6 +239,8 @@ impl Member {
             self.stick(delivery, reason);
             return;
         }
+        // Now and not when it is acknowledged: by then many more could be on their way.
+        self.setup.shared.share.add(self.now, 1, 1);
         let topic = policy.dead_letter_topic(&delivery.record().topic);
         self.tell_failure(&delivery, &failure, "dead letter");
         let letter = Letter::new(
@@ -232,19 +275,21 @@ impl Member {
         self.close_gate(&mut delivery);
         let id = delivery.lane();
         match self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
-            Some(lane) if matches!(lane.mode, Mode::Open) => {
-                let partition = lane.partition.clone();
-                lane.mode = Mode::Stuck {
-                    reason: reason.clone(),
-                    delivery: Some(delivery),
-                };
-                self.setup
-                    .observer
-                    .event(Event::Stuck { partition, reason });
-            }
-            // It is stuck already, or leaving: this one is tried again with the rest.
-            Some(lane) => lane.ready.push_back(delivery),
-            None => self.end(delivery, Verdict::Abandoned),
+            Some(lane) => match &mut lane.mode {
+                Mode::Open => {
+                    let partition = lane.partition.clone();
+                    lane.mode = Mode::Stuck {
+                        reason: reason.clone(),
+                        deliveries: vec![delivery],
+                    };
+                    self.setup
+                        .observer
+                        .event(Event::Stuck { partition, reason });
+                }
+                Mode::Stuck { deliveries, .. } => deliveries.push(delivery),
+                Mode::Leaving { .. } => self.abandon_all(vec![delivery], &reason),
+            },
+            None => self.abandon_all(vec![delivery], &reason),
         }
     }
 
@@ -261,16 +306,24 @@ impl Member {
             .collect();
         for index in stuck {
             let lane = &mut self.lanes[index];
-            let before = std::mem::replace(&mut lane.mode, Mode::Open);
-            if let Mode::Stuck {
-                delivery: Some(mut delivery),
-                ..
-            } = before
-            {
-                delivery.afresh();
-                self.open_gate(&mut delivery);
-                self.lanes[index].ready.push_front(delivery);
+            let Mode::Stuck { deliveries, .. } = std::mem::replace(&mut lane.mode, Mode::Open)
+            else {
+                continue;
+            };
+            if deliveries.is_empty() {
+                self.look_whether_in_range(index);
+                continue;
             }
+            // Each before what waited behind it, and all before what was ready when they got stuck.
+            let later = std::mem::take(&mut lane.ready);
+            for mut delivery in deliveries {
+                delivery.afresh();
+                delivery.set_holds_gate(false);
+                let behind = lane.gate.open(delivery.record());
+                lane.ready.push_back(delivery);
+                lane.ready.extend(behind);
+            }
+            lane.ready.extend(later);
         }
         self.inbox.wake.notify_one();
     }

@@ -112,6 +112,10 @@ impl Running {
                 .admin
                 .resolve_start(name, &group.topics, group.start)
                 .await;
+            let resolved = match resolved {
+                Ok(commits) => self.learn_topics().await.map(|()| commits),
+                Err(error) => Err(error),
+            };
             match resolved {
                 Ok(commits) => {
                     for commit in commits {
@@ -125,6 +129,15 @@ impl Running {
                 Err(error) => return Err(error.message),
             }
         }
+    }
+
+    /// Looks which topics the broker has, so that a group's first message may go to any of them.
+    async fn learn_topics(&self) -> Result<(), KafkaError> {
+        let found = self.admin.describe(&[]).await?;
+        let mut known = (**self.ground.topics.load()).clone();
+        known.extend(found.into_keys());
+        self.ground.topics.store(Arc::new(known));
+        Ok(())
     }
 
     /// Whether no configuration was in force yet.

@@ -179,6 +179,18 @@ impl Daemon {
         }
     }
 
+    /// The most memory that it ever had resident, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.id());
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        match kilobytes {
+            Some(kilobytes) => kilobytes * 1024,
+            None => panic!("no VmHWM in {file}"),
+        }
+    }
+
     /// The directory with its config and handlers.
     pub fn dir(&self) -> &Path {
         self.setup.dir.path()

@@ -124,6 +124,13 @@ impl Kafka {
         }
     }
 
+    /// Sends a signal to a broker, such as `libc::SIGSTOP`.
+    pub fn signal_broker(&self, id: usize, signal: i32) {
+        if let Some(server) = self.broker(id).server().as_ref() {
+            server.process.signal(signal);
+        }
+    }
+
     /// Starts a broker that was killed, on its old port with its old data.
     ///
     /// Not with ZooKeeper, which refuses the broker's id until the killed one's session has expired.

@@ -7,6 +7,7 @@
 // Each test binary compiles this module for itself and uses its own part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod case;
 pub mod daemon;
 pub mod http;
 pub mod jars;
@@ -23,6 +24,7 @@ pub mod status;
 pub mod tools;
 pub mod wait;
 
+pub use case::{COPY, Case};
 pub use daemon::{Daemon, Exit, Setup};
 pub use jars::Release;
 pub use kafka::{Kafka, Settings};

@@ -14,7 +14,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message as _};
+use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -193,6 +193,47 @@ impl Probe {
         );
     }
 
+    /// Writes one message to partition 0 with everything that a message can have; `None` is null.
+    pub fn produce_one(
+        &self,
+        topic: &str,
+        key: Option<&str>,
+        value: Option<&str>,
+        headers: &[(&str, &str)],
+        timestamp: i64,
+    ) {
+        let producer: BaseProducer = self
+            .config("probe-producer")
+            .create()
+            .unwrap_or_else(|error| panic!("a producer: {error}"));
+        let mut record = BaseRecord::<str, str>::to(topic)
+            .partition(0)
+            .timestamp(timestamp);
+        record.key = key;
+        record.payload = value;
+        let mut all = OwnedHeaders::new();
+        for (key, value) in headers {
+            let value = Some(*value);
+            all = all.insert(Header { key, value });
+        }
+        if let Err((error, _)) = producer.send(record.headers(all)) {
+            panic!("can't write to {topic}: {error}");
+        }
+        let flushed = producer.flush(ANSWER);
+        assert!(flushed.is_ok(), "writing to {topic}: {flushed:?}");
+    }
+
+    /// Deletes a partition's messages before `offset`, as retention would.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before
+            .add_partition_offset(topic, partition, Offset::Offset(offset))
+            .unwrap_or_else(|error| panic!("{topic}/{partition}: {error}"));
+        if let Err(error) = block_on(self.admin().delete_records(&before, &options())) {
+            panic!("can't delete from {topic}: {error}");
+        }
+    }
+
     /// Everything that is in the topic now, by partition and offset.
     pub fn read_all(&self, topic: &str) -> Vec<Message> {
         let ends = self.end_offsets(topic);
@@ -274,6 +315,25 @@ impl Probe {
             ))
         };
         elements.iter().filter_map(offset).collect()
+    }
+
+    /// The metadata of the group's commit of one partition; empty where there is none.
+    pub fn committed_metadata(&self, group: &str, topic: &str, partition: i32) -> String {
+        let consumer: BaseConsumer = self
+            .config("probe")
+            .set("group.id", group)
+            .create()
+            .unwrap_or_else(|error| panic!("a consumer: {error}"));
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(topic, partition);
+        let found = consumer
+            .committed_offsets(asked, ANSWER)
+            .unwrap_or_else(|error| panic!("offsets of {group}: {error}"));
+        let metadata = found
+            .elements()
+            .first()
+            .map(|each| each.metadata().to_owned());
+        metadata.unwrap_or_default()
     }
 
     /// Waits until the group has committed the whole topic.
