@@ -19,6 +19,8 @@ pub(super) struct Context {
     client_id: String,
     servers: String,
     rebalances: Mutex<VecDeque<Rebalance>>,
+    /// The question asked last, to be answered for a member that leaves without doing so.
+    question: Mutex<Option<Rebalance>>,
     /// Questions of the group that wait for an answer by assign or unassign.
     unanswered: AtomicU32,
     errors: Mutex<VecDeque<KafkaError>>,
@@ -40,6 +42,7 @@ impl Context {
             client_id: client_id.to_owned(),
             servers: servers.to_owned(),
             rebalances: Mutex::default(),
+            question: Mutex::default(),
             unanswered: AtomicU32::new(0),
             errors: Mutex::default(),
             cause: Mutex::default(),
@@ -76,6 +79,7 @@ impl Context {
                 return false;
             }
         };
+        *lock(&self.question) = Some(asked.clone());
         self.unanswered.fetch_add(1, Ordering::AcqRel);
         lock(&self.rebalances).push_back(asked);
         true
@@ -107,11 +111,12 @@ impl Context {
         }
     }
 
-    /// From now on the callback answers every question with "nothing assigned".
-    pub fn close(&self) {
+    /// From now on the callback gives up everything by itself. Gives the question that is unanswered.
+    pub fn close(&self) -> Option<Rebalance> {
         self.closing.store(true, Ordering::Release);
         lock(&self.rebalances).clear();
-        self.unanswered.store(0, Ordering::Release);
+        let unanswered = self.unanswered.swap(0, Ordering::AcqRel) > 0;
+        lock(&self.question).take().filter(|_| unanswered)
     }
 
     /// Notes an error that concerns the whole client.

@@ -358,3 +358,52 @@ fn leaving_is_bounded_without_a_broker() {
         assert!(took < Duration::from_secs(2), "leaving took {took:?}");
     }
 }
+
+/// A member that leaves without having answered a revoke does not hold up the group.
+#[test]
+fn leaving_with_an_unanswered_revoke_does_not_hang() {
+    let (_broker, cluster) = broker(&[("Delivery", 2)]);
+    let mut first = Member::join(&cluster, "g", 1);
+    wait_for("both partitions", || {
+        first.turn();
+        (first.owned.len() == 2).then_some(())
+    });
+    first.obliging = false;
+    let mut second = Member::join(&cluster, "g", 2);
+    wait_for("the revoke", || {
+        turn_all(&mut [&mut first, &mut second]);
+        first.asked.clone()
+    });
+    let started = Instant::now();
+    first.consumer.leave(true, WAIT);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(2), "leaving took {took:?}");
+    wait_for("the other to hold both", || {
+        second.turn();
+        (second.owned.len() == 2).then_some(())
+    });
+}
+
+/// A static member that leaves for good gives its partitions up before its session ends.
+#[test]
+fn static_member_that_leaves_for_good_gives_its_partitions_up() {
+    let (_broker, cluster) = broker(&[("Delivery", 2)]);
+    let group = Group {
+        static_membership: true,
+        ..group()
+    };
+    let mut first = Member::join_as(&cluster, "g", 1, &group);
+    let mut second = Member::join_as(&cluster, "g", 2, &group);
+    wait_for("each to hold a partition", || {
+        turn_all(&mut [&mut first, &mut second]);
+        (first.owned.len() == 1 && second.owned.len() == 1).then_some(())
+    });
+    let started = Instant::now();
+    second.consumer.leave(true, WAIT);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(1), "leaving took {took:?}");
+    wait_for("the one that stays to hold both", || {
+        first.turn();
+        (first.owned.len() == 2).then_some(())
+    });
+}
