@@ -31,8 +31,8 @@ pub(super) struct Context {
     pub destroyed: Arc<Done>,
 }
 
-/// Longer than a broker that is away goes untried.
-const CAUSE_HOLDS: Duration = Duration::from_secs(15);
+/// librdkafka keeps quiet about a reason that repeats itself for so long.
+const CAUSE_HOLDS: Duration = Duration::from_secs(60);
 /// Errors that wait to be polled; more of them only repeat each other.
 const MOST_ERRORS: usize = 100;
 
@@ -129,7 +129,7 @@ impl Context {
                 let mut error = KafkaError::of(code, "");
                 error.message = match self.cause() {
                     Some(cause) => cause.message,
-                    None => format!("no broker at {} can be reached", self.servers),
+                    None => format!("no broker at {}: the connection was lost", self.servers),
                 };
                 error
             }
