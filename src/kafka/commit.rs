@@ -43,6 +43,9 @@ impl Consumer {
         }
         let (code, partitions) = self.answers.event(wait)?.commit()?;
         self.committing.set(false);
+        if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+            self.context.connected();
+        }
         Some(outcome(code, partitions))
     }
 }

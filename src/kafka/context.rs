@@ -19,6 +19,8 @@ pub(super) struct Context {
     client_id: String,
     servers: String,
     rebalances: Mutex<VecDeque<Rebalance>>,
+    /// The question asked last, to be answered for a member that leaves without doing so.
+    question: Mutex<Option<Rebalance>>,
     /// Questions of the group that wait for an answer by assign or unassign.
     unanswered: AtomicU32,
     errors: Mutex<VecDeque<KafkaError>>,
@@ -29,8 +31,8 @@ pub(super) struct Context {
     pub destroyed: Arc<Done>,
 }
 
-/// Longer than a broker that is away goes untried.
-const CAUSE_HOLDS: Duration = Duration::from_secs(15);
+/// librdkafka keeps quiet about a reason that repeats itself for so long.
+const CAUSE_HOLDS: Duration = Duration::from_secs(60);
 /// Errors that wait to be polled; more of them only repeat each other.
 const MOST_ERRORS: usize = 100;
 
@@ -40,6 +42,7 @@ impl Context {
             client_id: client_id.to_owned(),
             servers: servers.to_owned(),
             rebalances: Mutex::default(),
+            question: Mutex::default(),
             unanswered: AtomicU32::new(0),
             errors: Mutex::default(),
             cause: Mutex::default(),
@@ -76,6 +79,7 @@ impl Context {
                 return false;
             }
         };
+        *lock(&self.question) = Some(asked.clone());
         self.unanswered.fetch_add(1, Ordering::AcqRel);
         lock(&self.rebalances).push_back(asked);
         true
@@ -107,11 +111,12 @@ impl Context {
         }
     }
 
-    /// From now on the callback answers every question with "nothing assigned".
-    pub fn close(&self) {
+    /// From now on the callback gives up everything by itself. Gives the question that is unanswered.
+    pub fn close(&self) -> Option<Rebalance> {
         self.closing.store(true, Ordering::Release);
         lock(&self.rebalances).clear();
-        self.unanswered.store(0, Ordering::Release);
+        let unanswered = self.unanswered.swap(0, Ordering::AcqRel) > 0;
+        lock(&self.question).take().filter(|_| unanswered)
     }
 
     /// Notes an error that concerns the whole client.
@@ -124,7 +129,7 @@ impl Context {
                 let mut error = KafkaError::of(code, "");
                 error.message = match self.cause() {
                     Some(cause) => cause.message,
-                    None => format!("no broker at {} can be reached", self.servers),
+                    None => format!("no broker at {}: the connection was lost", self.servers),
                 };
                 error
             }

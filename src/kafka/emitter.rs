@@ -3,7 +3,6 @@
 //! No thread of its own polls it: librdkafka tells `wake` when reports are there, and the member takes
 //! them on its own thread, which saves a hand-over for each of them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,16 +21,11 @@ use crate::config::Properties;
 pub struct Emitter {
     /// Reports that a flush took before they were asked for.
     early: Mutex<Vec<Acknowledgement>>,
-    /// Sent and not yet taken, so that an idle emitter is not asked at all.
-    under_way: AtomicU64,
-    idle_calls: AtomicU64,
     producing: Producing,
 }
 
 /// How long messages wait for company: as short as librdkafka goes without a request for each.
 const LINGER: &str = "1";
-/// Of the calls without anything under way, every so many'th asks librdkafka all the same.
-const ASKED_IDLE: u64 = 16;
 
 impl Emitter {
     /// `wake` is told when acknowledgements have arrived; `buffer` bounds what is unacknowledged, in bytes.
@@ -46,37 +40,24 @@ impl Emitter {
         let context = Context::new(client_id, &cluster.servers);
         Ok(Emitter {
             early: Mutex::default(),
-            under_way: AtomicU64::new(0),
-            idle_calls: AtomicU64::new(0),
             producing: Producing::new(&config, context, Some(&wake))?,
         })
     }
 
     /// Queues one message. After [`SendError::Full`] build it anew: its headers are used up.
     pub fn send(&self, outgoing: Outgoing<'_, '_>, ticket: u64) -> Result<(), SendError> {
-        self.producing.send(outgoing, ticket as usize)?;
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.producing.send(outgoing, ticket as usize)
     }
 
     /// Moves the acknowledgements that arrived since the last call into `into`.
     pub fn take_acknowledgements(&self, into: &mut Vec<Acknowledgement>) {
         into.append(&mut lock(&self.early));
-        let before = into.len();
-        // Without a report to expect there may still be errors of the client, which need no haste.
-        let idle = self.under_way.load(Ordering::Relaxed) == 0;
-        if !idle
-            || self
-                .idle_calls
-                .fetch_add(1, Ordering::Relaxed)
-                .is_multiple_of(ASKED_IDLE)
-        {
+        // Asking librdkafka costs a lock and a clock: not for each message of a handler that emits nothing.
+        if self.producing.told() {
             while self.producing.reports(Duration::ZERO, |ticket, error| {
                 into.push(Acknowledgement { ticket, error });
             }) {}
         }
-        let taken = (into.len() - before) as u64;
-        self.under_way.fetch_sub(taken, Ordering::Relaxed);
     }
 
     /// Sends what is queued and waits for the acknowledgements, at most `timeout`. Blocks.
@@ -84,13 +65,9 @@ impl Emitter {
     /// The acknowledgements come with the next [`Emitter::take_acknowledgements`].
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
         let early = &mut *lock(&self.early);
-        let before = early.len();
-        let result = self.producing.flush(timeout, |ticket, error| {
+        self.producing.flush(timeout, |ticket, error| {
             early.push(Acknowledgement { ticket, error });
-        });
-        let taken = (early.len() - before) as u64;
-        self.under_way.fetch_sub(taken, Ordering::Relaxed);
-        result
+        })
     }
 
     /// The next error that concerns the producer as a whole, such as brokers that are away.

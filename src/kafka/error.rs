@@ -186,8 +186,13 @@ fn split_reason(reason: &str) -> (Option<String>, String) {
         Some(rest) => rest.split_once("]: ").map_or(rest, |(_, rest)| rest),
         None => reason,
     };
+    // The coordinator's connection has a name of its own.
+    let reason = reason
+        .strip_prefix("GroupCoordinator: ")
+        .or_else(|| reason.strip_prefix("TxnCoordinator: "))
+        .unwrap_or(reason);
     let (address, cause) = match reason.split_once(": ") {
-        Some((broker, cause)) if !broker.contains(' ') && broker.contains('/') => {
+        Some((broker, cause)) if !broker.contains(' ') && broker.contains(':') => {
             let broker = broker.split_once("://").map_or(broker, |(_, rest)| rest);
             let address = broker
                 .split_once('/')
@@ -286,6 +291,9 @@ impl Outage {
     }
 
     /// Takes note that a broker answered; gives the text if there was an outage.
+    ///
+    /// An answer is a commit's result, an acknowledgement, an assignment. A polled message is none: it
+    /// may have been fetched before the outage.
     pub fn over(&mut self, now: Instant) -> Option<String> {
         let since = self.since.take()?;
         let seconds = now.saturating_duration_since(since).as_secs_f64();
@@ -332,6 +340,17 @@ mod tests {
         );
         assert_eq!(error.code, "_TRANSPORT");
         assert!(error.retriable && error.is_outage() && !error.fatal);
+    }
+
+    /// The coordinator's connection is named by its address too.
+    #[test]
+    fn unreachable_coordinator_is_named_by_its_address() {
+        let error = KafkaError::of(
+            Code::RD_KAFKA_RESP_ERR__TRANSPORT,
+            "GroupCoordinator: 127.0.0.1:9092: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
+        );
+        let expected = "no broker at 127.0.0.1:9092: connection refused";
+        assert_eq!(error.message, expected);
     }
 
     /// A name that can't be resolved is told apart from a broker that is down.

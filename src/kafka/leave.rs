@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::consumer::Consumer;
+use super::Rebalance;
+use super::consumer::{Consumer, list};
 
 /// How long one round of serving the closing consumer waits.
 const ROUND: Duration = Duration::from_millis(10);
@@ -18,10 +19,14 @@ impl Consumer {
     pub fn leave(self, for_good: bool, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         self.drop_messages();
-        let unanswered = self.context.asked();
-        self.context.close();
-        if unanswered && let Err(error) = self.client.unassign_all() {
-            tracing::debug!(%error, "giving up the assignment while leaving");
+        // While a question of the group is unanswered, librdkafka neither leaves nor closes.
+        let answered = match self.context.close() {
+            None => Ok(()),
+            Some(Rebalance::Assign(_)) => self.client.assign(&list(&[])),
+            Some(Rebalance::Revoke { partitions, .. }) => self.client.unassign(&list(&partitions)),
+        };
+        if let Err(error) = answered {
+            tracing::debug!(%error, "answering a rebalance while leaving");
         }
         // librdkafka sends no LeaveGroup for a static member that closes, but does for one that
         // unsubscribes; the member id is empty when that is done.

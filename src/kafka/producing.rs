@@ -120,6 +120,11 @@ impl Producing {
         true
     }
 
+    /// Whether there may be reports; if so, take them until there are none.
+    pub fn told(&self) -> bool {
+        self.reports.told()
+    }
+
     /// A fatal error of an idempotent producer is the cause of every other one after it.
     fn error(&self, code: Code, detail: &str) -> KafkaError {
         match self.client.fatal_error() {

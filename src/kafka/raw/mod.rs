@@ -164,14 +164,6 @@ impl Client {
         }
     }
 
-    /// Empties the assignment, whatever the protocol.
-    pub fn unassign_all(&self) -> Result<(), KafkaError> {
-        // SAFETY: the handle is valid; a null list is allowed.
-        check(self, unsafe {
-            sys::rd_kafka_assign(self.ptr(), ptr::null())
-        })
-    }
-
     pub fn pause(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
         // SAFETY: both pointers are valid.
         check(self, unsafe {

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
@@ -16,7 +17,13 @@ use crate::kafka::error::KafkaError;
 pub(in crate::kafka) struct Queue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     /// Read by the callback through a raw pointer, so it lives as long as the queue.
-    wake: Option<Arc<Notify>>,
+    wake: Option<Arc<Wake>>,
+}
+
+/// Told when the queue goes from empty to not empty, and only then: whoever is told must empty it.
+pub(super) struct Wake {
+    notify: Arc<Notify>,
+    told: AtomicBool,
 }
 
 // SAFETY: queues are thread-safe by librdkafka's documentation.
@@ -45,8 +52,15 @@ impl Queue {
         let queue = NonNull::new(queue).ok_or_else(|| {
             KafkaError::new("_STATE", "the Kafka client has no such queue".into())
         })?;
-        if let Some(wake) = wake {
-            // SAFETY: `Queue` keeps the `Notify` alive, and disables the callback before it goes.
+        let wake = wake.map(|notify| {
+            Arc::new(Wake {
+                notify: notify.clone(),
+                // Something may be in it from before it tells.
+                told: AtomicBool::new(true),
+            })
+        });
+        if let Some(wake) = &wake {
+            // SAFETY: `Queue` keeps the `Wake` alive, and disables the callback before it goes.
             unsafe {
                 sys::rd_kafka_queue_cb_event_enable(
                     queue.as_ptr(),
@@ -55,10 +69,14 @@ impl Queue {
                 );
             }
         }
-        Ok(Queue {
-            queue,
-            wake: wake.cloned(),
-        })
+        Ok(Queue { queue, wake })
+    }
+
+    /// Whether something may have come since the last call; if so, take events until there is none.
+    pub fn told(&self) -> bool {
+        self.wake
+            .as_ref()
+            .is_none_or(|wake| wake.told.swap(false, Ordering::AcqRel))
     }
 
     /// Serves callbacks and appends up to `MAX` messages; waits at most `wait` for the first.
@@ -235,8 +253,9 @@ impl Drop for Event {
 }
 
 unsafe extern "C" fn on_not_empty(_: *mut sys::rd_kafka_t, opaque: *mut c_void) {
-    // SAFETY: `Queue` keeps the `Notify` alive while this may be called.
-    if let Some(wake) = unsafe { opaque.cast::<Notify>().as_ref() } {
-        wake.notify_one();
+    // SAFETY: `Queue` keeps the `Wake` alive while this may be called.
+    if let Some(wake) = unsafe { opaque.cast::<Wake>().as_ref() } {
+        wake.told.store(true, Ordering::Release);
+        wake.notify.notify_one();
     }
 }

@@ -279,3 +279,25 @@ fn sender_has_room_again_after_acknowledgements() {
     sender.flush(WAIT).unwrap();
     wait_for("all counted", || (counter.produced() == 400).then_some(()));
 }
+
+/// `wake` is told when acknowledgements have arrived, each time anew.
+#[tokio::test]
+async fn wake_is_told_of_acknowledgements() {
+    let (_broker, cluster) = broker(&[("Delivery", 1)]);
+    let wake = Arc::new(Notify::new());
+    let emitter = Emitter::new(&cluster, &Default::default(), "e", 1 << 20, wake.clone()).unwrap();
+    let mut acknowledgements = Vec::new();
+    for round in 1..=3 {
+        for ticket in 0..100 {
+            let sent = emitter.send(plain(Some(b"v"), &mut std::iter::empty()), ticket);
+            assert!(sent.is_ok());
+        }
+        while acknowledgements.len() < round * 100 {
+            emitter.take_acknowledgements(&mut acknowledgements);
+            if acknowledgements.len() < round * 100 {
+                let told = tokio::time::timeout(WAIT, wake.notified()).await;
+                assert!(told.is_ok(), "not told after {}", acknowledgements.len());
+            }
+        }
+    }
+}
