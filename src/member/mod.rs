@@ -145,6 +145,7 @@ impl MemberHandle {
         };
         let thread = std::thread::Builder::new()
             .name(name.clone())
+            .stack_size(crate::script::STACK_SIZE)
             .spawn(move || {
                 // Dropped on every way out, a panic included.
                 let _alive: oneshot::Sender<()> = alive;

@@ -68,6 +68,7 @@ impl ProducerTask {
         let theirs = shared.clone();
         let thread = std::thread::Builder::new()
             .name(format!("producer {name}"))
+            .stack_size(crate::script::STACK_SIZE)
             .spawn(move || produce(setup, make, &inbox, &theirs))?;
         Ok(Self {
             name,
