@@ -1,4 +1,21 @@
 //! deliveryd: Kafka consumer groups as configuration.
+//!
+//! The rooms, from the top of the house to its ground; imports only point downwards.
+//!
+//! - [`cli`]: the command line, one file a subcommand. [`daemon`] starts everything, hears
+//!   [`signals`] and news, and stops everything.
+//! - [`topology`]: what runs, the pure difference to what is wanted, and how to get there.
+//!   [`preflight`] says everything that is wrong before anything is touched.
+//! - [`member`]: the loop of one member of a group; [`producer`]: the loop of one producer;
+//!   [`handlers`]: the programs that both run, watched for changes.
+//! - [`script`]: Rhai in its cage, and [`kafka`]: the clients. Neither knows the other.
+//! - [`delivery`]: a message, its verdict, and the tracker that says how far a commit may go.
+//! - [`config`]: the settings, their layers and checks; [`diagnostic`]: how a mistake is shown.
+//! - [`observe`]: logs, status, metrics, HTTP. It reads snapshots and imports nobody who writes them.
+//!
+//! A message's way, five files in order: `member/turn.rs` polls it, `member/work.rs` calls the
+//! handler, `member/send.rs` sends what it emitted and hears the acknowledgement,
+//! `delivery/tracker.rs` marks it finished, `member/commit.rs` commits the finished prefix.
 
 pub mod cli;
 pub mod config;

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{
-    self, Config, Failed, HandlerKind, Invocation, Limits, Loaded, Outside, PropertyMistake,
-    PropertyPart, PropertyScope, PropertyValue,
+    self, Config, Failed, Guarantee, HandlerKind, Invocation, Limits, Loaded, Outside,
+    PropertyMistake, PropertyPart, PropertyScope, PropertyValue,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place, shown_path};
 use crate::kafka;
 use crate::script::{Kind, Program};
 
@@ -53,12 +53,58 @@ pub fn check(invocation: &Invocation) -> Result<Checked, Failed> {
     let compiler = Compiler::default();
     let Loaded {
         config, warnings, ..
-    } = config::load(invocation, &compiler)?;
+    } = load(invocation, &compiler)?;
     Ok(Checked {
         config,
         programs: Programs(compiler.programs.into_inner()),
         warnings,
     })
+}
+
+/// Loads and checks a configuration with what `outside` knows, and refuses what this version of
+/// deliveryd can not do yet, rather than promise it.
+///
+/// # Errors
+/// Every mistake.
+pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Failed> {
+    let loaded = config::load(invocation, outside)?;
+    let mistakes = unavailable(&loaded.config);
+    if mistakes.is_empty() {
+        return Ok(loaded);
+    }
+    Err(Failed {
+        mistakes,
+        warnings: loaded.warnings,
+    })
+}
+
+fn unavailable(config: &Config) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    for (id, group) in &config.groups {
+        let mut refuse = |setting: &str, message: &str, hint: &str| {
+            mistakes.push(Diagnostic {
+                message: message.to_owned(),
+                place: Place::Layer(shown_path(&config.file)),
+                label: format!("{setting} of group {id}"),
+                hints: vec![hint.to_owned()],
+            });
+        };
+        if group.guarantee == Guarantee::ExactlyOnce {
+            refuse(
+                "`guarantee`",
+                "`guarantee = \"exactly_once\"` is not in this version of deliveryd",
+                "\"at_least_once\" repeats only what no commit covered when it crashes",
+            );
+        }
+        if group.test_before_swap {
+            refuse(
+                "`test_before_swap`",
+                "`test_before_swap = true` is not in this version of deliveryd",
+                "a changed handler is compiled before it is taken in any case",
+            );
+        }
+    }
+    mistakes
 }
 
 /// The rooms above the configuration, as its checks see them. Keeps what it compiles.

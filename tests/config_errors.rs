@@ -5,73 +5,10 @@
 //! difference before it is committed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use deliveryd::config::{
-    HandlerKind, Invocation, Limits, Outside, PropertyMistake, PropertyPart, PropertyScope, load,
-};
-use deliveryd::diagnostic::{Diagnostic, Place, shown_path};
-
-/// As much of librdkafka and of the script compiler as the golden files need.
-struct Pretended;
-
-impl Outside for Pretended {
-    fn property(&self, _: PropertyScope, name: &str, value: &str) -> Result<(), PropertyMistake> {
-        let mistake = |part, message: &str, suggestion: Option<&str>| {
-            Err(PropertyMistake {
-                message: message.into(),
-                suggestion: suggestion.map(str::to_owned),
-                part,
-            })
-        };
-        match (name, value) {
-            ("enable.auto.commit", _) => mistake(
-                PropertyPart::Name,
-                "deliveryd commits what is finished itself",
-                Some("see `guarantee` and `commit_interval`"),
-            ),
-            ("fetch.min.byte", _) => mistake(
-                PropertyPart::Name,
-                "librdkafka has no such property",
-                Some("did you mean `fetch.min.bytes`?"),
-            ),
-            ("sasl.password", "hunter2") => mistake(
-                PropertyPart::Value,
-                "the password hunter2 is too well known",
-                None,
-            ),
-            ("security.protocol", "TLS") => mistake(
-                PropertyPart::Value,
-                "expected plaintext, ssl, sasl_plaintext or sasl_ssl",
-                None,
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    fn handler(&self, file: &Path, kind: HandlerKind, _: &Limits) -> Vec<Diagnostic> {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        let wanted = match kind {
-            HandlerKind::Consumer => "fn handle(msg)",
-            HandlerKind::Producer => "fn generate(n)",
-        };
-        if text.contains(wanted) {
-            return Vec::new();
-        }
-        vec![Diagnostic {
-            message: format!("this handler has no `{wanted}`"),
-            place: Place::File {
-                path: shown_path(file),
-                line: 1,
-                column: 1,
-                text: text.lines().next().unwrap_or_default().into(),
-                width: 1,
-            },
-            label: "nothing to call".into(),
-            hints: vec![],
-        }]
-    }
-}
+use deliveryd::config::Invocation;
+use deliveryd::preflight::{Compiler, load};
 
 fn folder() -> PathBuf {
     PathBuf::from("tests/config_errors")
@@ -108,7 +45,7 @@ fn invocation(file: PathBuf) -> Invocation {
 
 fn text_of(name: &str) -> String {
     let invocation = invocation(folder().join(format!("{name}.toml")));
-    match load(&invocation, &Pretended) {
+    match load(&invocation, &Compiler::default()) {
         Ok(_) => "nothing is wrong with it\n".into(),
         Err(failed) => {
             let mut text = String::new();

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::{Exit, Output};
-use crate::config::{Config, Invocation, Outside, load};
+use crate::config::{Config, Invocation, Outside};
 use crate::diagnostic::shown_path;
+use crate::preflight::load;
 
 /// Loads the configuration, says what is wrong with it or what is in it.
 ///

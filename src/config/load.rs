@@ -199,7 +199,7 @@ fn read_file(path: &Path) -> Result<(SourceFile, Dict), Vec<Diagnostic>> {
         Err(error) => {
             let mut mistake = unreadable(path, without_number(&error));
             if error.kind() == std::io::ErrorKind::NotFound {
-                let hint = "`deliveryd init DIR` writes one to start from";
+                let hint = "`deliveryd config schema` says what may be in one";
                 mistake.hints.push(hint.into());
             }
             Err(vec![mistake])

@@ -149,7 +149,7 @@ settings! {
         hosts: hosts() => Default("[]");
         /// How handler files are watched for changes: `events` of the kernel, `poll` for file systems without them, or `off`.
         watch: choice::<Watch>() => Default("\"events\"");
-        /// The control socket, for commands such as `deliveryd status`.
+        /// The control socket of commands that talk to the running daemon.
         control: path("the control socket's path") => Computed("in the runtime directory of the service or of the user");
         /// How long an orderly stop may take.
         shutdown_timeout: duration("100ms", "1h") => Default("\"25s\"");

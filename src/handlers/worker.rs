@@ -1,6 +1,5 @@
 //! The store's thread: waits for events, gathers them, loads what changed, sets the slots.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -83,7 +82,7 @@ impl<P: Loaded> Worker<P> {
         let ran = catch_unwind(AssertUnwindSafe(|| self.serve(inputs)));
         if let Err(panic) = ran {
             (self.on_event)(Event::Died {
-                reason: panic_text(panic.as_ref()),
+                reason: crate::panic_text(panic.as_ref()),
             });
         }
     }
@@ -383,19 +382,11 @@ fn contained<T>(
             message: format!(
                 "loading {} failed inside deliveryd: {}",
                 file.display(),
-                panic_text(panic.as_ref())
+                crate::panic_text(panic.as_ref())
             ),
             place: Place::Nowhere,
             label: String::new(),
             hints: Vec::new(),
         }])
     })
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic without a message".to_owned())
 }

@@ -1,6 +1,5 @@
 //! The handle of a running producer.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -152,19 +151,11 @@ fn produce<S: Source>(
     }));
     let state = match ran {
         Ok(()) => State::Stopped,
-        Err(panic) => State::Died(panic_text(panic.as_ref())),
+        Err(panic) => State::Died(crate::panic_text(panic.as_ref())),
     };
     if let State::Died(reason) = &state {
         tracing::error!(producer = %name, "producer {name} died: {reason}");
     }
     shared.show(state.clone());
     on_end(&state);
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic without a message".to_owned())
 }

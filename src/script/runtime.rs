@@ -174,7 +174,7 @@ impl Runtime {
         let exceeded = meter::end();
         let result = match result {
             Ok(result) => result,
-            Err(panic) => return Err(Ended::Panic(panic_text(panic.as_ref()))),
+            Err(panic) => return Err(Ended::Panic(crate::panic_text(panic.as_ref()))),
         };
         if let Some(exceeded) = exceeded {
             return Err(Ended::Exceeded(exceeded, result.err()));
@@ -186,10 +186,4 @@ impl Runtime {
             (None, result) => result.map_err(Ended::Error),
         }
     }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "unknown".to_owned())
 }

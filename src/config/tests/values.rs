@@ -173,7 +173,7 @@ fn missing_file_is_explained() {
     sample.invocation.file = sample.path("none.toml");
     let text = sample.wrong();
     assert!(
-        text.contains("no such file") && text.contains("deliveryd init"),
+        text.contains("no such file") && text.contains("deliveryd config schema"),
         "{text}"
     );
 }

@@ -1,12 +1,14 @@
-//! The daemon: start, signals, stop, in that order.
+//! The daemon: start, signals, stop, in that order. What it does on the way is in `news` and `reload`.
 //!
 //! Only this file knows everybody: it starts what `topology` runs, hears signals and news, and stops
 //! it all in the reverse order. Members and producers have threads of their own; HTTP, signals and the
 //! eye on the cluster share one small runtime.
 
+mod news;
+mod reload;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -15,14 +17,12 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, Invocation};
 use crate::diagnostic::shown_path;
-use crate::handlers;
-use crate::kafka::{KafkaError, Outage, PartitionCounts, TopicState};
-use crate::member;
-use crate::observe::status::{BrokerState, BrokerStatus, DaemonState, Reload, TopicStatus};
+use crate::kafka::{Outage, PartitionCounts};
+use crate::observe::status::{BrokerState, BrokerStatus, DaemonState};
 use crate::observe::{self, Board, HttpServer, LogGuard, Metrics, http, terminal};
-use crate::preflight::{self, Checked};
+use crate::preflight::Checked;
 use crate::signals::{Asked, Signals};
-use crate::topology::plan::{Plan, plan};
+use crate::topology::plan::plan;
 use crate::topology::{News, Running};
 
 /// How long the page's connections have for their last answer.
@@ -237,190 +237,6 @@ impl Daemon {
         }
     }
 
-    async fn reload(&mut self) {
-        self.board.set_state(DaemonState::Reloading);
-        self.reloads += 1;
-        let outcome = self.try_reload().await;
-        let result = Reload {
-            generation: self.reloads,
-            ok: outcome.is_ok(),
-            at: observe::now(),
-            summary: outcome.unwrap_or_else(|why| why),
-        };
-        if result.ok {
-            terminal::tell(&terminal::reload(&result));
-        } else {
-            terminal::tell_refusal(&terminal::reload(&result));
-        }
-        self.metrics.reloaded(result.ok);
-        self.board.reloaded(result);
-        self.board.set_state(DaemonState::Running);
-    }
-
-    /// Loads, checks, compiles, plans, applies. The lines say what was done, or why nothing was.
-    async fn try_reload(&mut self) -> Result<Vec<String>, Vec<String>> {
-        let checked = preflight::check(&self.invocation).map_err(|failed| {
-            let mut text = String::new();
-            let running = format!("generation {} still runs", self.running.generation());
-            // Writing into a String does not fail.
-            if failed.write(&mut text, &running, false).is_err() {
-                text.push_str(&running);
-            }
-            text.lines().map(str::to_owned).collect::<Vec<_>>()
-        })?;
-        for warning in &checked.warnings {
-            tracing::warn!("{}", warning.render());
-        }
-        let plan = plan(self.running.config(), &checked.config);
-        refused(&plan)?;
-        for note in &plan.notes {
-            tracing::info!("{note}");
-        }
-        // Handlers' contents are no part of the plan: they are looked at now, whatever the watch mode.
-        self.running.check_handlers_now();
-        let before = self.running.generation();
-        let applied = self
-            .running
-            .apply(plan, checked, self.reloads)
-            .await
-            .map_err(|reason| vec![reason, format!("generation {} goes on", before)])?;
-        if applied.is_empty() {
-            return Ok(vec!["nothing changed".to_owned()]);
-        }
-        Ok(applied.into_iter().map(|(line, _)| line).collect())
-    }
-
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Member {
-                group,
-                member,
-                event,
-            } => self.hear_member(&group, &member, event),
-            News::Handler(event) => self.hear_handler(event),
-            News::Cluster(Ok(topics)) => self.see_cluster(topics),
-            News::Cluster(Err(error)) => self.hear_trouble(error),
-        }
-    }
-
-    fn hear_member(&mut self, group: &str, member: &str, event: member::Event) {
-        match event {
-            member::Event::Assigned { all, took } => {
-                tracing::debug!(group, member, partitions = all.len(), ?took, "assigned");
-            }
-            member::Event::Revoked { all } => {
-                tracing::debug!(group, member, partitions = all.len(), "gave partitions up");
-            }
-            member::Event::Stuck { partition, reason } => tracing::error!(
-                "{member} can't go on with {partition}: {reason}. \
-                 Mend the handler (a changed file is taken up at once) or reload"
-            ),
-            member::Event::Trouble(error) => self.hear_trouble(error),
-            member::Event::Rebuilt(error) => {
-                tracing::warn!("{member} makes a new client: {error}");
-            }
-            member::Event::Left => tracing::debug!(group, member, "left the group"),
-        }
-    }
-
-    /// Errors of clients come from each of them; one voice tells.
-    fn hear_trouble(&mut self, error: KafkaError) {
-        let now = Instant::now();
-        if error.is_outage() {
-            if let Some(text) = self.outage.error(&error, now) {
-                tracing::warn!("{text}");
-            }
-            self.running.ground().away.store(true, Ordering::Relaxed);
-            self.show_brokers(BrokerState::Down, Some(error.message));
-            return;
-        }
-        let last = self.told.get(&error.message);
-        if last.is_none_or(|last| now.duration_since(*last) > Duration::from_secs(60)) {
-            tracing::warn!("{error}");
-            self.told
-                .retain(|_, told| now.duration_since(*told) <= Duration::from_secs(60));
-            self.told.insert(error.message, now);
-        }
-    }
-
-    fn see_cluster(&mut self, topics: BTreeMap<String, TopicState>) {
-        if let Some(line) = self.outage.over(Instant::now()) {
-            tracing::info!("{line}");
-        }
-        self.running.ground().away.store(false, Ordering::Relaxed);
-        self.show_brokers(BrokerState::Up, None);
-        for (topic, from, to) in self.counts.changed(&topics) {
-            tracing::info!("topic {topic} has {to} partitions now, {from} before");
-            self.running.refresh_readers_of(&topic);
-        }
-        let config = self.running.config();
-        let shown = topics
-            .iter()
-            .filter_map(|(name, state)| {
-                let wanted = config.topics.get(name)?;
-                let mismatch = mismatch(wanted, state);
-                let status = TopicStatus {
-                    partitions: state.partitions,
-                    replication: state.replication,
-                    mismatch,
-                };
-                Some((name.clone(), status))
-            })
-            .collect();
-        self.board.set_topics(shown);
-        self.running.know_topics(topics.into_keys());
-    }
-
-    fn show_brokers(&self, state: BrokerState, reason: Option<String>) {
-        let cluster = &self.running.ground().cluster;
-        self.board.set_brokers(BrokerStatus {
-            state,
-            reason,
-            servers: cluster.servers.clone(),
-            embedded: cluster.embedded,
-        });
-    }
-
-    fn hear_handler(&mut self, event: handlers::Event) {
-        match event {
-            handlers::Event::Handler(change) => {
-                let file = shown_path(&change.file);
-                match change.outcome {
-                    handlers::Outcome::Changed { to, .. } => {
-                        terminal::tell(&format!(
-                            "{file} changed: version {to} runs from the next message on"
-                        ));
-                    }
-                    handlers::Outcome::Refused(mistakes) => {
-                        let frames: Vec<String> = mistakes.iter().map(|m| m.render()).collect();
-                        tracing::error!(
-                            frame = frames.join("\n"),
-                            "{file} is refused; version {} still runs",
-                            change.from
-                        );
-                    }
-                    handlers::Outcome::Mended => {
-                        terminal::tell(&format!(
-                            "{file} is again what runs: version {}",
-                            change.from
-                        ));
-                    }
-                }
-                self.running.show_handlers();
-            }
-            handlers::Event::Polling { reason } => {
-                tracing::warn!(
-                    "handler files are looked at every second instead of watched: {reason}"
-                );
-            }
-            handlers::Event::Died { reason } => {
-                tracing::error!(
-                    "handler files are no longer watched: {reason}. Restart to mend this"
-                );
-            }
-        }
-    }
-
     /// A member that dies unasked stops the daemon: nobody would notice a partition without a reader.
     fn look_for_the_dead(&mut self) -> Result<(), String> {
         let mut dead: Vec<String> = self
@@ -475,37 +291,5 @@ impl Daemon {
         }
         terminal::tell(&terminal::summary(&self.board.summary()));
         outcome
-    }
-}
-
-fn refused(plan: &Plan) -> Result<(), Vec<String>> {
-    if plan.refused.is_empty() {
-        return Ok(());
-    }
-    Err(plan
-        .refused
-        .iter()
-        .map(|refusal| {
-            format!(
-                "{}: {} can't be changed while it runs: {}",
-                refusal.setting, refusal.change, refusal.instead
-            )
-        })
-        .collect())
-}
-
-fn mismatch(wanted: &crate::config::Topic, found: &TopicState) -> Option<String> {
-    if found.partitions > wanted.partitions {
-        Some(format!(
-            "it has {} partitions, {} are configured; partitions are never removed",
-            found.partitions, wanted.partitions
-        ))
-    } else if found.replication != wanted.replication {
-        Some(format!(
-            "its replication is {}, {} is configured",
-            found.replication, wanted.replication
-        ))
-    } else {
-        None
     }
 }
