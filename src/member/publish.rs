@@ -214,7 +214,9 @@ impl Member {
         let lanes = || self.lanes.iter().map(|(_, lane)| lane);
         if self.stop.is_some() {
             State::Draining
-        } else if self.tally.halted || lanes().any(|lane| lane.stuck_reason().is_some()) {
+        } else if (self.tally.halted && !self.lanes.is_empty())
+            || lanes().any(|lane| lane.stuck_reason().is_some())
+        {
             State::Stuck
         } else if !self.pending.has_joined() {
             State::Joining

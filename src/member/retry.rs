@@ -52,6 +52,16 @@ impl Retries {
         self.waiting.first_key_value().map(|((due, _), _)| *due)
     }
 
+    /// Takes one message of a lane, before it is due.
+    pub(super) fn take_one(&mut self, lane: LaneId, offset: i64) -> Option<Delivery> {
+        let is_it =
+            |delivery: &Delivery| delivery.lane() == lane && delivery.record().offset == offset;
+        let found = self.waiting.iter().find(|(_, each)| is_it(each))?;
+        let delivery = self.waiting.remove(&found.0.clone())?;
+        self.bytes -= delivery.record().size();
+        Some(delivery)
+    }
+
     /// Takes everything that belongs to a lane, for its partition is given up.
     pub(super) fn take_lane(&mut self, lane: LaneId) -> Vec<Delivery> {
         let taken: Vec<Delivery> = self

@@ -92,8 +92,10 @@ impl Member {
         flight.error = error.or(flight.error.take());
         let outstanding = flight.outstanding;
         if let Some(mut delivery) = flight.delivery.take() {
-            // What follows may start now: its emits come after these. Not so if this one failed.
-            if refused {
+            // What follows may start now: its emits come after these. Not so if this one failed, now
+            // or before: emits that the broker refuses must not be refused together with their
+            // neighbours in a batch again and again.
+            if refused || delivery.attempt() > 1 {
                 self.close_gate(&mut delivery);
             } else {
                 self.open_gate(&mut delivery);

@@ -205,8 +205,31 @@ impl Member {
             wait.as_millis()
         );
         self.tell_failure(&delivery, &failure, &next);
+        self.wait_for_retry(delivery, wait);
+    }
+
+    /// Of what must keep its order only the first waits for a time; the rest waits for it.
+    fn wait_for_retry(&mut self, mut delivery: Delivery, wait: Duration) {
+        let id = delivery.lane();
+        let Some(lane) = self.lanes.get(id.index).filter(|lane| lane.id == id) else {
+            return self.abandon_all(vec![delivery], "its partition is gone");
+        };
+        if lane.gate.is_closed_for(delivery.record()) {
+            return self.line_up(delivery);
+        }
+        let later = lane.gate.later(delivery.record());
         self.close_gate(&mut delivery);
         self.retries.add(self.now + wait, delivery);
+        if let Some(later) = later.and_then(|offset| self.retries.take_one(id, offset)) {
+            self.line_up(later);
+        }
+    }
+
+    /// Lets a message wait for its next attempt behind those before it.
+    fn line_up(&mut self, mut delivery: Delivery) {
+        delivery.again();
+        self.tally.retried += 1;
+        self.lanes[delivery.lane().index].gate.queue(delivery);
     }
 
     /// The handler said `reject`: no retry, a dead letter where the group has a topic for them.
@@ -306,7 +329,7 @@ impl Member {
             .collect();
         for index in stuck {
             let lane = &mut self.lanes[index];
-            let Mode::Stuck { deliveries, .. } = std::mem::replace(&mut lane.mode, Mode::Open)
+            let Mode::Stuck { mut deliveries, .. } = std::mem::replace(&mut lane.mode, Mode::Open)
             else {
                 continue;
             };
@@ -314,6 +337,7 @@ impl Member {
                 self.look_whether_in_range(index);
                 continue;
             }
+            deliveries.sort_by_key(|delivery| delivery.record().offset);
             // Each before what waited behind it, and all before what was ready when they got stuck.
             let later = std::mem::take(&mut lane.ready);
             for mut delivery in deliveries {
