@@ -289,7 +289,10 @@ impl Daemon {
         {
             tracing::debug!("the status page was still answering");
         }
-        terminal::tell(&terminal::summary(&self.board.summary()));
+        let summary = terminal::summary(&self.board.summary());
+        if !summary.is_empty() {
+            terminal::tell(&summary);
+        }
         outcome
     }
 }

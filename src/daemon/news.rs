@@ -52,8 +52,8 @@ impl Daemon {
     fn hear_trouble(&mut self, error: KafkaError) {
         let now = Instant::now();
         if error.is_outage() {
-            if let Some(text) = self.outage.error(&error, now) {
-                tracing::warn!("{text}");
+            if let Some((line, hint)) = self.outage.error(&error, now) {
+                tracing::warn!(hint, "{line}");
             }
             self.running.ground().away.store(true, Ordering::Relaxed);
             self.show_brokers(BrokerState::Down, Some(error.message));

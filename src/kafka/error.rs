@@ -264,15 +264,14 @@ impl Outage {
         Some(now.saturating_duration_since(self.since?))
     }
 
-    /// Takes note of an error; gives the text when it is time to say something. The text may have a
-    /// second line with the way out.
-    pub fn error(&mut self, error: &KafkaError, now: Instant) -> Option<String> {
+    /// Takes note of an error; gives the line and the way out when it is time to say something.
+    pub fn error(&mut self, error: &KafkaError, now: Instant) -> Option<(String, &'static str)> {
         let since = match self.since {
             None => {
                 self.since = Some(now);
                 self.distance = FIRST_DISTANCE;
                 self.next = now + FIRST_DISTANCE;
-                return Some(format!("{}\n{}", error.message, way_out(error)));
+                return Some((error.message.clone(), way_out(error)));
             }
             Some(since) => since,
         };
@@ -281,13 +280,13 @@ impl Outage {
         }
         self.distance = (self.distance * 2).min(LARGEST_DISTANCE);
         self.next = now + self.distance;
-        Some(format!(
-            "{}, for {} s now; trying again, next word in {} s\n{}",
+        let line = format!(
+            "{}, for {} s now; trying again, next word in {} s",
             error.message,
             now.saturating_duration_since(since).as_secs(),
             self.distance.as_secs(),
-            way_out(error),
-        ))
+        );
+        Some((line, way_out(error)))
     }
 
     /// Takes note that a broker answered; gives the text if there was an outage.
@@ -401,8 +400,8 @@ mod tests {
         let mut outage = Outage::new();
         let mut told = Vec::new();
         for second in 0..=100 {
-            if let Some(text) = outage.error(&refused(), start + Duration::from_secs(second)) {
-                assert!(text.contains("docker compose up -d"), "{text}");
+            if let Some((_, hint)) = outage.error(&refused(), start + Duration::from_secs(second)) {
+                assert!(hint.contains("docker compose up -d"), "{hint}");
                 told.push(second);
             }
         }

@@ -47,8 +47,8 @@ impl Running {
     }
 
     async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
-        if let Some(text) = outage.error(error, Instant::now()) {
-            tracing::warn!("{text}");
+        if let Some((line, hint)) = outage.error(error, Instant::now()) {
+            tracing::warn!(hint, "{line}");
         }
         if self.is_starting() {
             self.ground.board.set_state(DaemonState::WaitingForBroker);
