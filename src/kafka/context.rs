@@ -184,9 +184,9 @@ impl Context {
     /// A log line of librdkafka, with syslog's level.
     pub fn log(&self, level: i32, facility: &str, line: &str) {
         // Connections that fail are told by `Outage`, and settings of the other kind of client are
-        // given on purpose: `[kafka.properties]` are for both.
+        // given on purpose: `[kafka.properties]` are for both. The banner tells of the embedded broker.
         let level = match facility {
-            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" => 7,
+            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" => 7,
             _ => level,
         };
         let more = match lock(&self.repetition).admit(facility, level, Instant::now()) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Group, Guarantee};
 use crate::delivery::LaneId;
-use crate::kafka::Commit;
+use crate::kafka::{Commit, KafkaError};
 
 use super::lane::{Lane, Mode};
 use super::turn::Member;
@@ -111,9 +111,7 @@ impl Member {
         match self.consumer.commit_result(Duration::ZERO) {
             None => {}
             Some(Err(error)) => {
-                // After a rebalance the coordinator refuses what the old generation sends: the
-                // partitions' next holders begin at the commit before, as they should.
-                tracing::warn!(%error, "the broker refused the commit; it will be sent again");
+                self.tell_refused(&error);
                 self.commit_was_refused();
             }
             Some(Ok(partitions)) => {
@@ -130,13 +128,30 @@ impl Member {
                     match refused {
                         None => lane.committed = Some(offset),
                         Some(error) => {
-                            tracing::warn!(%error, "the commit of {} was refused", lane.partition);
                             lane.commit_refused();
+                            self.tell_refused(error);
                         }
                     }
                 }
                 self.tally.touch();
             }
+        }
+    }
+
+    fn tell_refused(&mut self, error: &KafkaError) {
+        self.tally.commits_refused += 1;
+        // While the group rebalances the coordinator refuses what the generation before sends. It is
+        // sent again; and where the partition has moved, its next holder begins at the commit before.
+        let between_generations = [
+            "ILLEGAL_GENERATION",
+            "REBALANCE_IN_PROGRESS",
+            "UNKNOWN_MEMBER_ID",
+            "STALE_MEMBER_EPOCH",
+        ];
+        if between_generations.contains(&error.code.as_str()) {
+            tracing::debug!("{error}; it will be sent again");
+        } else {
+            tracing::warn!("{error}; it will be sent again");
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Tally {
     totals: [u64; 3],
     pub(super) failed: u64,
     pub(super) retried: u64,
+    pub(super) commits_refused: u64,
     /// The group stands still.
     pub(super) halted: bool,
     /// Finished messages that the group's share has not seen yet.
@@ -52,6 +53,7 @@ impl Tally {
             totals: [0; 3],
             failed: 0,
             retried: 0,
+            commits_refused: 0,
             halted: false,
             unshared: 0,
             calls: 0,
@@ -194,6 +196,7 @@ impl Member {
             handled: self.tally.totals[0],
             failed: self.tally.failed,
             retried: self.tally.retried,
+            commits_refused: self.tally.commits_refused,
             dead_lettered: self.tally.totals[1],
             skipped: self.tally.totals[2],
             in_flight: self.under_way,

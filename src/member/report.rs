@@ -56,6 +56,8 @@ pub struct MemberReport {
     /// Retries that were made.
     pub retried: u64,
     pub dead_lettered: u64,
+    /// Commits that the broker refused.
+    pub commits_refused: u64,
     pub skipped: u64,
     /// Started and not finished.
     pub in_flight: usize,

@@ -16,7 +16,7 @@ use super::terminal;
 /// How long an assignment that leaves partitions out must stand before it counts as the result:
 /// between giving a partition up and handing it on, cooperative members hold less than all. When
 /// another process holds the rest, this is all there is to go by.
-const STANDS: Duration = Duration::from_millis(1500);
+const STANDS: Duration = Duration::from_secs(5);
 
 /// How often a group that is not settled is looked at, whether or not there is news.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -291,8 +291,8 @@ mod tests {
     fn part_of_the_partitions_counts_when_it_stands() {
         let mut group = Group::new(1);
         assert_eq!(group.look(0, &[(Running, &[1])]), None);
-        assert_eq!(group.look(1400, &[(Running, &[1])]), None);
-        let settled = group.look(1500, &[(Running, &[1])]).unwrap();
+        assert_eq!(group.look(4900, &[(Running, &[1])]), None);
+        let settled = group.look(5000, &[(Running, &[1])]).unwrap();
         assert_eq!(settled.took, Duration::ZERO);
     }
 

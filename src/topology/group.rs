@@ -76,7 +76,7 @@ impl RunningGroup {
             group: self.name.clone(),
             metrics: metrics.group(&self.name).member(place.name()),
             board: place,
-            counted: (0, 0),
+            counted: (0, 0, 0),
             away: ground.away.clone(),
             news: ground.news.clone(),
             joined: sender,

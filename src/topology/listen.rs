@@ -20,8 +20,8 @@ pub(super) struct Listener {
     pub(super) group: Arc<str>,
     pub(super) board: MemberBoard,
     pub(super) metrics: MemberMetrics,
-    /// Failed and retried calls that the metrics know of.
-    pub(super) counted: (u64, u64),
+    /// Failed calls, retried ones and refused commits that the metrics know of.
+    pub(super) counted: (u64, u64, u64),
     /// Whether no broker answers.
     pub(super) away: Arc<AtomicBool>,
     pub(super) news: UnboundedSender<News>,
@@ -67,7 +67,10 @@ impl Observer for Listener {
         self.metrics
             .retried
             .inc_by(report.retried.saturating_sub(self.counted.1));
-        self.counted = (report.failed, report.retried);
+        self.metrics
+            .commits_refused
+            .inc_by(report.commits_refused.saturating_sub(self.counted.2));
+        self.counted = (report.failed, report.retried, report.commits_refused);
         self.metrics.flush();
         let away = self.away.load(Ordering::Relaxed);
         self.board.publish(status(report, away));

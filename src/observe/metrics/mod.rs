@@ -76,13 +76,6 @@ struct OfMember {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct MemberTopic {
-    group: Arc<str>,
-    member: Arc<str>,
-    topic: Arc<str>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfGroup {
     group: Arc<str>,
 }
@@ -107,7 +100,6 @@ struct Inner {
     handled: Family<Handled, Counter>,
     failed: Family<OfMember, Counter>,
     retried: Family<OfMember, Counter>,
-    emitted: Family<MemberTopic, Counter>,
     commits_refused: Family<OfMember, Counter>,
     produced: Family<Produced, Counter>,
     produce_failed: Family<Produced, Counter>,
@@ -126,7 +118,6 @@ impl Metrics {
             handled: Family::default(),
             failed: Family::default(),
             retried: Family::default(),
-            emitted: Family::default(),
             commits_refused: Family::default(),
             produced: Family::default(),
             produce_failed: Family::default(),
@@ -216,11 +207,6 @@ impl Inner {
             self.retried.clone(),
         );
         registry.register(
-            "messages_emitted",
-            "Messages that handlers emitted and the broker acknowledged, dead letters included",
-            self.emitted.clone(),
-        );
-        registry.register(
             "commits_refused",
             "Commits that the broker refused",
             self.commits_refused.clone(),
@@ -286,7 +272,6 @@ impl GroupMetrics {
             labels,
             all: self.all.clone(),
             topics: Vec::new(),
-            emitted: Vec::new(),
         }
     }
 }
@@ -296,7 +281,6 @@ pub struct MemberMetrics {
     labels: OfMember,
     all: Metrics,
     topics: Vec<(Arc<str>, [Counter; 3])>,
-    emitted: Vec<(Arc<str>, Counter)>,
     /// Calls that ended in an error or a rejection.
     pub failed: Counter,
     /// Of those, the ones that are tried again.
@@ -326,21 +310,6 @@ impl MemberMetrics {
             self.topics.len() - 1
         });
         &self.topics[at].1[outcome as usize]
-    }
-
-    /// The counter of messages emitted to `topic` and acknowledged.
-    pub fn emitted(&mut self, topic: &Arc<str>) -> &Counter {
-        let known = self.emitted.iter().position(|(known, _)| known == topic);
-        let at = known.unwrap_or_else(|| {
-            let counter = self.all.0.emitted.get_or_create_owned(&MemberTopic {
-                group: Arc::clone(&self.labels.group),
-                member: Arc::clone(&self.labels.member),
-                topic: Arc::clone(topic),
-            });
-            self.emitted.push((Arc::clone(topic), counter));
-            self.emitted.len() - 1
-        });
-        &self.emitted[at].1
     }
 
     /// Makes visible what was timed and observed since the last time.

@@ -86,7 +86,6 @@ fn metrics_have_the_promised_names() {
     let topic: Arc<str> = Arc::from("Delivery");
     member.handled(&topic, Outcome::Done).inc_by(60);
     member.handled(&topic, Outcome::DeadLettered).inc_by(2);
-    member.emitted(&topic).inc();
     member.handler_seconds.observe(0.000_002);
     member.handler_seconds.observe(100.0);
     member.user.count(&Arc::from("orders"), 3);
