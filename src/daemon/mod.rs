@@ -9,6 +9,7 @@ mod reload;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, Invocation};
 use crate::diagnostic::shown_path;
 use crate::kafka::{Outage, PartitionCounts};
+use crate::observe::http::FurtherHosts;
 use crate::observe::status::{BrokerState, BrokerStatus, DaemonState};
 use crate::observe::{self, Board, HttpServer, LogGuard, Metrics, http, terminal};
 use crate::preflight::Checked;
@@ -59,6 +61,8 @@ struct Daemon {
     /// Where the status page is.
     page: Option<SocketAddr>,
     http: Option<JoinHandle<()>>,
+    /// Names that the status page answers to.
+    hosts: FurtherHosts,
     /// Ends the status page.
     end_http: Option<oneshot::Sender<()>>,
     news: UnboundedReceiver<News>,
@@ -82,14 +86,16 @@ impl Daemon {
             .transpose()
             .map_err(|error| error.to_string())?;
         let page = http.as_ref().map(HttpServer::address);
+        let hosts = FurtherHosts::default();
+        hosts.store(Arc::new(config.daemon.hosts.clone()));
         let (end_http, ended) = oneshot::channel::<()>();
         let http = http.map(|server| {
             let (board, metrics) = (board.clone(), metrics.clone());
-            let hosts = config.daemon.hosts.clone();
+            let hosts = hosts.clone();
             tokio::spawn(async move {
                 // The sender is dropped or used at the daemon's end; both mean the same.
                 let stop = async { drop(ended.await) };
-                if let Err(error) = server.serve(board, metrics, &hosts, stop).await {
+                if let Err(error) = server.serve(board, metrics, hosts, stop).await {
                     tracing::error!("the status page ended: {error}");
                 }
             })
@@ -103,6 +109,7 @@ impl Daemon {
             metrics,
             page,
             http,
+            hosts,
             end_http: Some(end_http),
             news,
             outage: Outage::new(),

@@ -1,5 +1,7 @@
 //! A reload: load, check, compile, plan, apply, and say what came of it.
 
+use std::sync::Arc;
+
 use crate::observe;
 use crate::observe::status::{DaemonState, Reload};
 use crate::observe::terminal;
@@ -13,6 +15,8 @@ impl Daemon {
         self.board.set_state(DaemonState::Reloading);
         self.reloads += 1;
         let outcome = self.try_reload().await;
+        let hosts = self.running.config().daemon.hosts.clone();
+        self.hosts.store(Arc::new(hosts));
         let result = Reload {
             generation: self.reloads,
             ok: outcome.is_ok(),

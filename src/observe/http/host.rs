@@ -4,21 +4,27 @@
 //! through the browser of somebody who visits it. Such a request carries the site's own name.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+/// The names that the config adds; a reload changes them.
+pub type FurtherHosts = Arc<ArcSwap<Vec<String>>>;
 
 /// The names that requests may be addressed to.
 #[derive(Debug, Clone)]
 pub(super) struct Hosts {
-    names: Vec<String>,
+    names: [String; 2],
+    further: FurtherHosts,
     bound: IpAddr,
 }
 
 impl Hosts {
     /// `localhost`, the instance's name and the config's `hosts`, besides addresses.
-    pub fn new(bound: IpAddr, instance: &str, further: &[String]) -> Self {
-        let own = ["localhost", instance].into_iter();
-        let names = own.chain(further.iter().map(String::as_str));
+    pub fn new(bound: IpAddr, instance: &str, further: FurtherHosts) -> Self {
         Self {
-            names: names.map(|name| normal(name).to_owned()).collect(),
+            names: ["localhost", instance].map(|name| normal(name).to_owned()),
+            further,
             bound,
         }
     }
@@ -38,7 +44,9 @@ impl Hosts {
                 || self.bound.is_unspecified();
         }
         let name = normal(name);
-        self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+        let further = self.further.load();
+        let mut names = self.names.iter().chain(further.iter());
+        names.any(|own| normal(own).eq_ignore_ascii_case(name))
     }
 }
 
@@ -68,9 +76,22 @@ fn is_port(port: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// A reload may add names while the page is served.
+    #[test]
+    fn further_names_change_while_it_runs() {
+        let further = FurtherHosts::default();
+        let hosts = Hosts::new(IpAddr::from([127, 0, 0, 1]), "host-a", further.clone());
+        assert!(!hosts.admit("status.example.org"));
+        further.store(Arc::new(vec!["status.example.org".to_owned()]));
+        assert!(hosts.admit("status.example.org:8660"));
+        further.store(Arc::default());
+        assert!(!hosts.admit("status.example.org"));
+    }
+
     fn hosts(bound: &str) -> Hosts {
-        let further = ["status.example.org".to_owned()];
-        Hosts::new(bound.parse().unwrap(), "host-a", &further)
+        let further = vec!["status.example.org".to_owned()];
+        let further = Arc::new(ArcSwap::from_pointee(further));
+        Hosts::new(bound.parse().unwrap(), "host-a", further)
     }
 
     /// Loopback, the instance, the bound address and configured names are ours, with any port.

@@ -27,6 +27,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::board::Board;
 use super::metrics::Metrics;
+pub use host::FurtherHosts;
 use host::Hosts;
 
 /// Connections at a time; further ones wait to be accepted.
@@ -114,7 +115,7 @@ impl HttpServer {
         self,
         board: Board,
         metrics: Metrics,
-        hosts: &[String],
+        hosts: FurtherHosts,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;

@@ -35,8 +35,9 @@ impl Server {
             let board = board.clone();
             async move {
                 let stopped = async { stopped.await.unwrap_or_default() };
-                let hosts = ["status.example.org".to_owned()];
-                server.serve(board, metrics, &hosts, stopped).await
+                let hosts = vec!["status.example.org".to_owned()];
+                let hosts = Arc::new(arc_swap::ArcSwap::from_pointee(hosts));
+                server.serve(board, metrics, hosts, stopped).await
             }
         });
         Self {
