@@ -5,55 +5,46 @@ use std::path::Path;
 
 use crate::support::run_dir::repository;
 
-/// A printed line without what differs from run to run: numbers, times, versions, cities, widths.
+/// A printed line without what differs from run to run: numbers, times, versions, values, widths.
 pub fn shape(line: &str) -> String {
-    let mut text = String::new();
-    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut words: Vec<&str> = line.split_whitespace().collect();
     // Where standard error is no terminal, the time leads each line.
-    let is_time = |word: &str| word.len() == 24 && word.ends_with('Z');
-    let words = match words.split_first() {
-        Some((first, rest)) if is_time(first) => rest,
-        _ => &words,
-    };
-    for (index, word) in words.iter().enumerate() {
-        let version = index > 0 && words[index - 1] == "version";
-        let unit = index > 0 && words[index - 1].starts_with(|c: char| c.is_ascii_digit());
-        match *word {
-            _ if version => text.push('#'),
-            "ms" if unit => text.push('s'),
-            word => text.push_str(&without_city(word)),
-        }
-        text.push(' ');
+    if words
+        .first()
+        .is_some_and(|word| word.len() == 24 && word.ends_with('Z'))
+    {
+        words.remove(0);
     }
     let mut shape = String::new();
-    let mut letters = text.trim_end().chars().peekable();
-    while let Some(letter) = letters.next() {
-        if !letter.is_ascii_digit() {
-            shape.push(letter);
-            continue;
+    for (index, word) in words.iter().enumerate() {
+        let before = index.checked_sub(1).map_or("", |before| words[before]);
+        match *word {
+            // The value of a message.
+            value if value.starts_with("{\"") => return shape + "{…",
+            _ if before == "version" => shape.push('#'),
+            "ms" if before.starts_with(|c: char| c.is_ascii_digit()) => shape.push('s'),
+            word => shape.push_str(&without_numbers(word)),
         }
-        while let Some(next) = letters.next_if(|c| c.is_ascii_digit() || *c == '.') {
-            // The dot at the end of a sentence ends the number, too.
-            if next == '.' && !letters.peek().is_some_and(char::is_ascii_digit) {
-                shape.push_str("#.");
-                break;
-            }
-        }
-        if !shape.ends_with("#.") {
-            shape.push('#');
-        }
+        shape.push(' ');
     }
-    shape
+    shape.trim_end().to_owned()
 }
 
-fn without_city(word: &str) -> String {
-    match word.split_once("\"city\":\"") {
-        Some((before, rest)) => {
-            let after = rest.split_once('"').map_or("", |(_, after)| after);
-            format!("{before}\"city\":\"#\"{after}")
+/// `#` for each number, decimal places and the dots of addresses included.
+fn without_numbers(word: &str) -> String {
+    let mut text = String::new();
+    let mut letters = word.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let between = letter == '.'
+            && text.ends_with('#')
+            && letters.peek().is_some_and(char::is_ascii_digit);
+        match letter.is_ascii_digit() || between {
+            true if text.ends_with('#') => {}
+            true => text.push('#'),
+            false => text.push(letter),
         }
-        None => word.to_owned(),
     }
+    text
 }
 
 /// The texts of the source as their fixed pieces: those between the placeholders of a literal.

@@ -49,11 +49,11 @@ fn the_tour_on_the_embedded_broker() {
     daemon.wait_for_line("0,1 → group-1-1", SOON);
 
     let handler = "handlers/print_delivery.rhai";
-    daemon.edit_handler(handler, "print(msg.key", "print(\"got \" + msg.key");
+    daemon.edit_handler(handler, "print(`", "print(`got ");
     daemon.wait_for_line("runs from the next message on", SOON);
-    daemon.edit_handler(handler, "msg.value);", "msg.value;");
+    daemon.edit_handler(handler, "${value}`);", "${value}`;");
     daemon.wait_for_line("^ here", SOON);
-    daemon.edit_handler(handler, "msg.value;", "msg.value);");
+    daemon.edit_handler(handler, "${value}`;", "${value}`);");
     daemon.wait_for_line("is again what runs", SOON);
 
     let exit = daemon.end_with(libc::SIGINT);
