@@ -14,7 +14,9 @@ use crate::config::{
 };
 use crate::diagnostic::{Diagnostic, Place, shown_path};
 use crate::kafka;
-use crate::script::{Kind, Program};
+use crate::member::try_handler;
+use crate::producer::try_generator;
+use crate::script::{Kind, Program, STACK_SIZE};
 
 /// A configuration that passed every check, with its handlers compiled.
 #[derive(Debug, Clone)]
@@ -50,15 +52,61 @@ impl Programs {
 /// # Errors
 /// Every mistake in it, its properties and its handlers.
 pub fn check(invocation: &Invocation) -> Result<Checked, Failed> {
+    // Scripts are compiled and tried with the stack that they will run with.
+    std::thread::scope(|scope| {
+        let checking = std::thread::Builder::new()
+            .name("preflight".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn_scoped(scope, || check_here(invocation));
+        match checking.map(|thread| thread.join()) {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(panic)) => Err(broken(&crate::panic_text(&*panic))),
+            Err(error) => Err(broken(&format!("no thread for the check: {error}"))),
+        }
+    })
+}
+
+/// A fault of deliveryd's own while it checked.
+fn broken(why: &str) -> Failed {
+    Failed {
+        mistakes: vec![Diagnostic {
+            message: format!("the check itself failed: {why}"),
+            place: Place::Nowhere,
+            label: String::new(),
+            hints: Vec::new(),
+        }],
+        warnings: Vec::new(),
+    }
+}
+
+fn check_here(invocation: &Invocation) -> Result<Checked, Failed> {
     let compiler = Compiler::default();
     let Loaded {
         config, warnings, ..
     } = load(invocation, &compiler)?;
+    let programs = Programs(compiler.programs.into_inner());
+    let mistakes = try_scripts(&config, &programs);
+    if !mistakes.is_empty() {
+        return Err(Failed { mistakes, warnings });
+    }
     Ok(Checked {
         config,
-        programs: Programs(compiler.programs.into_inner()),
+        programs,
         warnings,
     })
+}
+
+/// Builds each script once with its constants: what its top level does with them is seen only then.
+fn try_scripts(config: &Config, programs: &Programs) -> Vec<Diagnostic> {
+    let groups = config.groups.iter().filter_map(|(id, group)| {
+        let program = programs.consumer(&group.handler)?;
+        try_handler(&program, id, group).err()
+    });
+    let producers = config.producers.iter().filter_map(|(name, producer)| {
+        let program = programs.producer(&producer.handler)?;
+        try_generator(&program, name, producer).err()
+    });
+    groups.chain(producers).flatten().collect()
 }
 
 /// Loads and checks a configuration with what `outside` knows, and refuses what this version of

@@ -333,3 +333,40 @@ fn a_hangup_with_a_wrong_config_changes_nothing() {
         status.handled("readers") > handled + 10
     });
 }
+
+/// A constant that needs a parameter which is not there is found before anything is started.
+#[test]
+fn a_top_level_mistake_is_found_by_the_check() {
+    let handler =
+        "const TWICE = params.rate * 2;\n\nfn handle(msg) {\n    print(global::TWICE);\n}\n";
+    let exit = small(1, handler).run();
+    assert_eq!(exit.status.code(), Some(78), "{}", exit.output);
+    assert!(
+        exit.output.contains("nothing was started"),
+        "{}",
+        exit.output
+    );
+    let daemon = small(1, handler)
+        .set("groups.readers.params.rate", "21")
+        .start();
+    daemon.wait_for_line("  42", SOON);
+}
+
+/// A reload tries again what is stuck, whatever it was that has been mended.
+#[test]
+fn a_reload_tries_a_stuck_partition_again() {
+    let daemon = small(1, "fn handle(msg) { throw \"no\"; }\n")
+        .set("groups.readers.on_failure.retries", "0")
+        .set("groups.readers.on_failure.then", "\"stop\"")
+        .start();
+    let failed = |status: &support::Status| status.group("readers")["failed"].as_u64();
+    let before = daemon.wait_until("a stuck member", SOON, |status| {
+        status
+            .members("readers")
+            .iter()
+            .any(|member| member.state == "stuck")
+    });
+    let before = failed(&before);
+    daemon.reload();
+    daemon.wait_until("another attempt", SOON, |status| failed(status) > before);
+}

@@ -4,23 +4,19 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::{Exit, Output};
-use crate::config::{Config, Invocation, Outside};
+use crate::config::{Config, Invocation};
 use crate::diagnostic::shown_path;
-use crate::preflight::load;
+use crate::preflight;
 
 /// Loads the configuration, says what is wrong with it or what is in it.
 ///
 /// # Errors
 /// What the writers say.
-pub fn check(
-    invocation: &Invocation,
-    outside: &dyn Outside,
-    output: &mut Output<'_>,
-) -> io::Result<Exit> {
-    match load(invocation, outside) {
-        Ok(loaded) => {
-            output.warnings(&loaded.warnings)?;
-            writeln!(output.out, "{}", summary(&loaded.config))?;
+pub fn check(invocation: &Invocation, output: &mut Output<'_>) -> io::Result<Exit> {
+    match preflight::check(invocation) {
+        Ok(checked) => {
+            output.warnings(&checked.warnings)?;
+            writeln!(output.out, "{}", summary(&checked.config))?;
             Ok(Exit::Done)
         }
         Err(failed) => output.failed(&failed, "nothing was started"),

@@ -109,7 +109,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     };
     match command {
         Command::Run => run(invocation, format, output),
-        Command::Check => check(&invocation, &Compiler::default(), output),
+        Command::Check => check(&invocation, output),
         Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
     }
 }
@@ -149,7 +149,7 @@ mod tests {
     /// A good configuration is summed up in one line.
     #[test]
     fn check_sums_up() {
-        let (out, err, exit) = run(|output| check(&sample(&[]), &Permissive, output));
+        let (out, err, exit) = run(|output| check(&sample(&[]), output));
         let expected = "config/default.toml is good: \
                         1 topic, 1 producer, 2 groups with 3 members, 2 handlers\n";
         assert_eq!(
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn check_and_show_tell_mistakes() {
         let wrong = sample(&["groups.group-1.members=0", "log.keep=0"]);
-        let (out, err, exit) = run(|output| check(&wrong, &Permissive, output));
+        let (out, err, exit) = run(|output| check(&wrong, output));
         assert_eq!((out.as_str(), exit.code()), ("", 78));
         assert!(
             err.ends_with("\n2 mistakes; nothing was started.\n"),
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn warnings_go_beside_the_result() {
         let sample = sample(&["daemon.shutdown_timeout=5s"]);
-        let (out, err, exit) = run(|output| check(&sample, &Permissive, output));
+        let (out, err, exit) = run(|output| check(&sample, output));
         assert!(err.starts_with("warning: "), "{err}");
         assert!(out.contains("is good"), "{out}");
         assert_eq!(exit, Exit::Done);

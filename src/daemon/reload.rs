@@ -60,6 +60,8 @@ impl Daemon {
             .apply(plan, checked, self.reloads)
             .await
             .map_err(|reason| vec![reason, format!("generation {} goes on", before)])?;
+        // Whoever reloads has mended something, perhaps outside of any file.
+        self.running.resume_stuck();
         if applied.is_empty() {
             return Ok(vec!["nothing changed".to_owned()]);
         }

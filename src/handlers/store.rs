@@ -14,7 +14,7 @@ use super::worker::{Input, Worker};
 use super::{Loaded, Slot};
 
 /// Looks at a version that compiled before it is taken, such as by running its tests.
-pub type Check<P> = Arc<dyn Fn(&P) -> Result<(), Vec<Diagnostic>> + Send + Sync>;
+pub type Check<P> = Arc<dyn Fn(&Arc<P>) -> Result<(), Vec<Diagnostic>> + Send + Sync>;
 
 /// A slot and where its program comes from.
 pub struct Watched<P = Program> {
@@ -107,6 +107,7 @@ impl<P: Loaded> Store<P> {
         let worker = Worker::new(mode, timing, inputs.clone(), Box::new(on_event));
         let thread = std::thread::Builder::new()
             .name("handlers".to_owned())
+            .stack_size(crate::script::STACK_SIZE)
             .spawn(move || worker.run(&outputs))?;
         Ok(Self {
             inputs,

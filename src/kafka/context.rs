@@ -186,7 +186,7 @@ impl Context {
         // Connections that fail are told by `Outage`, and settings of the other kind of client are
         // given on purpose: `[kafka.properties]` are for both. The banner tells of the embedded broker.
         let level = match facility {
-            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" => 7,
+            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" | "GETPID" => 7,
             _ => level,
         };
         let more = match lock(&self.repetition).admit(facility, level, Instant::now()) {

@@ -22,6 +22,7 @@ mod report;
 mod retry;
 mod send;
 mod share;
+mod trial;
 mod turn;
 mod work;
 
@@ -40,6 +41,7 @@ use crate::kafka::{Cluster, Partition};
 pub use rate::RateLimit;
 pub use report::{Event, MemberReport, Observer, PartitionReport, State};
 pub use share::Share;
+pub use trial::try_handler;
 
 /// What the members of one group in this process share.
 #[derive(Debug)]

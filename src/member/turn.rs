@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::config::Group;
 use crate::delivery::Record;
 use crate::kafka::{Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Polled};
-use crate::script::{Caller, Handler, Settings};
+use crate::script::Handler;
 
 use super::commit::Commits;
 use super::lane::Lane;
@@ -18,6 +18,7 @@ use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
 use super::retry::Retries;
 use super::send::{Flight, Sending};
+use super::trial::settings;
 use super::{Command, Event, Setup, member_name};
 
 /// So many messages are taken before the loop looks at anything else.
@@ -365,16 +366,7 @@ impl Member {
 }
 
 fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handler, String> {
-    let settings = Settings {
-        caller: Caller {
-            group: setup.group_id.clone(),
-            member: name.clone(),
-        },
-        limits: group.limits,
-        params: group.params.clone(),
-        timeout: group.handler_timeout,
-        seed: None,
-    };
+    let settings = settings(&setup.group_id, name, group);
     Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
         let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         format!("the handler does not compile: {}", texts.join("; "))

@@ -25,7 +25,7 @@ use crate::handlers::HandlerSlot;
 pub use complaints::Complaints;
 pub use deliveries::Deliveries;
 pub use pace::{Pace, Turn};
-pub use source::{ScriptSource, Source};
+pub use source::{ScriptSource, Source, try_generator};
 pub use status::{ProducerStatus, Progress, State};
 pub use task::ProducerTask;
 

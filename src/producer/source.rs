@@ -7,7 +7,7 @@ use crate::config::Producer;
 use crate::delivery::Effects;
 use crate::diagnostic::Diagnostic;
 use crate::handlers::HandlerSlot;
-use crate::script::{Caller, Failure, Generator, Outcome, Settings};
+use crate::script::{Caller, Failure, Generator, Outcome, Program, Settings};
 
 /// One call of `generate`; a producer has no setting of its own for it.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -86,7 +86,12 @@ fn build(
     config: &Producer,
     slot: &HandlerSlot,
 ) -> Result<Generator, Box<Failure>> {
-    let settings = Settings {
+    Generator::new(&slot.current(), settings(name, config), &config.topic).map_err(failure)
+}
+
+/// What the engine of a producer is built with.
+fn settings(name: &Arc<str>, config: &Producer) -> Settings {
+    Settings {
         caller: Caller {
             group: name.clone(),
             member: name.clone(),
@@ -95,8 +100,19 @@ fn build(
         params: config.params.clone(),
         timeout: TIMEOUT,
         seed: config.seed,
-    };
-    Generator::new(&slot.current(), settings, &config.topic).map_err(failure)
+    }
+}
+
+/// Builds a generator with a producer's constants and limits, and throws it away.
+///
+/// # Errors
+/// What goes wrong at the script's top level, such as a constant made of a parameter that is missing.
+pub fn try_generator(
+    program: &Arc<Program>,
+    name: &str,
+    config: &Producer,
+) -> Result<(), Vec<Diagnostic>> {
+    Generator::new(program, settings(&name.into(), config), &config.topic).map(drop)
 }
 
 /// The first mistake stands for all: the check has shown every one.

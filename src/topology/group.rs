@@ -103,6 +103,12 @@ impl RunningGroup {
         }
     }
 
+    pub(super) fn resume_stuck(&self) {
+        for member in self.members.values() {
+            member.handle.tell(Command::Resume(None));
+        }
+    }
+
     pub(super) fn refresh_topics(&self) {
         for member in self.members.values() {
             member.handle.tell(Command::RefreshTopics);

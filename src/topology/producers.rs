@@ -14,7 +14,7 @@ use crate::observe::metrics::ProducerMetrics;
 use crate::observe::status::ProducerState;
 use crate::preflight::Programs;
 use crate::producer::{
-    Deliveries, Hooks, ProducerSetup, ProducerTask, Progress, Sent, Sink, State,
+    Deliveries, Hooks, ProducerSetup, ProducerTask, Progress, Sent, Sink, State, try_generator,
 };
 use crate::script::Kind;
 
@@ -167,7 +167,7 @@ impl Running {
             sink: Box::new(sink),
             deliveries: deliveries.clone(),
             progress,
-            hooks: Hooks::default(),
+            hooks: self.hooks(name),
         })
         .map_err(|error| format!("producer {name} has no thread: {error}"))?;
         let board =
@@ -188,12 +188,32 @@ impl Running {
         Ok(())
     }
 
-    fn watch_producer(&self, slot: Arc<HandlerSlot>, config: &Producer) {
+    /// What the generator counts and observes goes to the metrics under the producer's name.
+    fn hooks(&self, name: &str) -> Hooks {
+        let mut user = self.ground.metrics.user(name);
+        Hooks {
+            on_metrics: Box::new(move |effects| {
+                for (name, n) in &effects.counts {
+                    user.count(name, *n);
+                }
+                for (name, value) in &effects.observations {
+                    user.observe(name, *value);
+                }
+                user.flush();
+            }),
+            ..Hooks::default()
+        }
+    }
+
+    fn watch_producer(&self, slot: Arc<HandlerSlot>, config: &Arc<Producer>) {
+        let (name, producer) = (slot.name().clone(), config.clone());
         self.handlers.add(Watched {
             slot,
             file: config.handler.clone(),
             limits: config.limits,
-            check: None,
+            check: Some(Arc::new(move |program| {
+                try_generator(program, &name, &producer)
+            })),
         });
     }
 

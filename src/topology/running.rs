@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::config::{Brokers, Config, Daemon, Group, Kafka, Log};
 use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
-use crate::member::MemberHandle;
+use crate::member::{MemberHandle, try_handler};
 use crate::observe::status::HandlerStatus;
 use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
 use crate::preflight::{Checked, Programs};
@@ -153,12 +153,13 @@ impl Running {
         Ok(())
     }
 
-    fn watch_group(&self, slot: Arc<HandlerSlot>, config: &Group) {
+    fn watch_group(&self, slot: Arc<HandlerSlot>, config: &Arc<Group>) {
+        let (name, group) = (slot.name().clone(), config.clone());
         self.handlers.add(Watched {
             slot,
             file: config.handler.clone(),
             limits: config.limits,
-            check: None,
+            check: Some(Arc::new(move |program| try_handler(program, &name, &group))),
         });
     }
 
@@ -283,6 +284,13 @@ impl Running {
     pub fn know_topics(&self, broker: impl Iterator<Item = String>) {
         let known: HashSet<String> = broker.chain(self.config.topics.keys().cloned()).collect();
         self.ground.topics.store(Arc::new(known));
+    }
+
+    /// Has everything that is stuck tried again.
+    pub fn resume_stuck(&self) {
+        for group in self.groups.values() {
+            group.resume_stuck();
+        }
     }
 
     /// Lets a group's members see new partitions of a topic.

@@ -47,7 +47,10 @@ impl Running {
     }
 
     async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
-        if let Some((line, hint)) = outage.error(error, Instant::now()) {
+        if !error.is_outage() && !error.is_denied() {
+            // Such as a coordinator that is still loading: it passes by itself.
+            tracing::debug!("{error}; trying again");
+        } else if let Some((line, hint)) = outage.error(error, Instant::now()) {
             tracing::warn!(hint, "{line}");
         }
         if self.is_starting() {

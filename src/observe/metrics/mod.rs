@@ -150,6 +150,11 @@ impl Metrics {
         }
     }
 
+    /// What the script of a group or a producer counts and observes itself.
+    pub fn user(&self, group: &str) -> UserMetrics {
+        UserMetrics::new(&Arc::from(group), &self.0.user)
+    }
+
     /// A producer's handles.
     pub fn producer(&self, producer: &str, topic: &str) -> ProducerMetrics {
         let labels = Produced {

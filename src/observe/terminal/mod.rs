@@ -71,7 +71,10 @@ pub fn reload(result: &Reload) -> String {
         return lead + nothing;
     }
     let indent = format!("\n{:width$}", "", width = lead.chars().count());
-    lead + result.summary.join(&indent).as_str()
+    let text = lead + result.summary.join(&indent).as_str();
+    // An empty line in a reason gets no indentation.
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
 }
 
 /// A duration as people say it: `160 ms`, `1.1 s`, `2 min 5 s`.

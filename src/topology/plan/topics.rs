@@ -65,7 +65,8 @@ pub fn needed_topics(config: &Config) -> BTreeMap<String, NeededTopic> {
 }
 
 fn dead_letter_topics(group: &Group) -> impl Iterator<Item = (String, &String)> {
-    let wanted = group.on_failure.then == Then::DeadLetter;
+    // With a topic of its own the group uses it for `reject` whatever follows other failures.
+    let wanted = group.on_failure.then == Then::DeadLetter || group.on_failure.topic.is_some();
     group
         .topics
         .iter()
