@@ -19,8 +19,8 @@ pub(super) struct Context {
     client_id: String,
     servers: String,
     rebalances: Mutex<VecDeque<Rebalance>>,
-    /// The question asked last, to be answered for a member that leaves without doing so.
-    question: Mutex<Option<Rebalance>>,
+    /// Heard and not answered.
+    heard: Mutex<Option<Rebalance>>,
     /// Questions of the group that wait for an answer by assign or unassign.
     unanswered: AtomicU32,
     errors: Mutex<VecDeque<KafkaError>>,
@@ -42,7 +42,7 @@ impl Context {
             client_id: client_id.to_owned(),
             servers: servers.to_owned(),
             rebalances: Mutex::default(),
-            question: Mutex::default(),
+            heard: Mutex::default(),
             unanswered: AtomicU32::new(0),
             errors: Mutex::default(),
             cause: Mutex::default(),
@@ -79,14 +79,22 @@ impl Context {
                 return false;
             }
         };
-        *lock(&self.question) = Some(asked.clone());
         self.unanswered.fetch_add(1, Ordering::AcqRel);
         lock(&self.rebalances).push_back(asked);
         true
     }
 
     pub fn next_rebalance(&self) -> Option<Rebalance> {
-        lock(&self.rebalances).pop_front()
+        let next = lock(&self.rebalances).pop_front();
+        if next.is_some() {
+            lock(&self.heard).clone_from(&next);
+        }
+        next
+    }
+
+    /// What was heard and not answered.
+    pub fn heard(&self) -> Option<Rebalance> {
+        lock(&self.heard).clone()
     }
 
     /// Whether the group waits for an answer.
@@ -100,6 +108,7 @@ impl Context {
     }
 
     pub fn answered(&self) {
+        *lock(&self.heard) = None;
         // Partitions may be given up unasked; that answers nothing.
         let less = |count: u32| count.checked_sub(1);
         if self
@@ -111,12 +120,11 @@ impl Context {
         }
     }
 
-    /// From now on the callback gives up everything by itself. Gives the question that is unanswered.
-    pub fn close(&self) -> Option<Rebalance> {
+    /// From now on the callback answers every question by itself.
+    pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
         lock(&self.rebalances).clear();
-        let unanswered = self.unanswered.swap(0, Ordering::AcqRel) > 0;
-        lock(&self.question).take().filter(|_| unanswered)
+        self.unanswered.store(0, Ordering::Release);
     }
 
     /// Notes an error that concerns the whole client.

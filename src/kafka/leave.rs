@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Rebalance;
 use super::consumer::{Consumer, list};
+use super::error::KafkaError;
 
 /// How long one round of serving the closing consumer waits.
 const ROUND: Duration = Duration::from_millis(10);
@@ -19,25 +20,21 @@ impl Consumer {
     pub fn leave(self, for_good: bool, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         self.drop_messages();
-        // While a question of the group is unanswered, librdkafka neither leaves nor closes.
-        let answered = match self.context.close() {
-            None => Ok(()),
-            Some(Rebalance::Assign(_)) => self.client.assign(&list(&[])),
-            Some(Rebalance::Revoke { partitions, .. }) => self.client.unassign(&list(&partitions)),
-        };
-        if let Err(error) = answered {
-            tracing::debug!(%error, "answering a rebalance while leaving");
-        }
-        // librdkafka sends no LeaveGroup for a static member that closes, but does for one that
-        // unsubscribes; the member id is empty when that is done.
-        if self.is_static && for_good && self.member_id().is_some() {
+        self.answer_what_is_asked();
+        self.context.close();
+        // A member that closes sends LeaveGroup only if it is dynamic, has partitions, and is not just
+        // joining; else the others wait for it until the session timeout, their commits included. One
+        // that unsubscribes sends it always, if need be when the rebalance is over; then the member id
+        // is empty.
+        let keeps_place = self.is_static && !for_good;
+        if !keeps_place && self.member_id().is_some() {
             match self.client.unsubscribe() {
                 Ok(()) => {
                     while self.member_id().is_some() && Instant::now() < deadline {
                         self.serve_closing();
                     }
                 }
-                Err(error) => tracing::warn!(%error, "a static member could not leave its group"),
+                Err(error) => tracing::warn!(%error, "a member could not leave its group"),
             }
         }
         let closed = match self.client.begin_close(&self.queue) {
@@ -62,6 +59,24 @@ impl Consumer {
         let left = deadline.saturating_duration_since(Instant::now());
         if !destroyed.wait(left.min(FREEING)) {
             tracing::debug!("a consumer's threads are still ending");
+        }
+    }
+
+    /// The group may wait for an answer; without one librdkafka neither joins nor leaves.
+    fn answer_what_is_asked(&self) {
+        let answered = |result: Result<(), KafkaError>| {
+            if let Err(error) = result {
+                tracing::debug!(%error, "the last answer to the group was refused");
+            }
+        };
+        let next = || self.context.heard().or_else(|| self.next_rebalance());
+        while let Some(question) = next() {
+            answered(match question {
+                // Taken, to be given up again: what was not taken could not be given up later.
+                Rebalance::Assign(partitions) => self.client.assign(&list(&partitions)),
+                Rebalance::Revoke { partitions, .. } => self.client.unassign(&list(&partitions)),
+            });
+            self.context.answered();
         }
     }
 

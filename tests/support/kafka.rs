@@ -299,6 +299,17 @@ fn common(settings: &Settings, brokers: usize) -> Properties {
             "share.coordinator.state.topic.min.isr",
             &in_sync,
         );
+        // Members of KIP-848 hear of a rebalance with their next heartbeat (default 5 s).
+        set(
+            &mut properties,
+            "group.consumer.min.heartbeat.interval.ms",
+            "100",
+        );
+        set(
+            &mut properties,
+            "group.consumer.heartbeat.interval.ms",
+            "300",
+        );
         // A broker that was killed is out of the cluster after this time (default 9 s).
         set(&mut properties, "broker.session.timeout.ms", "3000");
         set(&mut properties, "broker.heartbeat.interval.ms", "500");

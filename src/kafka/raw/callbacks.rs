@@ -6,7 +6,7 @@ use std::ptr;
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
-use super::{c_text, code_from, cooperative, partitions};
+use super::{c_text, check_error, code_from, cooperative, partitions};
 use crate::kafka::context::Context;
 
 pub(super) unsafe extern "C" fn on_log(
@@ -45,6 +45,30 @@ unsafe fn fatal(handle: *mut sys::rd_kafka_t) -> Option<(Code, String)> {
     (code != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| (code, c_text(text.as_ptr())))
 }
 
+/// Does what the group asks. A cooperative one takes only increments for an answer, and without one
+/// librdkafka would neither join nor leave; what was not taken could not be given up later.
+unsafe fn answer_as_asked(
+    handle: *mut sys::rd_kafka_t,
+    code: Code,
+    list: *const sys::rd_kafka_topic_partition_list_t,
+) {
+    // SAFETY: the caller's handle and list are valid.
+    unsafe {
+        let assign = code == Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let result = match (cooperative(handle), assign) {
+            (true, true) => check_error(sys::rd_kafka_incremental_assign(handle, list)),
+            (true, false) => check_error(sys::rd_kafka_incremental_unassign(handle, list)),
+            (false, _) => {
+                sys::rd_kafka_assign(handle, ptr::null());
+                return;
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "the last answer to the group was refused");
+        }
+    }
+}
+
 pub(super) unsafe extern "C" fn on_rebalance(
     handle: *mut sys::rd_kafka_t,
     code: Code,
@@ -59,37 +83,8 @@ pub(super) unsafe extern "C" fn on_rebalance(
         let lost = sys::rd_kafka_assignment_lost(handle) == 1;
         let asked = context.rebalance(code, partitions(list), lost);
         if !asked {
-            give_up(handle, code, list);
-        }
-    }
-}
-
-/// Answers a rebalance for a consumer that is closing, when nobody but the callback is left to do so:
-/// nothing new is taken, what is asked back is given.
-unsafe fn give_up(
-    handle: *mut sys::rd_kafka_t,
-    code: Code,
-    list: *mut sys::rd_kafka_topic_partition_list_t,
-) {
-    // SAFETY: the caller's handle and list are valid; the empty list is destroyed after its use, and
-    // the error, if there is one, is owned.
-    unsafe {
-        if !cooperative(handle) {
-            sys::rd_kafka_assign(handle, ptr::null());
-            return;
-        }
-        let error = if code == Code::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
-            sys::rd_kafka_incremental_unassign(handle, list)
-        } else {
-            let nothing = sys::rd_kafka_topic_partition_list_new(0);
-            let error = sys::rd_kafka_incremental_assign(handle, nothing);
-            sys::rd_kafka_topic_partition_list_destroy(nothing);
-            error
-        };
-        if !error.is_null() {
-            let reason = c_text(sys::rd_kafka_error_string(error));
-            tracing::debug!(target: "librdkafka", "answering a rebalance while closing: {reason}");
-            sys::rd_kafka_error_destroy(error);
+            // While closing nobody answers but this callback.
+            answer_as_asked(handle, code, list);
         }
     }
 }
