@@ -14,6 +14,8 @@ use super::turn::Member;
 pub(super) struct Commits {
     under_way: Vec<(LaneId, i64)>,
     last: Instant,
+    /// The last one of a partition that was given up got no answer in time.
+    pub(super) no_answer: bool,
 }
 
 impl Commits {
@@ -21,6 +23,7 @@ impl Commits {
         Self {
             under_way: Vec::new(),
             last: now,
+            no_answer: false,
         }
     }
 
@@ -102,7 +105,7 @@ impl Member {
         self.commits.under_way = lanes;
         if let Err(error) = self.consumer.commit(&offsets) {
             tracing::warn!(%error, "the commit could not be sent; it will be sent again");
-            self.commit_was_refused();
+            self.commit_was_refused(true);
         }
     }
 
@@ -111,8 +114,9 @@ impl Member {
         match self.consumer.commit_result(Duration::ZERO) {
             None => {}
             Some(Err(error)) => {
-                self.tell_refused(&error);
-                self.commit_was_refused();
+                self.tally.commits_refused += 1;
+                tell_refusal(&error);
+                self.commit_was_refused(is_passing(&error));
             }
             Some(Ok(partitions)) => {
                 let sent = std::mem::take(&mut self.commits.under_way);
@@ -126,10 +130,14 @@ impl Member {
                         .find(|(partition, _)| *partition == lane.partition)
                         .and_then(|(_, error)| error.as_ref());
                     match refused {
-                        None => lane.committed = Some(offset),
+                        None => {
+                            lane.committed = Some(offset);
+                            lane.commit_again = false;
+                        }
                         Some(error) => {
-                            lane.commit_refused();
-                            self.tell_refused(error);
+                            self.tally.commits_refused += 1;
+                            tell_refusal(error);
+                            lane.commit_refused(is_passing(error));
                         }
                     }
                 }
@@ -138,27 +146,10 @@ impl Member {
         }
     }
 
-    fn tell_refused(&mut self, error: &KafkaError) {
-        self.tally.commits_refused += 1;
-        // While the group rebalances the coordinator refuses what the generation before sends. It is
-        // sent again; and where the partition has moved, its next holder begins at the commit before.
-        let between_generations = [
-            "ILLEGAL_GENERATION",
-            "REBALANCE_IN_PROGRESS",
-            "UNKNOWN_MEMBER_ID",
-            "STALE_MEMBER_EPOCH",
-        ];
-        if between_generations.contains(&error.code.as_str()) {
-            tracing::debug!("{error}; it will be sent again");
-        } else {
-            tracing::warn!("{error}; it will be sent again");
-        }
-    }
-
-    fn commit_was_refused(&mut self) {
+    fn commit_was_refused(&mut self, passing: bool) {
         for (id, _) in std::mem::take(&mut self.commits.under_way) {
             if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
-                lane.commit_refused();
+                lane.commit_refused(passing);
             }
         }
     }
@@ -192,6 +183,27 @@ impl Member {
         {
             tracing::warn!(%error, "could not resume partitions");
         }
+    }
+}
+
+/// Whether the same commit will be taken when a rebalance is over, or the coordinator is back.
+///
+/// A member that joins anew keeps its partitions, and for the moment until its client knows the new
+/// generation what it commits is of the old one.
+fn is_passing(error: &KafkaError) -> bool {
+    error.retriable
+        || matches!(
+            error.code.as_str(),
+            "ILLEGAL_GENERATION" | "STALE_MEMBER_EPOCH"
+        )
+}
+
+fn tell_refusal(error: &KafkaError) {
+    if is_passing(error) {
+        tracing::debug!("{error}; it is sent again");
+    } else {
+        // The partitions' next holders begin at the commit before, as they should.
+        tracing::warn!("{error}");
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Lane {
     pub(super) position: i64,
     /// What the broker has.
     pub(super) committed: Option<i64>,
+    /// The last commit was refused, and may be taken when it is sent again.
+    pub(super) commit_again: bool,
     /// With `at_most_once`: one past the last offset for which a commit was sent.
     pub(super) claimed: i64,
     pub(super) last_timestamp: Option<i64>,
@@ -76,6 +78,7 @@ impl Lane {
             user_paused: false,
             position: next,
             committed,
+            commit_again: false,
             claimed: next,
             last_timestamp: None,
         }
@@ -112,8 +115,9 @@ impl Lane {
         Some(record)
     }
 
-    /// The broker refused what was committed last.
-    pub(super) fn commit_refused(&mut self) {
+    /// The broker refused what was committed last; `passing`: it may take it later.
+    pub(super) fn commit_refused(&mut self, passing: bool) {
+        self.commit_again = passing;
         self.tracker.commit_refused();
         if let Some(committed) = self.committed {
             self.claimed = committed;

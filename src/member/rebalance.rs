@@ -20,6 +20,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Between attempts to learn where to begin.
 const AGAIN: Duration = Duration::from_millis(300);
 
+/// Between attempts at a commit that a rebalance refuses.
+const COMMIT_AGAIN: Duration = Duration::from_millis(50);
+
 /// Partitions that the group has given to the member and that it has not begun with.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -50,13 +53,23 @@ impl Pending {
     }
 }
 
+impl Leave {
+    /// When to look again.
+    pub(super) fn due(&self) -> Instant {
+        self.again
+            .map_or(self.deadline, |again| again.min(self.deadline))
+    }
+}
+
 /// Partitions that are being given up.
 #[derive(Debug)]
 pub(super) struct Leave {
     lanes: Vec<LaneId>,
     partitions: Vec<Partition>,
     /// For draining, then for the commit.
-    pub(super) deadline: Instant,
+    deadline: Instant,
+    /// When the last commit, once sent, is sent again if it was refused.
+    again: Option<Instant>,
     phase: Phase,
     /// Whether the group asked, and so waits for an answer; else the member stops.
     asked: bool,
@@ -203,6 +216,7 @@ impl Member {
             lanes,
             partitions,
             deadline,
+            again: None,
             phase: Phase::Draining,
             asked,
         });
@@ -217,26 +231,54 @@ impl Member {
             Phase::Draining if self.in_flight_of(&leave.lanes) && !over => self.leave = Some(leave),
             Phase::Draining => {
                 self.abandon(&leave.lanes, "did not finish within drain_timeout");
-                if self.commits.is_under_way() && !over {
-                    // One commit at a time: ours goes after it.
-                    self.leave = Some(leave);
-                    return;
-                }
-                self.send_commit(|lane| leave.lanes.contains(&lane.id));
                 self.leave = Some(Leave {
                     phase: Phase::Committing,
-                    deadline: self.now + ANSWER,
+                    deadline: self.commit_deadline(),
                     ..leave
                 });
+                self.go_on_leaving();
             }
+            // One commit at a time: ours goes after the one that is under way.
             Phase::Committing if self.commits.is_under_way() && !over => self.leave = Some(leave),
+            // Members that join or leave together refuse each other's commits for a moment.
+            Phase::Committing if !over && self.must_commit(&leave) => {
+                let due = leave.again.is_none_or(|again| again <= self.now);
+                if due {
+                    self.send_commit(|lane| leave.lanes.contains(&lane.id));
+                }
+                let again = Some(self.now + COMMIT_AGAIN);
+                self.leave = Some(Leave {
+                    again: if due { again } else { leave.again },
+                    ..leave
+                });
+                if due && !self.commits.is_under_way() {
+                    self.go_on_leaving();
+                }
+            }
             Phase::Committing => {
                 if over {
                     tracing::warn!("the broker did not answer the last commit in time");
+                    self.commits.no_answer = true;
                 }
                 self.let_go(&leave.partitions, leave.lanes, leave.asked);
             }
         }
+    }
+
+    /// While a member joins anew, the coordinator answers its commits only when all others have joined,
+    /// and those may be draining.
+    fn commit_deadline(&self) -> Instant {
+        let deadline = self.now + ANSWER.max(self.group.drain_timeout);
+        match self.stop {
+            Some(stop) => deadline.min(stop.deadline.max(self.now + ANSWER)),
+            None => deadline,
+        }
+    }
+
+    /// Whether its last commit was not sent yet, or must be sent again.
+    fn must_commit(&self, leave: &Leave) -> bool {
+        let refused = |id: &LaneId| self.lanes[id.index].commit_again;
+        leave.again.is_none() || leave.lanes.iter().any(refused)
     }
 
     /// Forgets the lanes and, where the group waits for it, says so.

@@ -27,6 +27,9 @@ const BATCH: usize = 512;
 /// The loop goes round at least so often, which also keeps `max.poll.interval.ms` away.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
+/// For leaving the group there is always so long.
+const SHORTEST_LEAVE: Duration = Duration::from_secs(1);
+
 /// How a member hears from others.
 pub(super) struct Inbox {
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
@@ -225,11 +228,17 @@ impl Member {
         let script_changed = group.limits != self.group.limits
             || group.params != self.group.params
             || group.handler_timeout != self.group.handler_timeout;
+        let policy_changed = group.on_failure != self.group.on_failure
+            || group.on_out_of_range != self.group.on_out_of_range;
         self.setup.observer.changed(&group);
         self.group = group.clone();
         self.setup.group = group;
         if script_changed {
             self.rebuild_handler();
+        }
+        if policy_changed {
+            // What stands still because of the old one may go on under the new.
+            self.resume(None);
         }
     }
 
@@ -331,7 +340,7 @@ impl Member {
                 .map(until),
             self.commits.due(&self.group).map(until),
             self.tally.due().map(until),
-            self.leave.as_ref().map(|leave| until(leave.deadline)),
+            self.leave.as_ref().map(|leave| until(leave.due())),
             self.pending.due().map(until),
             self.rate_wait,
         ]
@@ -359,8 +368,13 @@ impl Member {
         let left = self.stop.map_or(Duration::ZERO, |stop| {
             stop.deadline.saturating_duration_since(Instant::now())
         });
-        self.consumer
-            .leave(for_good, left.max(Duration::from_secs(1)));
+        // A coordinator that did not answer the last commit will not hear of the leave either.
+        let most = if self.commits.no_answer {
+            SHORTEST_LEAVE
+        } else {
+            left
+        };
+        self.consumer.leave(for_good, most.max(SHORTEST_LEAVE));
         self.setup.observer.event(Event::Left);
     }
 }
