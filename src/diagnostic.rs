@@ -1,6 +1,6 @@
 //! One way to show a mistake in a config or a script: file, line, mark, hint.
 //!
-//! [`write_list`] writes several mistakes and how the world stands after them, [`write`] one, and
+//! [`write_list`] writes several mistakes and how the world stands after them, [`write()`] one, and
 //! [`write_frame`] only the place with its mark, for a log line that has a head of its own. Nothing
 //! here knows where mistakes come from.
 

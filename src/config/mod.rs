@@ -1,7 +1,7 @@
 //! The configuration: its types, its layers, its checks, and where each value stands.
 //!
 //! [`load`] reads a file, environment variables and `--set`s into a checked [`Config`], or says
-//! everything that is wrong with them at once. [`settings`] is the list of what can be set; the
+//! everything that is wrong with them at once. `settings` is the list of what can be set; the
 //! rest follows from it. Nothing here knows Kafka's clients or Rhai: what only they can judge is
 //! asked through [`Outside`].
 

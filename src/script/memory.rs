@@ -1,6 +1,6 @@
 //! How much heap this thread holds, counted where it is allocated.
 //!
-//! [`Counting`] is the process's allocator: the system's, with a count per thread beside it. The
+//! `Counting` is the process's allocator: the system's, with a count per thread beside it. The
 //! meter reads [`held`] between two operations of a script. Nothing here knows scripts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
