@@ -113,7 +113,13 @@ fn the_consumer_protocol_shares_rebalances_and_commits() {
     daemon.edit_config("members = 3", "members = 1");
     daemon.reload();
     daemon.wait_until("all at one", SOON, |s| s.shares(&case.group) == [4]);
-    assert!(daemon.stop().status.success());
+    let exit = daemon.stop();
+    assert!(exit.status.success(), "{}", exit.output);
+    assert!(
+        exit.took < Duration::from_secs(3),
+        "it took {:?}",
+        exit.took
+    );
     let committed: i64 = case
         .probe
         .committed(&case.group, &case.topic)

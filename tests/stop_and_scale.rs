@@ -117,7 +117,7 @@ fn a_second_daemon_comes_and_goes_under_load() {
     needs_kafka!();
     let case = Case::new("joined", 4);
     case.fill(0..4, 3000);
-    let settings = "members = 2\nrate = 1500.0\n";
+    let settings = "members = 2\nrate = 600.0\n";
     let start = |instance: &str| {
         case.setup(settings, COPY)
             .set("daemon.instance", &format!("{instance:?}"))

@@ -19,6 +19,7 @@ use super::error::KafkaError;
 use super::inbox::Inbox;
 use super::raw::{self, Client, Message, Queue};
 use super::{Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, settings};
+use crate::config::Protocol;
 use crate::delivery::Record;
 
 /// One member's consumer.
@@ -37,6 +38,8 @@ pub struct Consumer {
     last_served: Cell<Instant>,
     wake: Arc<Notify>,
     pub(super) is_static: bool,
+    /// `protocol = "classic"`: the coordinator gives the member id, and takes it away with the leave.
+    pub(super) is_classic: bool,
     pub(super) context: Arc<Context>,
     // Last, so that queues and messages go before it.
     pub(super) client: Client,
@@ -74,6 +77,7 @@ impl Consumer {
             last_served: Cell::new(Instant::now()),
             wake: settings.wake,
             is_static: settings.group.static_membership,
+            is_classic: settings.group.protocol == Protocol::Classic,
             context,
             client,
         })

@@ -22,12 +22,12 @@ impl Consumer {
         self.drop_messages();
         self.answer_what_is_asked();
         self.context.close();
-        // A member that closes sends LeaveGroup only if it is dynamic, has partitions, and is not just
-        // joining; else the others wait for it until the session timeout, their commits included. One
-        // that unsubscribes sends it always, if need be when the rebalance is over; then the member id
-        // is empty.
+        // In the classic protocol a member that closes sends LeaveGroup only if it is dynamic, has
+        // partitions, and is not just joining; else the others wait for it until the session timeout,
+        // their commits included. One that unsubscribes sends it always, if need be when the rebalance
+        // is over; then the member id is empty.
         let keeps_place = self.is_static && !for_good;
-        if !keeps_place && self.member_id().is_some() {
+        if self.is_classic && !keeps_place && self.member_id().is_some() {
             match self.client.unsubscribe() {
                 Ok(()) => {
                     while self.member_id().is_some() && Instant::now() < deadline {

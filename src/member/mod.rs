@@ -9,6 +9,7 @@
 //! a runaway script stalls only its own member. librdkafka has threads of its own for fetching,
 //! heartbeats and sending.
 
+mod abandon;
 mod commit;
 mod gate;
 mod lane;
@@ -22,6 +23,7 @@ mod report;
 mod retry;
 mod send;
 mod share;
+mod stuck;
 mod trial;
 mod turn;
 mod work;
