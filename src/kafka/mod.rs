@@ -30,6 +30,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::config::{Group, Properties};
+use crate::delivery::Emit;
 
 pub use admin::{Admin, Mismatch, PartitionCounts, TopicOutcome};
 pub use commit::CommitResult;
@@ -142,6 +143,23 @@ pub struct Outgoing<'a, 'h> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     pub headers: &'h mut (dyn Iterator<Item = (&'a str, Option<&'a [u8]>)> + 'h),
+}
+
+impl<'a, 'h> Outgoing<'a, 'h> {
+    /// What a script emitted, with these headers.
+    pub fn of(
+        emit: &Emit<'a>,
+        headers: &'h mut (dyn Iterator<Item = (&'a str, Option<&'a [u8]>)> + 'h),
+    ) -> Self {
+        Self {
+            topic: emit.topic(),
+            partition: emit.partition(),
+            timestamp: emit.timestamp(),
+            key: emit.key(),
+            value: emit.value(),
+            headers,
+        }
+    }
 }
 
 /// Why a message was not queued.

@@ -125,14 +125,7 @@ impl Member {
         let effects = self.handler.effects();
         for emit in effects.emits().skip(sending.next) {
             let mut headers = emit.headers();
-            let outgoing = Outgoing {
-                topic: emit.topic(),
-                partition: emit.partition(),
-                timestamp: emit.timestamp(),
-                key: emit.key(),
-                value: emit.value(),
-                headers: &mut headers,
-            };
+            let outgoing = Outgoing::of(&emit, &mut headers);
             match emitter.send(outgoing, ticket) {
                 Ok(()) => {
                     sending.next += 1;

@@ -51,14 +51,7 @@ struct ToKafka {
 impl Sink for ToKafka {
     fn send(&mut self, emit: &Emit<'_>) -> Sent {
         let mut headers = emit.headers();
-        let outgoing = Outgoing {
-            topic: emit.topic(),
-            partition: emit.partition(),
-            timestamp: emit.timestamp(),
-            key: emit.key(),
-            value: emit.value(),
-            headers: &mut headers,
-        };
+        let outgoing = Outgoing::of(emit, &mut headers);
         match self.sender.send(outgoing, &self.reports) {
             Ok(()) => Sent::Queued,
             Err(SendError::Full) => Sent::Full,
