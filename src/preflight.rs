@@ -4,7 +4,7 @@
 //! property and the script room compile each handler, so that all mistakes come at once.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,18 +82,54 @@ fn broken(why: &str) -> Failed {
 fn check_here(invocation: &Invocation) -> Result<Checked, Failed> {
     let compiler = Compiler::default();
     let Loaded {
-        config, warnings, ..
+        config,
+        mut warnings,
+        ..
     } = load(invocation, &compiler)?;
     let programs = Programs(compiler.programs.into_inner());
     let mistakes = try_scripts(&config, &programs);
     if !mistakes.is_empty() {
         return Err(Failed { mistakes, warnings });
     }
+    warnings.extend(script_warnings(&config, &programs));
     Ok(Checked {
         config,
         programs,
         warnings,
     })
+}
+
+/// What the scripts may not mean, each once however many groups run it.
+fn script_warnings(config: &Config, programs: &Programs) -> Vec<Diagnostic> {
+    let known = known_topics(config);
+    let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+    let groups = config.groups.values().filter_map(|group| {
+        let program = programs.consumer(&group.handler)?;
+        Some((program, &*group.topics))
+    });
+    let producers = config.producers.values().filter_map(|producer| {
+        let program = programs.producer(&producer.handler)?;
+        Some((program, &[][..]))
+    });
+    let mut warnings: Vec<Diagnostic> = Vec::new();
+    for (program, reads) in groups.chain(producers) {
+        let found = program.warnings().iter().cloned();
+        for warning in found.chain(program.topic_warnings(&known, reads)) {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    }
+    warnings
+}
+
+/// Every topic that the configuration names: its tables', and those that dead letters go to.
+fn known_topics(config: &Config) -> BTreeSet<String> {
+    let dead = config.groups.values().flat_map(|group| {
+        let read = group.topics.iter();
+        read.map(|topic| group.on_failure.dead_letter_topic(topic))
+    });
+    config.topics.keys().cloned().chain(dead).collect()
 }
 
 /// Builds each script once with its constants: what its top level does with them is seen only then.

@@ -45,7 +45,7 @@ impl Daemon {
             text.lines().map(str::to_owned).collect::<Vec<_>>()
         })?;
         for warning in &checked.warnings {
-            tracing::warn!("{}", warning.render());
+            tracing::warn!(frame = warning.frame(), "{warning}");
         }
         let plan = plan(self.running.config(), &checked.config);
         refused(&plan)?;

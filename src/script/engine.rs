@@ -69,21 +69,26 @@ pub(crate) fn build(
     let Some(ast) = handler.filter(|_| mistakes.is_empty()) else {
         return Err(mistakes);
     };
-    json::register(&mut engine);
+    furnish(&mut engine, state);
     for name in &names {
         json::register_field(&mut engine, name);
     }
-    api::register(&mut engine, state);
     engine.register_global_module(constants(params)?.into());
     engine.set_module_resolver(Snapshot {
         modules,
         ready: RefCell::default(),
         loading: RefCell::default(),
     });
-    #[cfg(test)]
-    engine.register_fn("panic_on_purpose", || -> () { panic!("on purpose") });
     engine.on_progress(|_| (!meter::tick()).then_some(Dynamic::UNIT));
     Ok(Built { engine, ast })
+}
+
+/// Registers all that a script can call besides Rhai's own packages.
+pub(crate) fn furnish(engine: &mut Engine, state: &Rc<State>) {
+    json::register(engine);
+    api::register(engine, state);
+    #[cfg(test)]
+    engine.register_fn("panic_on_purpose", || -> () { panic!("on purpose") });
 }
 
 /// Every property that a tree mentions.

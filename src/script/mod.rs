@@ -14,6 +14,7 @@ mod handler;
 mod json;
 pub mod memory;
 mod meter;
+mod natives;
 mod program;
 mod runtime;
 mod state;

@@ -4,13 +4,14 @@
 //! once, so that a file that is being written can not be two things in one program. Every member
 //! compiles its own copy from here and never touches the disk again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use rhai::AST;
 use sha2::{Digest, Sha256};
 
-use super::check::{self, Import};
+use super::check::{self, Found, Import, TopicUse};
 use super::{Kind, diagnose, engine};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Place};
@@ -38,6 +39,8 @@ pub struct Program {
     version: String,
     sources: Vec<Source>,
     files: Vec<PathBuf>,
+    warnings: Vec<Diagnostic>,
+    topics: Vec<TopicUse>,
 }
 
 impl Program {
@@ -48,21 +51,25 @@ impl Program {
     ///
     /// # Errors
     /// Every mistake found: unreadable files, syntax, a missing or wrong `handle`/`generate`,
-    /// imports that leave the folder.
+    /// imports that leave the folder, names that nothing has.
     pub fn load(file: &Path, kind: Kind, limits: &Limits) -> Result<Program, Vec<Diagnostic>> {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let mut mistakes = Vec::new();
-        let sources = read_all(&file, limits, &mut mistakes);
-        if mistakes.is_empty()
-            && let Some(handler) = sources.first()
-        {
-            check::functions(handler, kind, limits, &mut mistakes);
-            check::circles(&sources, limits, &mut mistakes);
+        let (sources, asts) = read_all(&file, limits, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
         }
+        let Found {
+            mistakes,
+            warnings,
+            topics,
+        } = check::program(&sources, asts, kind);
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
         Ok(Program {
+            warnings,
+            topics,
             kind,
             version: version(&sources),
             files: sources.iter().map(|source| source.path.clone()).collect(),
@@ -88,6 +95,18 @@ impl Program {
     /// What it was loaded as.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What is allowed and probably not meant.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// A warning for each topic that it names in an `emit` and that `known`, the config's topics,
+    /// lacks, or that its group `reads` itself.
+    pub fn topic_warnings(&self, known: &BTreeSet<&str>, reads: &[String]) -> Vec<Diagnostic> {
+        let topics = self.topics.iter();
+        topics.filter_map(|used| used.warning(known, reads)).collect()
     }
 
     pub(crate) fn sources(&self) -> &[Source] {
@@ -119,14 +138,20 @@ fn version(sources: &[Source]) -> String {
     hex.concat()
 }
 
-/// Reads the handler and everything it imports, breadth first.
-fn read_all(file: &Path, limits: &Limits, mistakes: &mut Vec<Diagnostic>) -> Vec<Source> {
+/// Reads the handler and everything it imports, breadth first; a file without its syntax tree is a
+/// mistake.
+fn read_all(
+    file: &Path,
+    limits: &Limits,
+    mistakes: &mut Vec<Diagnostic>,
+) -> (Vec<Source>, Vec<AST>) {
     let mut sources = Vec::new();
+    let mut asts = Vec::new();
     match read(file, String::new()) {
         Ok(source) => sources.push(source),
         Err(why) => {
             mistakes.push(unreadable(file, &why));
-            return sources;
+            return (sources, asts);
         }
     }
     let folder = file.parent().unwrap_or(Path::new("."));
@@ -136,8 +161,9 @@ fn read_all(file: &Path, limits: &Limits, mistakes: &mut Vec<Diagnostic>) -> Vec
     while let Some(source) = sources.get(at) {
         let imports = match engine.compile(&source.text) {
             Ok(ast) => {
-                check::params_are_kept(&ast, source, mistakes);
-                check::imports(&ast, source, mistakes)
+                let imports = check::imports(&ast, source, mistakes);
+                asts.push(ast);
+                imports
             }
             Err(error) => {
                 mistakes.push(diagnose::parse_error(source, &error));
@@ -166,7 +192,7 @@ fn read_all(file: &Path, limits: &Limits, mistakes: &mut Vec<Diagnostic>) -> Vec
             break;
         }
     }
-    sources
+    (sources, asts)
 }
 
 /// The file that `import "path"` means, if it lies in `folder` whatever links lead there.

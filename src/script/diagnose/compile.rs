@@ -2,7 +2,7 @@
 
 use rhai::{LexError, ParseError, ParseErrorType};
 
-use super::{chain_before, place, word_width};
+use super::{chain_before, place, mark_width};
 use crate::diagnostic::Diagnostic;
 use crate::script::program::Source;
 
@@ -21,7 +21,7 @@ pub(crate) fn parse_error(source: &Source, error: &ParseError) -> Diagnostic {
     let (message, label, hints) = describe(error.err_type(), text, column);
     Diagnostic {
         message,
-        place: place(source, line, column, word_width(text, column)),
+        place: place(source, line, column, mark_width(text, column)),
         label,
         hints,
     }
@@ -31,7 +31,7 @@ fn describe(error: &ParseErrorType, line: &str, column: usize) -> (String, Strin
     let word: String = line
         .chars()
         .skip(column - 1)
-        .take(word_width(line, column))
+        .take(mark_width(line, column))
         .collect();
     let after_dot = line.chars().nth(column.saturating_sub(2)) == Some('.') && column > 1;
     match error {

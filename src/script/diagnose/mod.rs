@@ -7,9 +7,13 @@
 mod compile;
 mod missing;
 mod run;
+mod words;
 
 pub(crate) use compile::parse_error;
 pub(crate) use run::{at_top_level, outcome};
+pub(crate) use words::{function_hints, value_hint};
+
+use std::cmp::Reverse;
 
 use super::api::message;
 use super::program::Source;
@@ -31,6 +35,17 @@ pub(crate) fn place(source: &Source, line: usize, column: usize, width: usize) -
     }
 }
 
+/// A place whose mark covers the word, the text in quotes or the operator that stands there.
+pub(crate) fn place_of_word(source: &Source, line: usize, column: usize) -> Place {
+    let text = source.text.lines().nth(line.saturating_sub(1));
+    place(
+        source,
+        line,
+        column,
+        mark_width(text.unwrap_or_default(), column),
+    )
+}
+
 /// A mistake without a place.
 pub(crate) fn nowhere(message: String) -> Diagnostic {
     Diagnostic {
@@ -46,8 +61,14 @@ pub(crate) fn suggestion<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let near = |candidate: &'a str| (strsim::damerau_levenshtein(name, candidate), candidate);
-    let (distance, best) = candidates.into_iter().map(near).min()?;
+    // Of those that are as near, the one that begins like it.
+    let near = |candidate: &'a str| {
+        let letters = name.chars().zip(candidate.chars());
+        let alike = letters.take_while(|(one, other)| one == other).count();
+        let distance = strsim::damerau_levenshtein(name, candidate);
+        (distance, Reverse(alike), candidate)
+    };
+    let (distance, _, best) = candidates.into_iter().map(near).min()?;
     // A third of the letters may be wrong, and at least one.
     (distance > 0 && distance <= (name.chars().count() / 3).max(1)).then_some(best)
 }
@@ -76,10 +97,28 @@ pub(crate) fn no_message_field(
     }
 }
 
-/// How many characters the word at `column` (from 1) has, 1 for anything else.
-fn word_width(line: &str, column: usize) -> usize {
-    let rest = line.chars().skip(column.saturating_sub(1));
-    rest.take_while(|letter| is_word(*letter)).count().max(1)
+/// How many characters the word, number, text in quotes or operator at `column` (from 1) has.
+fn mark_width(line: &str, column: usize) -> usize {
+    let rest: Vec<char> = line.chars().skip(column.saturating_sub(1)).collect();
+    let run = |fits: fn(char) -> bool| rest.iter().take_while(|letter| fits(**letter)).count();
+    match rest.first() {
+        Some(quote @ ('"' | '`' | '\'')) => {
+            let mut escaped = false;
+            let end = rest.iter().skip(1).position(|letter| {
+                let end = letter == quote && !escaped;
+                escaped = *letter == '\\' && !escaped;
+                end
+            });
+            end.map_or(1, |end| end + 2)
+        }
+        Some(letter) if is_word(*letter) => run(is_word),
+        Some(letter) if is_operator(*letter) => run(is_operator),
+        _ => 1,
+    }
+}
+
+fn is_operator(letter: char) -> bool {
+    "+-*/%=<>!&|^?:".contains(letter)
 }
 
 fn is_word(letter: char) -> bool {

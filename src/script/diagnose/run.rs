@@ -5,7 +5,7 @@ use std::time::Duration;
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::missing::{last_name, no_function, no_property};
-use super::{chain_before, nowhere, place, word_width};
+use super::{chain_before, nowhere, place, mark_width};
 use crate::config::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::script::meter::Exceeded;
@@ -318,7 +318,7 @@ pub(super) fn at(
     let text = file.text.lines().nth(line - 1).unwrap_or_default();
     Diagnostic {
         message,
-        place: place(file, line, column, word_width(text, column)),
+        place: place(file, line, column, mark_width(text, column)),
         label,
         hints,
     }

@@ -1,0 +1,135 @@
+//! The result of a method that changes its value in place, used as if it were the changed value.
+//!
+//! It is `()`. That is hardly ever meant, but a script may live with it: a warning.
+
+use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+
+use super::at_word;
+use super::tree::{File, Tree};
+use crate::diagnostic::Diagnostic;
+
+/// Methods that return `()` on whatever they can be called on, with their number of arguments, and
+/// what gives a changed copy instead.
+pub(super) const METHODS: &[(&str, &[usize], Option<&str>)] = &[
+    ("trim", &[0], None),
+    ("replace", &[2], None),
+    ("make_upper", &[0], Some("to_upper()")),
+    ("make_lower", &[0], Some("to_lower()")),
+    ("crop", &[1, 2], Some("sub_string(start, len)")),
+    ("truncate", &[1], None),
+    ("pad", &[2], None),
+    ("clear", &[0], None),
+    ("set", &[2], None),
+    ("push", &[1], None),
+    ("append", &[1], Some("a + b")),
+    ("insert", &[2], None),
+    ("chop", &[1], None),
+    ("reverse", &[0], None),
+    ("splice", &[2, 3], None),
+    ("dedup", &[0, 1], None),
+    ("sort", &[0, 1], Some("order()")),
+    ("sort_by", &[1], Some("order_by(…)")),
+    ("sort_desc", &[0], Some("order_desc()")),
+    ("shuffle", &[0], None),
+    ("for_each", &[1], Some("map(|x| …)")),
+    ("mixin", &[1], Some("a + b")),
+    ("fill_with", &[1], None),
+];
+
+pub(super) fn check(tree: &Tree<'_>, file: &File<'_>, warnings: &mut Vec<Diagnostic>) {
+    file.walk(&mut |path| {
+        let Some(ASTNode::Expr(Expr::MethodCall(call, position))) = path.last() else {
+            return;
+        };
+        let known = METHODS.iter().find(|(name, arguments, _)| {
+            *name == call.name && arguments.contains(&call.args.len())
+        });
+        let Some((name, _, instead)) = known else {
+            return;
+        };
+        // A function or a map's field of this name is something else.
+        let own = |file: &File<'_>| file.functions().any(|own| own.name == call.name);
+        if tree.files.iter().any(own) || is_field(tree, name) {
+            return;
+        }
+        if let Some(used) = used(path) {
+            warnings.push(warning(file, call, *position, used, *instead));
+        }
+    });
+}
+
+/// Whether some text has `name: |…|` or `name = |…|`, a closure in a map.
+fn is_field(tree: &Tree<'_>, name: &str) -> bool {
+    tree.files.iter().any(|file| {
+        let text = &file.source.text;
+        super::tree::words_at(text, name).any(|at| {
+            let after = text[at + name.len()..].trim_start();
+            after.starts_with(':') && !after.starts_with("::") || after.starts_with('=')
+        })
+    })
+}
+
+/// How the result of the call at the end of `path` is used; `None` where it is thrown away.
+fn used(path: &[ASTNode]) -> Option<&'static str> {
+    let mut child = path.last()?;
+    for parent in path.iter().rev().skip(1) {
+        match parent {
+            // The call is the chain's last part: what becomes of the chain counts.
+            ASTNode::Expr(Expr::Dot(chain, ..) | Expr::Index(chain, ..)) => {
+                if is(&chain.lhs, child) && !is(&chain.rhs, child) {
+                    return Some("asked for more");
+                }
+                child = parent;
+            }
+            ASTNode::Stmt(Stmt::Expr(_)) => return None,
+            ASTNode::Stmt(Stmt::Var(..) | Stmt::Assignment(_)) => return Some("kept"),
+            ASTNode::Stmt(Stmt::Return(..)) => return Some("returned"),
+            ASTNode::Stmt(Stmt::FnCall(..)) => return Some("passed on"),
+            ASTNode::Stmt(Stmt::For(..)) => return Some("gone through"),
+            ASTNode::Stmt(Stmt::If(..) | Stmt::While(..) | Stmt::Do(..) | Stmt::Switch(..)) => {
+                return Some("asked");
+            }
+            ASTNode::Expr(Expr::FnCall(call, _)) if call.is_operator_call() => {
+                return Some("computed with");
+            }
+            ASTNode::Expr(
+                Expr::FnCall(..)
+                | Expr::MethodCall(..)
+                | Expr::Array(..)
+                | Expr::Map(..)
+                | Expr::InterpolatedString(..),
+            ) => return Some("passed on"),
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn is(expression: &Expr, node: &ASTNode) -> bool {
+    matches!(node, ASTNode::Expr(other) if std::ptr::eq(*other, expression))
+}
+
+fn warning(
+    file: &File<'_>,
+    call: &FnCallExpr,
+    position: Position,
+    used: &str,
+    instead: Option<&str>,
+) -> Diagnostic {
+    let name = call.name.as_str();
+    let what = if name == "for_each" {
+        "`for_each` only calls its function, and returns ()".to_owned()
+    } else {
+        format!("`{name}` changes its value in place, and returns ()")
+    };
+    let mut hints = Vec::new();
+    if name != "for_each" {
+        let arguments = if call.args.is_empty() { "" } else { "…" };
+        hints.push(format!(
+            "write `x.{name}({arguments});` as a statement of its own, then use `x`"
+        ));
+    }
+    hints.extend(instead.map(|instead| format!("a new value is given by `{instead}`")));
+    let label = format!("this () is {used}");
+    at_word(file.source, position, name, what, &label, hints)
+}
