@@ -17,9 +17,7 @@ use std::time::Duration;
 use deliveryd::config::{Limits, Params};
 use deliveryd::delivery::Record;
 use deliveryd::diagnostic::{self, Diagnostic, Severity};
-use deliveryd::script::{
-    Caller, Generator, Handler, Kind, Outcome, Program, STACK_SIZE, Settings,
-};
+use deliveryd::script::{Caller, Generator, Handler, Kind, Outcome, Program, STACK_SIZE, Settings};
 
 const VALUE: &str = r#"{"id": 17, "city": "Lyon", "items": [{"price": 1.5}, {"price": 2}]}"#;
 const TOPICS: [&str; 3] = ["Delivery", "Delivery.out", "alerts"];
@@ -188,6 +186,42 @@ fn every_script_here_is_wrong() {
             assert!(names.contains(&name), "{name}.txt has no script");
         }
     }
+}
+
+/// Whatever an editor saves halfway through a script is told of, never a panic: every beginning of
+/// every script, and every script without one of its lines, loads or gets its mistakes.
+#[test]
+fn half_written_scripts_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("half.rhai");
+    on_a_large_stack(|| {
+        let mut refused = 0;
+        for name in names() {
+            let script = Script::new(&name);
+            for half in halves(&script.text) {
+                fs::write(&file, &half).unwrap();
+                if let Err(mistakes) = Program::load(&file, script.kind(), &Limits::default()) {
+                    assert!(!mistakes.is_empty(), "{half}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 1_000, "only {refused} were refused");
+    });
+}
+
+/// Beginnings of a text, and the text without each of its lines.
+fn halves(text: &str) -> Vec<String> {
+    // Each seventh is enough: the scripts together end at every kind of place.
+    let ends = text.char_indices().map(|(at, _)| at).step_by(7);
+    let lines: Vec<&str> = text.lines().collect();
+    let without = (0..lines.len()).map(|gone| {
+        let kept = lines.iter().enumerate().filter(|(line, _)| *line != gone);
+        kept.map(|(_, line)| format!("{line}\n")).collect()
+    });
+    ends.map(|end| text[..end].to_owned())
+        .chain(without)
+        .collect()
 }
 
 /// Scripts that work are neither refused nor warned of: the examples, and all that the README shows.

@@ -50,11 +50,7 @@ pub(crate) fn bodies(ast: &AST) -> Option<Vec<Body>> {
         let mut statements = Vec::new();
         while wanted > 0 {
             let statement = walked.next()?;
-            let separator = if statements.is_empty() {
-                0
-            } else {
-                ", ".len()
-            };
+            let separator = if statements.is_empty() { 0 } else { ", ".len() };
             wanted = wanted.checked_sub(printed_len(&statement) + separator)?;
             statements.push(statement);
         }

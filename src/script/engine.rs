@@ -8,7 +8,7 @@ use std::rc::Rc;
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
     AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Module, ModuleResolver, OptimizationLevel,
-    Position, Scope, Shared,
+    Position, Scope, Shared, Stmt,
 };
 
 use super::json::{self, Doc, JsonObject};
@@ -52,11 +52,13 @@ pub(crate) fn build(
     let mut modules = HashMap::new();
     let mut handler = None;
     let mut names = BTreeSet::new();
+    let mut captured = false;
     for source in program.sources() {
         match engine.compile(&source.text) {
             Ok(mut ast) => {
                 ast.set_source(source.shown.as_str());
                 property_names(&ast, &mut names);
+                captured |= captures_params(&ast);
                 if source.import.is_empty() {
                     handler = Some(ast);
                 } else {
@@ -73,7 +75,11 @@ pub(crate) fn build(
     for name in &names {
         json::register_field(&mut engine, name);
     }
-    engine.register_global_module(constants(params)?.into());
+    let constants = constants(params)?;
+    if captured && let Some(value) = constants.get_var(PARAMS) {
+        resolve_params(&mut engine, value);
+    }
+    engine.register_global_module(constants.into());
     engine.set_module_resolver(Snapshot {
         modules,
         ready: RefCell::default(),
@@ -101,6 +107,31 @@ fn property_names(ast: &AST, names: &mut BTreeSet<String>) {
     });
 }
 
+const PARAMS: &str = "params";
+
+/// Whether a closure uses `params`, which makes Rhai look for a variable to share with it.
+fn captures_params(ast: &AST) -> bool {
+    let mut captured = false;
+    ast.walk(&mut |path: &[ASTNode]| {
+        if let Some(ASTNode::Stmt(Stmt::Share(shared))) = path.last() {
+            captured |= shared.iter().any(|(name, _)| name.as_str() == PARAMS);
+        }
+        true
+    });
+    captured
+}
+
+/// Answers for `params` where no variable of this name is in reach.
+///
+/// Only for scripts that need it: Rhai asks at every use of every variable.
+fn resolve_params(engine: &mut Engine, value: Dynamic) {
+    #[allow(deprecated)] // not deprecated, only marked so because it may change
+    engine.on_var(move |name, index, context| {
+        let resolved = name == PARAMS && index == 0 && !context.scope().contains(PARAMS);
+        Ok(resolved.then(|| value.clone()))
+    });
+}
+
 /// `params`, where every function of every file sees it.
 fn constants(params: &Params) -> Result<Module, Vec<Diagnostic>> {
     let text = serde_json::to_string(params).map_err(|error| error.to_string());
@@ -110,7 +141,7 @@ fn constants(params: &Params) -> Result<Module, Vec<Diagnostic>> {
     let doc = doc.map_err(|error| vec![diagnose::nowhere(format!("`params`: {error}"))])?;
     let params = Dynamic::from(JsonObject::new(&Rc::new(doc), 0)).into_read_only();
     let mut module = Module::new();
-    module.set_var("params", params);
+    module.set_var(PARAMS, params);
     Ok(module)
 }
 

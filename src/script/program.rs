@@ -106,7 +106,9 @@ impl Program {
     /// lacks, or that its group `reads` itself.
     pub fn topic_warnings(&self, known: &BTreeSet<&str>, reads: &[String]) -> Vec<Diagnostic> {
         let topics = self.topics.iter();
-        topics.filter_map(|used| used.warning(known, reads)).collect()
+        topics
+            .filter_map(|used| used.warning(known, reads))
+            .collect()
     }
 
     pub(crate) fn sources(&self) -> &[Source] {

@@ -12,7 +12,7 @@ use crate::script::state::State;
 use crate::script::{diagnose, meter};
 
 /// What `emit(#{…})` and a generator's map may hold.
-const FIELDS: &[&str] = &["topic", "key", "value", "headers", "partition", "timestamp"];
+pub(crate) const FIELDS: &[&str] = &["topic", "key", "value", "headers", "partition", "timestamp"];
 
 /// The part of a message that a map spells out.
 #[derive(Default)]

@@ -1,12 +1,13 @@
 //! Calls of functions that are not there, or that take another number of arguments.
 
-use rhai::{ASTNode, Expr, FnCallExpr, FnPtr, Position, ScriptFuncDef, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, FnPtr, Ident, Position, ScriptFuncDef, Stmt};
 
 use super::entries::find_function;
 use super::tree::{File, Tree};
 use super::{at_word, counted};
 use crate::diagnostic::Diagnostic;
-use crate::script::diagnose::function_hints;
+use crate::script::api::emit::FIELDS;
+use crate::script::diagnose::{function_hints, suggestion};
 use crate::script::natives::{Style, natives};
 
 /// What Rhai calls by itself, without a function of that name: how few and how many arguments.
@@ -81,6 +82,9 @@ fn plain(
     if let ("emit", [Expr::StringConstant(..)]) = (name, &*call.args) {
         return Some(topic_alone(file, position));
     }
+    if let ("emit", [Expr::Map(fields, _)]) = (name, &*call.args) {
+        return emitted_map(file, position, &fields.0);
+    }
     if natives().has(name, given) {
         return None;
     }
@@ -115,6 +119,46 @@ fn topic_alone(file: &File<'_>, position: Position) -> Diagnostic {
             .into_iter()
             .collect(),
     )
+}
+
+/// `emit(#{topic: t, vaule: v})`: what is called so can't be meant.
+fn emitted_map(
+    file: &File<'_>,
+    position: Position,
+    fields: &[(Ident, Expr)],
+) -> Option<Diagnostic> {
+    let unknown = fields
+        .iter()
+        .find(|(name, _)| !FIELDS.contains(&name.as_str()));
+    if let Some((name, _)) = unknown {
+        let hint = match suggestion(name.as_str(), FIELDS.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("a message to emit has: {}", FIELDS.join(", ")),
+        };
+        return Some(at_word(
+            file.source,
+            name.pos,
+            name.as_str(),
+            format!("a message to emit has no field `{}`", name.as_str()),
+            "no such field",
+            vec![hint],
+        ));
+    }
+    let missing = ["topic", "value"]
+        .into_iter()
+        .find(|needed| fields.iter().all(|(name, _)| name.as_str() != *needed))?;
+    let hint = match missing {
+        "topic" => "write `emit(#{topic: \"…\", value: …})`",
+        _ => "write `value: …`; `value: ()` is a tombstone",
+    };
+    Some(at_word(
+        file.source,
+        position,
+        "emit",
+        format!("a message to emit needs `{missing}`"),
+        "it is not in the map",
+        vec![hint.into()],
+    ))
 }
 
 /// `x.f(a)`.
@@ -276,7 +320,10 @@ pub(super) fn wrong_number(
         let line = find_function(&file.source.text, name).map_or(String::new(), |(line, _)| {
             format!(", defined in line {line}")
         });
-        hints.push(format!("it is `fn {name}({})`{line}", parameters.join(", ")));
+        hints.push(format!(
+            "it is `fn {name}({})`{line}",
+            parameters.join(", ")
+        ));
     }
     let style = match receivers {
         0 => Style::Function,

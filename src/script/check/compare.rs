@@ -12,8 +12,21 @@ use crate::script::diagnose::suggestion;
 
 /// What `type_of` answers.
 const TYPES: &[&str] = &[
-    "i64", "f64", "bool", "char", "string", "array", "map", "blob", "()", "Fn", "range", "range=",
-    "timestamp", "message", "headers",
+    "i64",
+    "f64",
+    "bool",
+    "char",
+    "string",
+    "array",
+    "map",
+    "blob",
+    "()",
+    "Fn",
+    "range",
+    "range=",
+    "timestamp",
+    "message",
+    "headers",
 ];
 
 /// Names that people try, and what `type_of` answers instead.
@@ -48,7 +61,9 @@ pub(super) fn type_names(file: &File<'_>, warnings: &mut Vec<Diagnostic>) {
             if let (true, Expr::StringConstant(name, position)) = (asks_type(asked), named)
                 && !TYPES.contains(&name.as_str())
             {
-                let other = OTHER_NAMES.iter().find(|(other, _)| *other == name.as_str());
+                let other = OTHER_NAMES
+                    .iter()
+                    .find(|(other, _)| *other == name.as_str());
                 let near = other
                     .map(|(_, meant)| *meant)
                     .or_else(|| suggestion(name, TYPES.iter().copied()));
@@ -94,7 +109,9 @@ pub(super) fn message_fields(holder: &Holder<'_>, warnings: &mut Vec<Diagnostic>
                 _ => continue,
             };
             let (has, meant) = match name {
-                "partition" | "offset" | "attempt" => ("a number", "write the number without quotes"),
+                "partition" | "offset" | "attempt" => {
+                    ("a number", "write the number without quotes")
+                }
                 "topic" | "group" | "member" => ("a string", "write it in quotes"),
                 // `()` or a number.
                 "timestamp" => ("a number", "milliseconds since 1970, without quotes"),

@@ -145,7 +145,10 @@ fn missing(handler: &File<'_>, kind: Kind, entry: &Entry) -> Diagnostic {
     let other = of(kind.other());
     let mut hints = vec![must];
     if other.iter().any(|other| {
-        other.needed && handler.functions().any(|function| function.name == other.name)
+        other.needed
+            && handler
+                .functions()
+                .any(|function| function.name == other.name)
     }) {
         hints.push(match kind {
             Kind::Consumer => {
@@ -172,9 +175,12 @@ pub(super) fn find_function(text: &str, name: &str) -> Option<(usize, usize)> {
         let code = line.split("//").next().unwrap_or_default();
         let Some(at) = code.find("fn ") else { continue };
         let rest = code[at + 3..].trim_start();
-        let rest = rest.split_once('.').map_or(rest, |(of, method)| {
-            if of.contains('(') { rest } else { method }
-        });
+        let rest = rest.split_once('.').map_or(
+            rest,
+            |(of, method)| {
+                if of.contains('(') { rest } else { method }
+            },
+        );
         if rest
             .strip_prefix(name)
             .is_some_and(|after| after.trim_start().starts_with('('))

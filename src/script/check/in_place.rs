@@ -4,9 +4,10 @@
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use super::at_word;
 use super::tree::{File, Tree};
+use super::{at_word, line_and_column};
 use crate::diagnostic::Diagnostic;
+use crate::script::diagnose::chain_before;
 
 /// Methods that return `()` on whatever they can be called on, with their number of arguments, and
 /// what gives a changed copy instead.
@@ -125,11 +126,88 @@ fn warning(
     let mut hints = Vec::new();
     if name != "for_each" {
         let arguments = if call.args.is_empty() { "" } else { "…" };
-        hints.push(format!(
-            "write `x.{name}({arguments});` as a statement of its own, then use `x`"
-        ));
+        let (line, column) = line_and_column(position);
+        let text = file.source.text.lines().nth(line.saturating_sub(1));
+        let on = chain_before(text.unwrap_or_default(), column.saturating_sub(2));
+        let is_name = on.starts_with(|first: char| first.is_alphabetic() || first == '_');
+        hints.push(if is_name {
+            format!("write `{on}.{name}({arguments});` as a statement of its own, then use `{on}`")
+        } else {
+            format!("keep the value first: `let x = …; x.{name}({arguments});`, then use `x`")
+        });
     }
     hints.extend(instead.map(|instead| format!("a new value is given by `{instead}`")));
     let label = format!("this () is {used}");
     at_word(file.source, position, name, what, &label, hints)
+}
+
+#[cfg(test)]
+mod tests {
+    use rhai::Dynamic;
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::script::state::State;
+    use crate::script::{Caller, engine};
+
+    /// Every method that the warning speaks of gives () on whatever it can be called on.
+    #[test]
+    fn methods_in_place_give_nothing_back() {
+        let nobody = Caller {
+            group: "".into(),
+            member: "".into(),
+        };
+        let limits = Limits::default();
+        let mut engine = engine::bare(&limits);
+        engine::furnish(&mut engine, &State::new(nobody, limits, None, Some(0)));
+        let receivers = [
+            "\"text\"",
+            "'x'",
+            "[3, 1, 2]",
+            "#{a: 1}",
+            "blob(3, 1)",
+            "parse_json(\"[3, 1, 2]\")",
+            "parse_json(`{\"a\": 1}`)",
+        ];
+        let arguments = [
+            "",
+            "1",
+            "1, 1",
+            "\"e\", \"b\"",
+            "0, 'x'",
+            "9, 'x'",
+            "\"a\", 1",
+            "0, 1, [1]",
+            "0, 1, blob(1, 1)",
+            "0..1, [1]",
+            "[1]",
+            "#{b: 2}",
+            "blob(1, 1)",
+            "|x| x",
+            "|x, y| x - y",
+        ];
+        for (name, counts, _) in METHODS {
+            for count in *counts {
+                let mut worked = 0;
+                for receiver in receivers {
+                    for given in arguments {
+                        let given_count = match given {
+                            "" => 0,
+                            "|x, y| x - y" => 1,
+                            given => given.replace("blob(1, 1)", "blob").split(", ").count(),
+                        };
+                        if given_count != *count {
+                            continue;
+                        }
+                        let call = format!("let x = {receiver}; x.{name}({given})");
+                        if let Ok(result) = engine.eval::<Dynamic>(&call) {
+                            assert!(result.is_unit(), "{call} gives {result}");
+                            worked += 1;
+                        }
+                    }
+                }
+                assert!(worked > 0, "nothing takes {name} with {count}");
+            }
+        }
+    }
 }

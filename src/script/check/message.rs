@@ -121,11 +121,12 @@ fn method(
 ) -> Option<Diagnostic> {
     let (name, given) = (call.name.as_str(), call.args.len());
     let mut signatures = natives().signatures(name).iter();
-    let native =
-        signatures.any(|native| native.arguments() == given + 1 && native.takes_message());
-    let own = tree.files.iter().flat_map(File::functions).any(|own| {
-        own.name == name && own.params.len() == given
-    });
+    let native = signatures.any(|native| native.arguments() == given + 1 && native.takes_message());
+    let own = tree
+        .files
+        .iter()
+        .flat_map(File::functions)
+        .any(|own| own.name == name && own.params.len() == given);
     if native || own || matches!(name, "call" | "curry" | "is_shared" | "type_of") {
         return None;
     }
@@ -140,7 +141,10 @@ fn method(
             vec![format!("write `{of}.{name}` without brackets")],
         ));
     }
-    let function = natives().signatures(name).iter().any(|n| n.arguments() == given);
+    let function = natives()
+        .signatures(name)
+        .iter()
+        .any(|n| n.arguments() == given);
     let hint = if function {
         format!("it is a function of its own: write `{name}(…)`")
     } else if let Some(near) = diagnose::suggestion(name, FIELDS.iter().copied()) {

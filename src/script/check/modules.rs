@@ -203,8 +203,7 @@ fn constant(
     for other in files.filter(|other| !file.is_handler || std::ptr::eq(*other, file)) {
         other.walk(&mut |path| {
             if let Some(ASTNode::Stmt(Stmt::Var(found, flags, _))) = path.last() {
-                declared |=
-                    found.0.as_str() == name && flags.contains(rhai::ASTFlags::CONSTANT);
+                declared |= found.0.as_str() == name && flags.contains(rhai::ASTFlags::CONSTANT);
             }
         });
     }
@@ -212,7 +211,10 @@ fn constant(
         return None;
     }
     let hint = if file.globals().any(|global| global.name == name) {
-        format!("only constants are global: write `const {name} = …` instead of `let {name} = …`")
+        format!(
+            "only constants are global, and they stay as they are: `const {name} = …`; \
+             a handler keeps nothing else from one message to the next"
+        )
     } else {
         let constants = file.globals().filter(|global| global.constant);
         let constants: Vec<&str> = constants.map(|global| global.name).collect();

@@ -112,8 +112,8 @@ fn text(file: &File<'_>, expression: &Expr) -> Option<(String, Position)> {
                 return None;
             }
             let mut globals = file.globals();
-            let global = globals
-                .find(|global| global.constant && global.name == variable.1.as_str())?;
+            let global =
+                globals.find(|global| global.constant && global.name == variable.1.as_str())?;
             let (text, _) = text(file, global.value)?;
             Some((text, *position))
         }

@@ -32,9 +32,7 @@ pub(super) fn check(tree: &Tree<'_>, kind: Kind, warnings: &mut Vec<Diagnostic>)
                 name,
                 format!("the variable `{name}` is never used"),
                 "set, and nothing reads it",
-                vec![format!(
-                    "take it away, or name it `_{name}` to keep it"
-                )],
+                vec![format!("take it away, or name it `_{name}` to keep it")],
             ));
         });
     }
@@ -58,7 +56,9 @@ fn functions(tree: &Tree<'_>, kind: Kind, warnings: &mut Vec<Diagnostic>) {
             continue;
         };
         let defined = |entry: &&entries::Entry| {
-            !handler.functions().any(|function| function.name == entry.name)
+            !handler
+                .functions()
+                .any(|function| function.name == entry.name)
         };
         let open = entries.iter().filter(defined);
         let near = diagnose::suggestion(name, open.clone().map(|entry| entry.name));

@@ -6,6 +6,7 @@ use super::at_word;
 use super::tree::{File, Tree, is_closure, walk};
 use crate::diagnostic::Diagnostic;
 use crate::script::diagnose::{suggestion, value_hint};
+use crate::script::natives::natives;
 
 pub(super) fn check(tree: &Tree<'_>, file: &File<'_>, mistakes: &mut Vec<Diagnostic>) {
     // `if is_def_var("x") { x }`
@@ -81,10 +82,7 @@ fn unknown(
 ) -> Diagnostic {
     let global = file.globals().find(|global| global.name == name);
     let (label, hint) = if file.imports.iter().any(|import| import.alias == name) {
-        (
-            "a module",
-            format!("what is in it is named `{name}::NAME`"),
-        )
+        ("a module", format!("what is in it is named `{name}::NAME`"))
     } else if let (Some(global), Some(_)) = (&global, function) {
         if global.constant {
             (
@@ -143,13 +141,14 @@ fn near_or_rule(
             "another function has a `{name}`; a function sees only its own variables: pass it as a parameter"
         );
     }
+    if !natives().signatures(name).is_empty() {
+        return format!("a function as a value is written `Fn(\"{name}\")`, or `|x| x.{name}()`");
+    }
     let message = crate::script::api::message::FIELDS.contains(&name);
     if message && let Some(msg) = seen.first().filter(|_| file.is_handler) {
         return format!("a field of the message is written `{msg}.{name}`");
     }
-    format!(
-        "declare it with `let {name} = …`; a text is written in quotes: \"{name}\""
-    )
+    format!("declare it with `let {name} = …`; a text is written in quotes: \"{name}\"")
 }
 
 /// The names that these statements declare, in whatever block.

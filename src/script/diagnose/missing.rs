@@ -1,217 +1,133 @@
-//! Something that is not there: a function, a field, a value to reckon with.
+//! A value that is not there: almost always a field that the message does not have.
 //!
 //! Rhai's texts name types and operators; the line of the source names what the user wrote.
 
-use rhai::Position;
-
-use super::run::at;
-use super::{chain_before, no_message_field};
+use super::no_message_field;
+use super::site::{Chain, Site};
 use crate::diagnostic::Diagnostic;
-use crate::script::program::Program;
 
-/// `name (type, type)`, as Rhai writes what it looked for.
-pub(super) fn no_function(
-    program: &Program,
-    source: Option<&str>,
-    position: Position,
-    signature: &str,
-    line: &str,
-    column: usize,
+/// `name is missing`, with its mark, or what is said where it has no name.
+fn missing(
+    site: &Site<'_>,
+    chain: &Chain,
+    otherwise: String,
+    label: String,
+    hint: String,
 ) -> Diagnostic {
-    let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types = types.strip_suffix(')').unwrap_or(types);
-    let types = types.replace("&str | ImmutableString | String", "string");
-    let types: Vec<&str> = types.split(", ").collect();
-    let is_operator = !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
-    if is_operator && types.len() == 2 && types.contains(&"()") {
-        return missing_operand(program, source, position, name, &types, line, column);
+    let name = chain.name();
+    if name.is_empty() {
+        return site.say(otherwise, label, Vec::new());
     }
-    if is_operator {
-        return at(
-            program,
-            source,
-            position,
-            format!("`{name}` does not work on {}", types.join(" and ")),
-            "here".into(),
-            Vec::new(),
-        );
-    }
-    let known = program
-        .sources()
-        .iter()
-        .flat_map(|source| functions_of(&source.text));
-    let near = super::suggestion(name, known.chain(KNOWN.iter().copied()));
-    let mut hints: Vec<String> = near
-        .iter()
-        .map(|near| format!("did you mean `{near}`?"))
-        .collect();
-    if types.first() == Some(&"()") {
-        hints.push("the value it is called on is (), so perhaps a field is missing".into());
-    }
-    let taken = types.join(", ");
-    at(
-        program,
-        source,
-        position,
-        format!("there is no function `{name}` for ({taken})"),
-        "not found".into(),
-        hints,
-    )
+    site.say_of(chain, format!("`{name}` is missing"), label, vec![hint])
 }
 
-/// Functions of the API, for suggestions.
-const KNOWN: &[&str] = &[
-    "emit",
-    "reject",
-    "retry",
-    "count",
-    "observe",
-    "debug",
-    "info",
-    "warn",
-    "error",
-    "print",
-    "now",
-    "uuid",
-    "rand",
-    "rand_float",
-    "rand_bool",
-    "rand_alpha_numeric",
-    "sample",
-    "shuffle",
-    "len",
-    "keys",
-    "values",
-    "contains",
-    "push",
-    "pop",
-    "remove",
-    "insert",
-    "map",
-    "filter",
-    "reduce",
-    "split",
-    "replace",
-    "trim",
-    "to_upper",
-    "to_lower",
-    "to_string",
-    "to_int",
-    "to_float",
-    "parse_int",
-    "parse_float",
-    "parse_json",
-    "to_json",
-    "sub_string",
-    "index_of",
-    "starts_with",
-    "ends_with",
-    "type_of",
-    "is_empty",
-    "sort",
-    "reverse",
-    "round",
-    "floor",
-    "ceiling",
-    "abs",
-];
-
-fn functions_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split("fn ")
-        .skip(1)
-        .filter_map(|rest| rest.split('(').next())
-        .map(str::trim)
-}
-
-/// Arithmetic on `()`: almost always a field that the message does not have.
-fn missing_operand(
-    program: &Program,
-    source: Option<&str>,
-    position: Position,
-    name: &str,
-    types: &[&str],
-    line: &str,
-    column: usize,
-) -> Diagnostic {
-    let letters: Vec<char> = line.chars().collect();
-    let (begin, chain) = if types[0] == "()" {
-        let before: String = letters.iter().take(column - 1).collect();
-        let before = before.trim_end();
-        let chain = chain_before(before, before.chars().count());
-        (before.chars().count() - chain.chars().count(), chain)
-    } else {
-        let rest: String = letters
-            .iter()
-            .skip(column - 1 + name.chars().count())
-            .collect();
-        let blank = rest
-            .chars()
-            .take_while(|letter| letter.is_whitespace())
-            .count();
-        let chain: String = rest
-            .trim_start()
-            .chars()
-            .take_while(|letter| {
-                super::is_word(*letter) || matches!(letter, '.' | '[' | ']' | '?' | '"')
-            })
-            .collect();
-        (column - 1 + name.chars().count() + blank, chain)
+/// Arithmetic on `()`: `operator` between values of these types.
+pub(super) fn operand(site: &Site<'_>, operator: &str, types: &[&str]) -> Diagnostic {
+    // `x += y` is looked for as `+` as well, and stands at the place as it is written.
+    let written = super::mark_width(site.line, site.column);
+    let chain = match types {
+        ["()", _] => site.chain_before(),
+        _ => site.chain_after(written),
     };
-    let other = if types[0] == "()" { types[1] } else { types[0] };
-    let expected = match other {
-        "i64" | "f64" => "number",
-        "()" => "value",
-        other => other,
+    let other = types.iter().find(|of| **of != "()").copied();
+    let expected = match (operator, other) {
+        ("!", _) => "true or false",
+        (_, Some("int" | "float")) | ("-", None) => "number",
+        (_, Some(other)) => other,
+        _ => "value",
     };
-    let field = last_name(&chain);
-    if field.is_empty() {
-        return at(
-            program,
-            source,
-            position,
-            format!("`{name}` does not work on {}", types.join(" and ")),
-            format!("{expected} expected, found ()"),
-            Vec::new(),
-        );
-    }
-    let field_column = begin + chain.chars().count() - field.chars().count() + 1;
-    let position = Position::new(
-        position
-            .line()
-            .and_then(|line| u16::try_from(line).ok())
-            .unwrap_or(1),
-        u16::try_from(field_column).unwrap_or(1),
-    );
-    at(
-        program,
-        source,
-        position,
-        format!("`{field}` is missing"),
+    let instead = match expected {
+        "number" => "0",
+        "true or false" => "false",
+        "string" => "\"\"",
+        "array" => "[]",
+        _ => "…",
+    };
+    missing(
+        site,
+        &chain,
+        format!("`{operator}` does not work on {}", types.join(" and ")),
         format!("{expected} expected, found ()"),
-        vec![format!(
-            "where it may be missing, write `({chain} ?? 0)` or whatever it should be then"
-        )],
+        match expected {
+            "number" => format!(
+                "where it may be missing, write `({} ?? 0)` or whatever it should be then",
+                chain.text
+            ),
+            _ => format!(
+                "where it may be missing, write `({} ?? {instead})`",
+                chain.text
+            ),
+        },
     )
 }
 
-/// `c` of `a.b.c`, and of `a.b["c"]`.
-pub(super) fn last_name(chain: &str) -> String {
-    let end = chain.trim_end_matches(['"', ']', '[', '?', '.']);
-    end.rsplit(['.', '[', '"', '?'])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+/// A method that was called on `()`.
+pub(super) fn receiver(site: &Site<'_>, method: &str) -> Diagnostic {
+    let chain = site.chain_before();
+    missing(
+        site,
+        &chain,
+        format!("`{method}` was called on a missing value, ()"),
+        format!("`{method}` was called on (), a missing value"),
+        format!(
+            "where it may be missing, write `{}?.{method}(…)`, or give another value with `??`",
+            chain.text
+        ),
+    )
+}
+
+/// An index into `()`.
+pub(super) fn indexed(site: &Site<'_>) -> Diagnostic {
+    let chain = site.chain_before();
+    missing(
+        site,
+        &chain,
+        "a missing value, (), was indexed".into(),
+        "map or array expected, found ()".into(),
+        format!(
+            "where it may be missing, write `{}?[…]`, and `?? default` after it",
+            chain.text
+        ),
+    )
+}
+
+/// A condition that is `()`.
+pub(super) fn condition(site: &Site<'_>) -> Diagnostic {
+    let chain = site.chain_around();
+    missing(
+        site,
+        &chain,
+        "true or false was expected, found ()".into(),
+        "true or false expected, found ()".into(),
+        format!("where it may be missing, write `({} ?? false)`", chain.text),
+    )
+}
+
+/// A `for` over something that can't be gone through.
+pub(super) fn not_iterable(site: &Site<'_>) -> Diagnostic {
+    let chain = site.chain_around();
+    let name = chain.name();
+    let list = "an array, a range, a string's `chars()` or a map's `keys()` can be gone through";
+    if name.is_empty() {
+        return site.say(
+            "`for` can't go through this value",
+            "no list",
+            vec![list.into()],
+        );
+    }
+    site.say_of(
+        &chain,
+        format!("`for` can't go through `{name}`"),
+        "not an array; perhaps it is missing",
+        vec![
+            format!("where it may be missing, write `{} ?? []`", chain.text),
+            list.into(),
+        ],
+    )
 }
 
 /// `Unknown property 'x' - a getter is not registered for type 't'`, as Rhai writes it.
-pub(super) fn no_property(
-    program: &Program,
-    source: Option<&str>,
-    position: Position,
-    text: &str,
-    line: &str,
-    column: usize,
-) -> Diagnostic {
+pub(super) fn no_property(site: &Site<'_>, text: &str) -> Diagnostic {
     let mut quoted = text.split('\'').skip(1).step_by(2);
     let (property, kind) = (
         quoted.next().unwrap_or_default(),
@@ -219,47 +135,38 @@ pub(super) fn no_property(
     );
     let writing = text.starts_with("No writable");
     if kind == "message" && writing {
-        return at(
-            program,
-            source,
-            position,
+        return site.say(
             format!("`{property}` of a message can't be changed"),
-            "read only".into(),
+            "read only",
             vec!["copy it first: `let d = msg.json` may be changed".into()],
         );
     }
     if kind == "message"
-        && let (Some(file), Some(line)) = (program.source(source), position.line())
+        && let Some((file, line)) = site.source_line()
     {
-        return no_message_field(file, property, line, position.position().unwrap_or(1));
+        return no_message_field(file, property, line, site.column);
     }
     if kind == "()" {
-        let dot = line.chars().take(column - 1).collect::<String>();
-        let dot = dot.trim_end().trim_end_matches(['.', '?']);
-        let chain = chain_before(dot, dot.chars().count());
-        let missing = last_name(&chain);
-        let message = if missing.is_empty() {
-            format!("`{property}` was asked of a missing value")
-        } else {
-            format!("`{missing}` is missing")
-        };
-        return at(
-            program,
-            source,
-            position,
-            message,
+        let chain = site.chain_before();
+        return missing(
+            site,
+            &chain,
+            format!("`{property}` was asked of a missing value, ()"),
             format!("map expected before `.{property}`, found ()"),
-            vec![format!(
-                "where it may be missing, write `{chain}?.{property}`"
-            )],
+            format!(
+                "where it may be missing, write `{}?.{property}`",
+                chain.text
+            ),
         );
     }
-    at(
-        program,
-        source,
-        position,
-        format!("a value of type {kind} has no field `{property}`"),
-        "no such field".into(),
-        Vec::new(),
+    let kind = super::types::shown(kind);
+    let mut hints = Vec::new();
+    if kind == "string" {
+        hints.push("a text that holds JSON is read with `parse_json(text)`".into());
+    }
+    site.say(
+        format!("{} has no field `{property}`", super::types::article(kind)),
+        "no such field",
+        hints,
     )
 }

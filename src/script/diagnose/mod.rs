@@ -1,12 +1,16 @@
 //! Mistakes in a script, as the user should read them: where, what, and what to do.
 //!
-//! `compile` speaks about what does not parse, `run` about what ended a call, `missing` about what
-//! it did not find. Here is what both need:
-//! the place in the file and suggestions for misspelt names.
+//! `compile` speaks about what does not parse, with `syntax` and `brackets`; `run` about what ended a
+//! call, with `missing` and `types`; `words` knows what people of other languages write. Here is what
+//! all need: the place in the file and suggestions for misspelt names.
 
+mod brackets;
 mod compile;
 mod missing;
 mod run;
+mod site;
+mod syntax;
+mod types;
 mod words;
 
 pub(crate) use compile::parse_error;
@@ -127,7 +131,7 @@ fn is_word(letter: char) -> bool {
 
 /// The names, dots and brackets that end right before `end` (in characters): `msg.json` of
 /// `x = msg.json`.
-fn chain_before(line: &str, end: usize) -> String {
+pub(crate) fn chain_before(line: &str, end: usize) -> String {
     let letters: Vec<char> = line.chars().take(end).collect();
     let begin = letters
         .iter()

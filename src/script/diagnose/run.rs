@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use rhai::{Dynamic, EvalAltResult, Position};
+use rhai::{Dynamic, EvalAltResult, ParseErrorType, Position};
 
-use super::missing::{last_name, no_function, no_property};
-use super::{chain_before, nowhere, place, mark_width};
+use super::compile::{disabled_eval, plain};
+use super::missing::{indexed, no_property, not_iterable};
+use super::nowhere;
+use super::site::Site;
+use super::types::{mismatch, no_function};
 use crate::config::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::script::meter::Exceeded;
-use crate::script::program::Program;
+use crate::script::program::{Program, Source};
 use crate::script::runtime::Ended;
 use crate::script::state::{Stop, StopKind};
-use crate::script::{Failure, Outcome};
+use crate::script::{Failure, Kind, Outcome};
 
 /// The outcome of a call that did not return.
 ///
@@ -94,14 +97,7 @@ fn limit(
     };
     let (source, inner) = error.map_or((None, None), |error| innermost(error));
     let position = inner.map_or(Position::NONE, EvalAltResult::position);
-    at(
-        program,
-        source,
-        position,
-        message,
-        "stopped here".into(),
-        vec![hint.into()],
-    )
+    Site::new(program, source, position).say(message, "stopped here", vec![hint.into()])
 }
 
 fn stopped(program: &Program, stop: &Stop, value: Option<&[u8]>) -> Diagnostic {
@@ -120,14 +116,7 @@ fn stopped(program: &Program, stop: &Stop, value: Option<&[u8]>) -> Diagnostic {
             )
         }
     };
-    at(
-        program,
-        stop.source.as_deref(),
-        stop.position,
-        message,
-        label.into(),
-        hints,
-    )
+    Site::new(program, stop.source.as_deref(), stop.position).say(message, label, hints)
 }
 
 /// The bytes around `offset` on one line, and a mark below it.
@@ -169,108 +158,117 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
     let (source, Some(inner)) = innermost(error) else {
         return nowhere(one_line(&error.to_string()));
     };
-    let position = inner.position();
-    let file = program.source(source);
-    let line = position
-        .line()
-        .and_then(|line| file.and_then(|file| file.text.lines().nth(line - 1)))
-        .unwrap_or_default();
-    let column = position.position().unwrap_or(1);
+    let site = Site::new(program, source, inner.position());
     match inner {
-        EvalAltResult::ErrorRuntime(thrown, _) => {
-            let label = if line.trim_start().starts_with("throw") || line.contains("throw ") {
-                "thrown here"
-            } else {
-                "here"
-            };
-            at(
-                program,
-                source,
-                position,
-                thrown_text(thrown),
-                label.into(),
-                Vec::new(),
-            )
+        EvalAltResult::ErrorRuntime(thrown, _) => thrown_here(&site, thrown),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => no_function(&site, signature),
+        EvalAltResult::ErrorDotExpr(text, _) => no_property(&site, text),
+        EvalAltResult::ErrorIndexingType(kind, _) if kind.starts_with("()") => indexed(&site),
+        EvalAltResult::ErrorMismatchDataType(wanted, found, _) => {
+            mismatch(&site, wanted, found)
         }
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-            no_function(program, source, position, signature, line, column)
+        EvalAltResult::ErrorFor(_) => not_iterable(&site),
+        EvalAltResult::ErrorArrayBounds(len, index, _) => out_of_bounds(&site, "array", *len, *index),
+        EvalAltResult::ErrorStringBounds(len, index, _) => {
+            out_of_bounds(&site, "string", *len, *index)
         }
-        EvalAltResult::ErrorDotExpr(text, _) => {
-            no_property(program, source, position, text, line, column)
+        EvalAltResult::ErrorParsing(ParseErrorType::Reserved(word), _) if word == "eval" => {
+            let said = disabled_eval();
+            site.say(said.message, said.label, said.hints)
         }
-        EvalAltResult::ErrorIndexingType(kind, _) if kind.starts_with("()") => at(
-            program,
-            source,
-            position,
-            format!(
-                "`{}` is missing",
-                last_name(&chain_before(line, column - 1))
-            ),
-            "map or array expected, found ()".into(),
-            vec!["where it may be missing, write `?[…]`, or `?? default` after it".into()],
-        ),
-        EvalAltResult::ErrorStackOverflow(_) => at(
-            program,
-            source,
-            position,
+        EvalAltResult::ErrorStackOverflow(_) => site.say(
             format!(
                 "functions call each other more than {} deep",
                 limits.call_depth
             ),
-            "called here".into(),
+            "called here",
             vec!["an endless recursion? the limit is limits.call_depth".into()],
         ),
         EvalAltResult::ErrorDataTooLarge(what, _) => {
             let (message, hint) = too_large(what, limits);
-            at(
-                program,
-                source,
-                position,
-                message,
-                "here".into(),
-                vec![hint],
-            )
+            site.say(message, "here", vec![hint])
         }
-        EvalAltResult::ErrorDataRace(..) => at(
-            program,
-            source,
-            position,
-            "a closure uses the very value that its method works on".into(),
-            "here".into(),
+        EvalAltResult::ErrorDataRace(..) => site.say(
+            "a closure uses the very value that its method works on",
+            "here",
             vec!["give the closure a copy: `let copy = a;` before it".into()],
         ),
-        EvalAltResult::ErrorVariableNotFound(name, _) => at(
-            program,
-            source,
-            position,
+        EvalAltResult::ErrorVariableNotFound(name, _) => site.say(
             format!("there is no variable `{name}`"),
-            "not found".into(),
+            "not found",
             vec![format!(
                 "a function sees its parameters, `params`, and the file's constants as `global::{name}`"
             )],
         ),
-        other => {
-            let mut other = clone_without_position(other);
-            at(
-                program,
-                source,
-                position,
-                std::mem::take(&mut other),
-                "here".into(),
-                Vec::new(),
-            )
+        other => site.say(without_position(other), "here", Vec::new()),
+    }
+}
+
+fn thrown_here(site: &Site<'_>, thrown: &Dynamic) -> Diagnostic {
+    let label = match site.line.contains("throw ") {
+        true => "thrown here",
+        false => "here",
+    };
+    let text = thrown_text(thrown);
+    // Of what a generator returned nothing has a place: its function is shown.
+    if site.position.is_none()
+        && site.program.kind() == Kind::Producer
+        && let Some((line, column)) = site.program.source(None).and_then(generate)
+    {
+        let name = "generate".len();
+        return site.say_at(line, column, name, text, "in what it returned", Vec::new());
+    }
+    site.say(text, label, Vec::new())
+}
+
+/// Where a generator's function is named.
+fn generate(source: &Source) -> Option<(usize, usize)> {
+    let lines = (1..).zip(source.text.lines());
+    let mut found = lines.filter_map(|(number, line)| {
+        let at = line.find("fn generate")? + "fn ".len();
+        Some((number, line[..at].chars().count() + 1))
+    });
+    found.next()
+}
+
+fn out_of_bounds(site: &Site<'_>, what: &str, len: usize, index: i64) -> Diagnostic {
+    let has = match (what, len) {
+        (_, 0) => "it is empty".to_owned(),
+        ("array", 1) => "it has 1 element".to_owned(),
+        ("array", many) => format!("it has {many} elements"),
+        (_, 1) => "it has 1 character".to_owned(),
+        (_, many) => format!("it has {many} characters"),
+    };
+    let hint = match what {
+        "array" => vec![format!(
+            "`get({index})` instead of `[{index}]` gives () there"
+        )],
+        _ => Vec::new(),
+    };
+    let message = format!("index {index} is beyond the end of the {what}");
+    let rest = site.line.chars().skip(site.column.saturating_sub(1));
+    let width = rest.take_while(|letter| *letter != ']').count() + 1;
+    match site.position.line() {
+        Some(line) if site.line.chars().nth(site.column.saturating_sub(1)) == Some('[') => {
+            site.say_at(line, site.column, width, message, has, hint)
         }
+        _ => site.say(message, has, hint),
     }
 }
 
 /// The error's text without `(line 1, position 2)`, which the diagnostic shows better.
-fn clone_without_position(error: &EvalAltResult) -> String {
+fn without_position(error: &EvalAltResult) -> String {
     let text = error.to_string();
     let text = match text.rfind(" (line ") {
         Some(at) => &text[..at],
         None => &text,
     };
-    one_line(text)
+    let text = plain(&one_line(text));
+    // It is shown behind the word `error`.
+    match text.strip_prefix("error parsing ") {
+        Some(rest) => format!("can't parse {rest}"),
+        None => text,
+    }
 }
 
 fn too_large(what: &str, limits: &Limits) -> (String, String) {
@@ -297,31 +295,6 @@ fn thrown_text(thrown: &Dynamic) -> String {
         return "the script threw an error without a reason".into();
     }
     one_line(&thrown.to_string())
-}
-
-/// A diagnostic at a place of a source, or without a place where there is none.
-pub(super) fn at(
-    program: &Program,
-    source: Option<&str>,
-    position: Position,
-    message: String,
-    label: String,
-    hints: Vec<String>,
-) -> Diagnostic {
-    let Some((file, line)) = program.source(source).zip(position.line()) else {
-        return Diagnostic {
-            hints,
-            ..nowhere(message)
-        };
-    };
-    let column = position.position().unwrap_or(1);
-    let text = file.text.lines().nth(line - 1).unwrap_or_default();
-    Diagnostic {
-        message,
-        place: place(file, line, column, mark_width(text, column)),
-        label,
-        hints,
-    }
 }
 
 /// A reason is one line: the rest would break the log's.

@@ -70,6 +70,37 @@ fn constants_are_seen_everywhere() {
     }
 }
 
+/// Closures see `params` too, in a handler and in its modules; a variable of this name goes before it.
+#[test]
+fn closures_see_params() {
+    let folder = folder(&[
+        (
+            "handler.rhai",
+            r#"import "m" as m;
+            fn own(x) { let params = #{rate: 5}; [x].map(|x| x * params.rate)[0] }
+            fn handle(msg) {
+                emit("t", [1, 2].map(|x| [x].map(|y| y * params.rate)[0]));
+                emit("t", m::scaled([1, 2]));
+                emit("t", own(1));
+            }"#,
+        ),
+        (
+            "m.rhai",
+            "fn scaled(list) { list.map(|x| x * params.rate) }",
+        ),
+    ]);
+    let program = Arc::new(load(folder.path(), Kind::Consumer).unwrap());
+    let mut settings = settings();
+    settings.params.insert("rate".into(), 3.into());
+    let mut handler = Handler::new(&program, settings).unwrap();
+    done(handler.handle(&record("{}"), 1));
+    let values: Vec<_> = emitted(handler.effects())
+        .into_iter()
+        .map(|(_, _, value)| value.unwrap())
+        .collect();
+    assert_eq!(values, ["[3,6]", "[3,6]", "5"]);
+}
+
 /// `params` can be copied and the copy changed.
 #[test]
 fn params_are_constant() {

@@ -161,15 +161,13 @@ fn entry_functions_are_checked() {
     assert_eq!(mistakes(&[("handler.rhai", HANDLE)]), Vec::<String>::new());
     assert_eq!(
         mistakes(&[("handler.rhai", "\nfn handel(msg) { }")]),
-        [
-            "handler.rhai:2:1: the handler has no function `handle`: `fn handle(msg)` was expected by the end of the file"
-        ]
+        ["handler.rhai:2:4: the handler has no function `handle`: is this meant to be `handle`?"]
     );
     assert_eq!(
         mistakes(&[("handler.rhai", "fn handle(msg, x) { }\nfn on_stop(y) { }")]),
         [
             "handler.rhai:1:4: `handle` takes 1 parameter, not 2: `fn handle(msg)` was expected",
-            "handler.rhai:2:4: `on_stop` takes 0 parameters, not 1: `fn on_stop()` was expected",
+            "handler.rhai:2:4: `on_stop` takes no parameters, not 1: `fn on_stop()` was expected",
         ]
     );
 }
