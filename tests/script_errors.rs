@@ -206,14 +206,14 @@ fn half_written_scripts_are_told_of() {
                 }
             }
         }
-        assert!(refused > 1_000, "only {refused} were refused");
+        assert!(refused > 500, "only {refused} were refused");
     });
 }
 
 /// Beginnings of a text, and the text without each of its lines.
 fn halves(text: &str) -> Vec<String> {
-    // Each seventh is enough: the scripts together end at every kind of place.
-    let ends = text.char_indices().map(|(at, _)| at).step_by(7);
+    // Some are enough: the scripts together end at every kind of place.
+    let ends = text.char_indices().map(|(at, _)| at).step_by(23);
     let lines: Vec<&str> = text.lines().collect();
     let without = (0..lines.len()).map(|gone| {
         let kept = lines.iter().enumerate().filter(|(line, _)| *line != gone);

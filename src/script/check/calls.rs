@@ -23,7 +23,13 @@ const BUILT_IN: &[(&str, usize, usize)] = &[
     ("eval", 0, usize::MAX),
 ];
 
-pub(super) fn check(tree: &Tree<'_>, file: &File<'_>, mistakes: &mut Vec<Diagnostic>) {
+/// A name in `Fn("…")` that nothing has is a warning: only its call would fail.
+pub(super) fn check(
+    tree: &Tree<'_>,
+    file: &File<'_>,
+    mistakes: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<Diagnostic>,
+) {
     file.walk(&mut |path| match path.last() {
         Some(
             ASTNode::Stmt(Stmt::FnCall(call, position))
@@ -36,7 +42,7 @@ pub(super) fn check(tree: &Tree<'_>, file: &File<'_>, mistakes: &mut Vec<Diagnos
         }
         Some(ASTNode::Expr(Expr::DynamicConstant(value, position))) => {
             if let Some(pointer) = value.read_lock::<FnPtr>() {
-                mistakes.extend(pointed(tree, file, &pointer, *position));
+                warnings.extend(pointed(tree, file, &pointer, *position));
             }
         }
         _ => {}

@@ -301,12 +301,14 @@ fn closure<'t>(file: &'t File<'t>, expression: &Expr) -> Option<&'t Body> {
 
 fn asks_types(body: &Body) -> bool {
     let mut asks = false;
-    walk(&body.statements, &mut |path| match path.last() {
-        Some(
+    walk(&body.statements, &mut |path| {
+        if let Some(
             ASTNode::Stmt(Stmt::FnCall(call, _))
             | ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _)),
-        ) => asks |= call.name == "type_of",
-        _ => {}
+        ) = path.last()
+        {
+            asks |= call.name == "type_of";
+        }
     });
     asks
 }

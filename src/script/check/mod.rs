@@ -59,7 +59,7 @@ pub(crate) fn program(sources: &[Source], asts: Vec<AST>, kind: Kind) -> Found {
     for file in &tree.files {
         variables::params_are_kept(file, mistakes);
         variables::check(&tree, file, mistakes);
-        calls::check(&tree, file, mistakes);
+        calls::check(&tree, file, mistakes, &mut found.warnings);
         modules::check(&tree, file, mistakes);
         in_place::check(&tree, file, &mut found.warnings);
         compare::type_names(file, &mut found.warnings);

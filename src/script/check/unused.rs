@@ -9,6 +9,7 @@ use super::entries::{self, find_function};
 use super::tree::Tree;
 use super::{at_word, counted};
 use crate::diagnostic::Diagnostic;
+use crate::script::natives::natives;
 use crate::script::{Kind, diagnose};
 
 pub(super) fn check(tree: &Tree<'_>, kind: Kind, warnings: &mut Vec<Diagnostic>) {
@@ -49,6 +50,8 @@ fn functions(tree: &Tree<'_>, kind: Kind, warnings: &mut Vec<Diagnostic>) {
         if entries.iter().any(|entry| entry.name == name)
             || name.starts_with('_')
             || tree.mentions(name) > 1
+            // Rhai may call one of its own names by itself, such as `to_string` when it prints.
+            || !natives().signatures(name).is_empty()
         {
             continue;
         }

@@ -1,12 +1,14 @@
 //! What the compiler refuses.
 //!
-//! Rhai says what it expected; the words around the place say what was meant. `syntax` knows what
-//! people of other languages write, `brackets` finds the one that was never closed.
+//! Rhai says what it expected; the words around the place (`spot`) say what was meant. `reserved` and
+//! `syntax` know what people of other languages write, `brackets` finds the one that was never closed.
 
 use rhai::{LexError, ParseError, ParseErrorType};
 
 use super::brackets::unclosed;
-use super::syntax::{self, Spot, reserved};
+use super::reserved::{reserved, symbol};
+use super::spot::Spot;
+use super::syntax;
 use super::{mark_width, place, place_of_word};
 use crate::diagnostic::Diagnostic;
 use crate::script::program::Source;
@@ -67,8 +69,8 @@ fn bad_input(spot: &Spot<'_>, error: &LexError) -> Said {
     match error {
         LexError::ImproperSymbol(word, _) if word == "eval" => disabled_eval(),
         LexError::ImproperSymbol(_, text) if text.contains("typo of '=='") => syntax::assignment(),
-        LexError::ImproperSymbol(symbol, text) => {
-            syntax::symbol(symbol).unwrap_or_else(|| Said::new(plain(text), "here", ""))
+        LexError::ImproperSymbol(written, text) => {
+            symbol(written).unwrap_or_else(|| Said::new(plain(text), "here", ""))
         }
         LexError::UnterminatedString => Said::new(
             "the text has no closing quote",
@@ -96,7 +98,7 @@ fn bad_input(spot: &Spot<'_>, error: &LexError) -> Said {
             "not expected here",
             "is a `}` missing before it? write `if … { … } else { … }`",
         ),
-        LexError::UnexpectedInput(text) => syntax::symbol(text).unwrap_or_else(|| {
+        LexError::UnexpectedInput(text) => symbol(text).unwrap_or_else(|| {
             Said::new(
                 format!("`{text}` is not expected here"),
                 "something is missing before it",

@@ -1,14 +1,16 @@
 //! Mistakes in a script, as the user should read them: where, what, and what to do.
 //!
-//! `compile` speaks about what does not parse, with `syntax` and `brackets`; `run` about what ended a
+//! `compile` speaks about what does not parse, with `spot`, `reserved`, `syntax` and `brackets`; `run` about what ended a
 //! call, with `missing` and `types`; `words` knows what people of other languages write. Here is what
 //! all need: the place in the file and suggestions for misspelt names.
 
 mod brackets;
 mod compile;
 mod missing;
+mod reserved;
 mod run;
 mod site;
+mod spot;
 mod syntax;
 mod types;
 mod words;
@@ -72,9 +74,11 @@ pub(crate) fn suggestion<'a>(
         let distance = strsim::damerau_levenshtein(name, candidate);
         (distance, Reverse(alike), candidate)
     };
-    let (distance, _, best) = candidates.into_iter().map(near).min()?;
-    // A third of the letters may be wrong, and at least one.
-    (distance > 0 && distance <= (name.chars().count() / 3).max(1)).then_some(best)
+    let (distance, Reverse(alike), best) = candidates.into_iter().map(near).min()?;
+    let letters = name.chars().count();
+    // A third of the letters may be wrong, and at least one; of very short names not the first.
+    let close = distance <= (letters / 3).max(1) && (letters > 2 || alike > 0);
+    (distance > 0 && close).then_some(best)
 }
 
 /// `msg.ofset`.
@@ -116,10 +120,13 @@ fn mark_width(line: &str, column: usize) -> usize {
             end.map_or(1, |end| end + 2)
         }
         Some(letter) if is_word(*letter) => run(is_word),
-        Some(letter) if is_operator(*letter) => run(is_operator),
+        Some(letter) if is_operator(*letter) => run(is_operator).min(LONGEST_OPERATOR),
         _ => 1,
     }
 }
+
+/// `...`, `..=`, `**=`: more such letters in a row are several operators.
+const LONGEST_OPERATOR: usize = 3;
 
 fn is_operator(letter: char) -> bool {
     "+-*/%=<>!&|^?:".contains(letter)
