@@ -101,25 +101,30 @@ fn check_here(invocation: &Invocation) -> Result<Checked, Failed> {
 
 /// What the scripts may not mean, each once however many groups run it.
 fn script_warnings(config: &Config, programs: &Programs) -> Vec<Diagnostic> {
-    let known = known_topics(config);
-    let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
     let groups = config.groups.values().filter_map(|group| {
         let program = programs.consumer(&group.handler)?;
-        Some((program, &*group.topics))
+        Some(warnings_of(&program, config, &group.topics))
     });
     let producers = config.producers.values().filter_map(|producer| {
         let program = programs.producer(&producer.handler)?;
-        Some((program, &[][..]))
+        Some(warnings_of(&program, config, &[]))
     });
     let mut warnings: Vec<Diagnostic> = Vec::new();
-    for (program, reads) in groups.chain(producers) {
-        let found = program.warnings().iter().cloned();
-        for warning in found.chain(program.topic_warnings(&known, reads)) {
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
+    for warning in groups.chain(producers).flatten() {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
         }
     }
+    warnings
+}
+
+/// What a script may not mean where `config` has it run: what it is warned of anyway, and the topics
+/// that it emits to and that the configuration does not know or its group itself `reads`.
+pub fn warnings_of(program: &Program, config: &Config, reads: &[String]) -> Vec<Diagnostic> {
+    let known = known_topics(config);
+    let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+    let mut warnings = program.warnings().to_vec();
+    warnings.extend(program.topic_warnings(&known, reads));
     warnings
 }
 

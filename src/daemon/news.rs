@@ -115,6 +115,9 @@ impl Daemon {
                         terminal::tell(&format!(
                             "{file} changed: version {to} runs from the next message on"
                         ));
+                        for warning in self.running.handler_warnings(&change.slots) {
+                            tracing::warn!(frame = warning.frame(), "{warning}");
+                        }
                     }
                     handlers::Outcome::Refused(mistakes) => {
                         let frames: Vec<String> = mistakes.iter().map(|m| m.render()).collect();

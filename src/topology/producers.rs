@@ -16,7 +16,7 @@ use crate::preflight::Programs;
 use crate::producer::{
     Deliveries, Hooks, ProducerSetup, ProducerTask, Progress, Sent, Sink, State, try_generator,
 };
-use crate::script::Kind;
+use crate::script::{Kind, Program};
 
 use super::Running;
 use super::running::handler_status;
@@ -75,6 +75,11 @@ impl RunningProducer {
         self.board
             .borrow_mut()
             .update(|status| status.handler = handler);
+    }
+
+    /// What runs now.
+    pub(super) fn program(&self) -> Arc<Program> {
+        self.slot.current()
     }
 
     /// Brings the board and the metrics up to date. Returns whether its thread died.

@@ -9,12 +9,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::{Brokers, Config, Daemon, Group, Kafka, Log};
+use crate::diagnostic::Diagnostic;
 use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
 use crate::member::{MemberHandle, try_handler};
 use crate::observe::status::HandlerStatus;
 use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
-use crate::preflight::{Checked, Programs};
+use crate::preflight::{Checked, Programs, warnings_of};
 use crate::script::Kind;
 
 use super::group::RunningGroup;
@@ -268,6 +269,33 @@ impl Running {
         for producer in self.producers.values() {
             producer.show_handler();
         }
+    }
+
+    /// What the handlers that run now in these places may not mean, each once.
+    pub fn handler_warnings(&self, slots: &[(Kind, Arc<str>)]) -> Vec<Diagnostic> {
+        let mut warnings: Vec<Diagnostic> = Vec::new();
+        for (kind, name) in slots {
+            let (program, reads) = match kind {
+                Kind::Consumer => {
+                    let Some(group) = self.groups.get(&**name) else {
+                        continue;
+                    };
+                    (group.slot.current(), &*group.config.topics)
+                }
+                Kind::Producer => {
+                    let Some(producer) = self.producers.get(&**name) else {
+                        continue;
+                    };
+                    (producer.program(), &[][..])
+                }
+            };
+            for warning in warnings_of(&program, &self.config, reads) {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
+        }
+        warnings
     }
 
     /// Watches the cluster's topics until what is returned is dropped.
