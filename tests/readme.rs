@@ -10,6 +10,7 @@
 //! | `toml wrong` | config/wrong.toml, which a `console` block checks |
 //! | `rhai` | a whole handler or generator, compiled and called; `rhai PATH`: a module |
 //! | `rhai part` | the body of a handler |
+//! | `rhai wrong` | handlers/wrong.rhai, which a `console` block checks |
 //! | `sh` | commands, one a line |
 //! | `console` | a command that is run, and exactly what it prints |
 //! | `text tour`, `text kafka` | lines that the tour prints on the embedded broker, on Kafka |
@@ -46,7 +47,7 @@ fn every_block_is_of_a_kind_that_is_checked() {
     for block in Page::read().blocks {
         let known = match (block.kind.as_str(), block.tag.as_str()) {
             ("toml", "" | "part" | "part defaults" | "wrong") => true,
-            ("rhai", tag) => tag.is_empty() || tag == "part" || tag.ends_with(".rhai"),
+            ("rhai", tag) => matches!(tag, "" | "part" | "wrong") || tag.ends_with(".rhai"),
             ("sh" | "console", "") => true,
             ("text", "tour" | "kafka" | "failure" | "said") => true,
             ("text", "") => block.text.contains('┌'),

@@ -12,7 +12,8 @@ use toml_edit::{DocumentMut, Item, Table};
 use crate::page::{Block, Page, spans};
 use crate::support::run_dir::repository;
 
-/// A directory with the repository's configurations and handlers, and `config/wrong.toml`.
+/// A directory with the repository's configurations and handlers, and the wrong ones of the
+/// page, `config/wrong.toml` and `handlers/wrong.rhai`.
 pub fn copy_of_repository(page: &Page) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("a directory: {error}"));
     for folder in ["config", "handlers"] {
@@ -29,6 +30,9 @@ pub fn copy_of_repository(page: &Page) -> tempfile::TempDir {
     }
     for block in page.blocks("toml", "wrong") {
         write(&dir.path().join("config/wrong.toml"), &block.text);
+    }
+    for block in page.blocks("rhai", "wrong") {
+        write(&dir.path().join("handlers/wrong.rhai"), &block.text);
     }
     dir
 }

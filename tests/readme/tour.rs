@@ -52,7 +52,7 @@ fn the_tour_on_the_embedded_broker() {
     daemon.edit_handler(handler, "print(`", "print(`got ");
     daemon.wait_for_line("runs from the next message on", SOON);
     daemon.edit_handler(handler, "${value}`);", "${value}`;");
-    daemon.wait_for_line("^ here", SOON);
+    daemon.wait_for_line("^ its `)` is missing", SOON);
     daemon.edit_handler(handler, "${value}`;", "${value}`);");
     daemon.wait_for_line("is again what runs", SOON);
 
