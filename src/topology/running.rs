@@ -139,13 +139,16 @@ impl Running {
         config: &Arc<Group>,
         programs: &Programs,
     ) -> Result<(), String> {
-        self.begin_where_said(name, config).await?;
+        let continues = self.begin_where_said(name, config).await?;
         let program = programs
             .consumer(&config.handler)
             .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
         let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
         let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
         self.show_group(name, &group);
+        if continues {
+            self.ground.board.set_group_continues(name);
+        }
         let started = group.start(1..=config.members, &self.ground);
         self.groups.insert(name.to_owned(), group);
         started?;

@@ -107,8 +107,9 @@ impl Running {
         })
     }
 
-    /// Commits where a group begins in topics of which it has no offset yet.
-    pub(super) async fn begin_where_said(&self, name: &str, group: &Group) -> Result<(), String> {
+    /// Commits where a group begins in topics of which it has no offset yet. Returns whether there
+    /// was none such.
+    pub(super) async fn begin_where_said(&self, name: &str, group: &Group) -> Result<bool, String> {
         let mut outage = Outage::new();
         loop {
             let resolved = self
@@ -121,10 +122,10 @@ impl Running {
             };
             match resolved {
                 Ok(commits) => {
-                    for commit in commits {
+                    for commit in &commits {
                         tracing::debug!("{name} begins at {}@{}", commit.partition, commit.offset);
                     }
-                    return Ok(());
+                    return Ok(commits.is_empty());
                 }
                 Err(error) if self.is_starting() && (error.is_outage() || error.retriable) => {
                     self.wait_for_broker(&error, &mut outage).await;
