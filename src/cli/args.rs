@@ -26,6 +26,11 @@ const EXAMPLES: &str = "Examples:\n  \
     Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
     Exit codes: 0 done, 1 failed while running, 2 wrong command line, 78 wrong configuration.";
 
+const COMPLETIONS: &str = "Examples:\n  \
+    deliveryd completions bash > /etc/bash_completion.d/deliveryd\n  \
+    deliveryd completions zsh > ~/.zfunc/_deliveryd\n  \
+    deliveryd completions fish > ~/.config/fish/completions/deliveryd.fish";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
@@ -56,6 +61,19 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Write a commented config and handlers to start from
+    Init {
+        /// The directory; it is made if it is not there
+        directory: PathBuf,
+    },
+    /// What a shell needs to complete commands and options
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page: deliveryd man | man -l -
+    Man,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,16 +2,20 @@
 
 mod args;
 mod check;
+mod completions;
 mod config_schema;
 mod config_show;
+mod init;
 mod run;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, LogFormat};
+pub use args::{Cli, Command, ConfigCommand, Global, LogFormat};
 pub use check::check;
+pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use init::init;
 pub use run::run;
 
 use crate::config::{Failed, Invocation};
@@ -91,10 +95,35 @@ impl Output<'_> {
 /// What the writers say.
 pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     let global = cli.global;
-    let command = cli.command.unwrap_or(Command::Run);
-    if let Command::Config(ConfigCommand::Schema) = command {
-        return config_schema(output);
+    let format = match global.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => with_config(global, output, |invocation, output| {
+            run(invocation, format, output)
+        }),
+        Command::Check => with_config(global, output, |invocation, output| {
+            check(&invocation, output)
+        }),
+        Command::Config(ConfigCommand::Show) => {
+            with_config(global, output, |invocation, output| {
+                config_show(&invocation, &Compiler::default(), output)
+            })
+        }
+        Command::Config(ConfigCommand::Schema) => config_schema(output),
+        Command::Init { directory } => init(&directory, output),
+        Command::Completions { shell } => completions(shell, output),
+        Command::Man => man(output),
     }
+}
+
+/// Does something with the configuration that was named.
+fn with_config(
+    global: Global,
+    output: &mut Output<'_>,
+    then: impl FnOnce(Invocation, &mut Output<'_>) -> io::Result<Exit>,
+) -> io::Result<Exit> {
     let Some(file) = global.config else {
         writeln!(
             output.err,
@@ -102,16 +131,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         )?;
         return Ok(Exit::Usage);
     };
-    let invocation = Invocation::from_process(file, global.sets);
-    let format = match global.log_format {
-        LogFormat::Text => Format::Text,
-        LogFormat::Json => Format::Json,
-    };
-    match command {
-        Command::Run => run(invocation, format, output),
-        Command::Check => check(&invocation, output),
-        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
-    }
+    then(Invocation::from_process(file, global.sets), output)
 }
 
 #[cfg(test)]
@@ -131,7 +151,9 @@ mod tests {
     }
 
     /// What a command wrote to its two outputs, and how it ended.
-    fn run(command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>) -> (String, String, Exit) {
+    pub(super) fn run(
+        command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>,
+    ) -> (String, String, Exit) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut output = Output {
             out: &mut out,
