@@ -115,7 +115,7 @@ fn brokers(brokers: &BrokerStatus) -> String {
 
 fn group_lines(name: &str, group: &GroupStatus) -> Vec<String> {
     let mut lines = vec![format!(
-        "group {name}   reads {}   {}, version {}   {} rebalances",
+        "group {name}   reads {}   {}, version {}   rebalances: {}",
         group.topics.join(", "),
         group.handler.file,
         group.handler.version,
@@ -224,6 +224,7 @@ fn reload_line(reload: &Reload) -> String {
     let first = lines.next().map_or("", |line| line.trim());
     let more = match lines.count() {
         0 => String::new(),
+        1 => " (and 1 more line)".to_owned(),
         more => format!(" (and {more} more lines)"),
     };
     format!(
@@ -349,7 +350,7 @@ host-a   running   generation 2   for 2h 5s   deliveryd VERSION
 config    /etc/deliveryd/deliveryd.toml
 brokers   localhost:9092   up
 
-group group-1   reads Delivery   handlers/print.rhai, version 0123456789ab   0 rebalances
+group group-1   reads Delivery   handlers/print.rhai, version 0123456789ab   rebalances: 0
   member      state     handled   failed   dead-lettered   in flight   lag   partitions
   group-1-1   running         0        0               0           0     7   Delivery 0,1
   group-1-2   idle            0        0               0           0
@@ -361,7 +362,7 @@ topic      partitions   replication
 Delivery            2             1
 
 reload 2   2026-01-02T03:04:05Z   in 1.1 s   group-1: members 1 → 2   by SIGHUP
-reload 3   2026-01-02T03:04:05Z   refused   error: unknown setting (and 1 more lines)   by SIGHUP
+reload 3   2026-01-02T03:04:05Z   refused   error: unknown setting (and 1 more line)   by SIGHUP
 ";
         let text = text(&sample(), Duration::from_millis(7_205_900));
         let expected = expected.replace("VERSION", env!("CARGO_PKG_VERSION"));

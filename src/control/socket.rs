@@ -23,7 +23,7 @@ const NAME: Duration = Duration::from_secs(2);
 
 /// Why the socket can not be had.
 #[derive(Debug, thiserror::Error)]
-#[error("the control socket can not be {}: {why}; {instead}", path.display())]
+#[error("the control socket {} can not be opened: {why}; {instead}", path.display())]
 pub struct SocketError {
     pub path: PathBuf,
     pub why: String,

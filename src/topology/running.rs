@@ -35,7 +35,7 @@ pub struct Running {
     pub(super) groups: BTreeMap<String, RunningGroup>,
     /// Producers, and what is looked at of groups.
     pub(super) shown: Arc<Shown>,
-    log: LogGuard,
+    pub(super) log: LogGuard,
     #[cfg(test)]
     pub(super) fault: Option<super::tests::Fault>,
 }
