@@ -126,6 +126,10 @@ impl Running {
         config: &Arc<Producer>,
         programs: &Programs,
     ) -> Result<(), String> {
+        // Its removal failed before it began.
+        if self.shown.producers().contains_key(name) {
+            return Ok(());
+        }
         self.start_producer(name, config, programs, None)
     }
 

@@ -144,22 +144,28 @@ impl Running {
         self.handlers.set_mode(daemon.watch);
     }
 
+    /// Starts a group. One that runs already, since its removal failed before it began, gets back the
+    /// members that it lacks.
     pub(super) fn add_group(
         &mut self,
         name: &str,
         config: &Arc<Group>,
         programs: &Programs,
     ) -> Result<(), String> {
-        let program = programs
-            .consumer(&config.handler)
-            .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
-        let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
-        let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
-        self.show_group(name, &group);
-        let started = group.start(1..=config.members, &self.ground);
-        self.groups.insert(name.to_owned(), group);
-        self.shown.slots().insert(name.to_owned(), slot.clone());
-        started?;
+        if !self.groups.contains_key(name) {
+            let program = programs
+                .consumer(&config.handler)
+                .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
+            let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
+            let group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
+            self.groups.insert(name.to_owned(), group);
+            self.shown.slots().insert(name.to_owned(), slot);
+        }
+        self.show_group(name, &self.groups[name]);
+        let ground = self.ground.clone();
+        let group = self.running_group(name)?;
+        group.start(1..=config.members, &ground)?;
+        let slot = group.slot.clone();
         self.watch_group(slot, config);
         Ok(())
     }

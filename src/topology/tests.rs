@@ -151,11 +151,8 @@ impl Site {
         let before = handled();
         let deadline = Instant::now() + Duration::from_secs(30);
         while !handled().iter().all(|(name, now)| *now > before[name]) {
-            assert!(
-                Instant::now() < deadline,
-                "{before:?}, then {:?}",
-                handled()
-            );
+            let seen = || self.running.ground().board.snapshot().groups;
+            assert!(Instant::now() < deadline, "{before:?}, then {:#?}", seen());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
