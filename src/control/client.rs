@@ -91,7 +91,10 @@ impl Client {
     }
 
     /// Looks through the default places for the one daemon; with `file` for the one that runs it.
-    fn search(directories: &[PathBuf], file: Option<&Path>) -> Result<Self, ClientError> {
+    pub(super) fn search(
+        directories: &[PathBuf],
+        file: Option<&Path>,
+    ) -> Result<Self, ClientError> {
         let (mut found, mut tried) = (Vec::new(), Vec::new());
         for directory in directories {
             let sockets = sockets(directory);
