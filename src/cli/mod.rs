@@ -6,17 +6,26 @@ mod completions;
 mod config_schema;
 mod config_show;
 mod init;
+mod plan;
+mod reload;
+mod remote;
 mod run;
+mod status;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, Global, LogFormat};
+pub use args::{Cli, Command, ConfigCommand, LogFormat};
 pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
 pub use init::init;
+pub use plan::plan;
+pub use reload::reload;
 pub use run::run;
+pub use status::status;
+
+use args::Global;
 
 use crate::config::{Failed, Invocation};
 use crate::diagnostic::{Diagnostic, Severity, write};
@@ -100,29 +109,26 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         LogFormat::Json => Format::Json,
     };
     match cli.command.unwrap_or(Command::Run) {
-        Command::Run => with_config(global, output, |invocation, output| {
-            run(invocation, format, output)
+        Command::Run => with_file(global, output, |file, output| run(file, format, output)),
+        Command::Check => with_file(global, output, |file, output| check(&file, output)),
+        Command::Config(ConfigCommand::Show) => with_file(global, output, |file, output| {
+            config_show(&file, &Compiler::default(), output)
         }),
-        Command::Check => with_config(global, output, |invocation, output| {
-            check(&invocation, output)
-        }),
-        Command::Config(ConfigCommand::Show) => {
-            with_config(global, output, |invocation, output| {
-                config_show(&invocation, &Compiler::default(), output)
-            })
-        }
         Command::Config(ConfigCommand::Schema) => config_schema(output),
         Command::Init { directory } => init(&directory, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => man(output),
+        Command::Status { json } => status(&remote::wanted(global), json, output),
+        Command::Plan => plan(&remote::wanted(global), output),
+        Command::Reload => reload(&remote::wanted(global), output),
     }
 }
 
-/// Does something with the configuration that was named.
-fn with_config(
+/// For commands that need the configuration's file.
+fn with_file(
     global: Global,
     output: &mut Output<'_>,
-    then: impl FnOnce(Invocation, &mut Output<'_>) -> io::Result<Exit>,
+    command: impl FnOnce(Invocation, &mut Output<'_>) -> io::Result<Exit>,
 ) -> io::Result<Exit> {
     let Some(file) = global.config else {
         writeln!(
@@ -131,7 +137,7 @@ fn with_config(
         )?;
         return Ok(Exit::Usage);
     };
-    then(Invocation::from_process(file, global.sets), output)
+    command(Invocation::from_process(file, global.sets), output)
 }
 
 #[cfg(test)]
