@@ -285,7 +285,7 @@ fn a_second_daemon_leaves_the_socket_alone() {
     let exit = setup(TOML).set("daemon.control", &socket).run();
     assert_eq!(exit.status.code(), Some(1), "{}", exit.output);
     let expected = format!(
-        "another deliveryd (\"test\", process {}) has it",
+        "it belongs to another deliveryd (\"test\", process {})",
         daemon.id()
     );
     assert!(exit.output.contains(&expected), "{}", exit.output);
