@@ -112,6 +112,7 @@ impl Daemon {
                 let file = shown_path(&change.file);
                 match change.outcome {
                     handlers::Outcome::Changed { to, .. } => {
+                        self.running.wake_members();
                         terminal::tell(&format!(
                             "{file} changed: version {to} runs from the next message on"
                         ));

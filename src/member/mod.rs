@@ -173,6 +173,11 @@ impl MemberHandle {
         self.wake.notify_one();
     }
 
+    /// Has it look around now, as for a new version of its handler.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Completes when its thread is at its end, asked or unasked. May be dropped and called again.
     pub async fn ended(&mut self) {
         if !self.ended.is_terminated() {

@@ -160,6 +160,9 @@ impl Member {
 
     /// Calls the handler, and goes on as it says.
     fn call(&mut self, delivery: Delivery) {
+        // Here and not only once a round: a member that sleeps is woken by its next message. It costs
+        // one atomic load.
+        self.follow_handler();
         let clock = self.tally.clock_for_call();
         let outcome = self.handler.handle(delivery.record(), delivery.attempt());
         if let Some(started) = clock {

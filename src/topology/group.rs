@@ -103,6 +103,12 @@ impl RunningGroup {
         }
     }
 
+    pub(super) fn wake(&self) {
+        for member in self.members.values() {
+            member.handle.wake();
+        }
+    }
+
     pub(super) fn resume_stuck(&self) {
         for member in self.members.values() {
             member.handle.tell(Command::Resume(None));

@@ -270,6 +270,13 @@ impl Running {
         }
     }
 
+    /// Has members take up changed handlers now that would sleep on until their next message.
+    pub fn wake_members(&self) {
+        for group in self.groups.values() {
+            group.wake();
+        }
+    }
+
     /// Watches the cluster's topics until what is returned is dropped.
     pub fn watch_cluster(&self) -> Watcher {
         Watcher::start(self.admin.clone(), self.ground.news.clone())
