@@ -146,11 +146,11 @@ impl Running {
         let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
         let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
         self.show_group(name, &group);
+        // Before its members: the file may have changed since it was compiled.
+        self.watch_group(slot, config);
         let started = group.start(1..=config.members, &self.ground);
         self.groups.insert(name.to_owned(), group);
-        started?;
-        self.watch_group(slot, config);
-        Ok(())
+        started
     }
 
     fn watch_group(&self, slot: Arc<HandlerSlot>, config: &Arc<Group>) {
@@ -218,7 +218,11 @@ impl Running {
         programs: &Programs,
     ) -> Result<(), String> {
         let ground = self.ground.clone();
-        if let Some(program) = programs.consumer(&config.handler) {
+        let group = self.running_group(name)?;
+        let another =
+            group.config.handler != config.handler || group.config.limits != config.limits;
+        // Else what was compiled for the reload may be older by now than what runs.
+        if another && let Some(program) = programs.consumer(&config.handler) {
             self.handlers.remove(Kind::Consumer, name);
             self.running_group(name)?.slot.set(program);
         }
