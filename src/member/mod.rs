@@ -41,7 +41,7 @@ use crate::handlers::HandlerSlot;
 use crate::kafka::{Cluster, Partition};
 
 pub use rate::RateLimit;
-pub use report::{Event, MemberReport, Observer, PartitionReport, State};
+pub use report::{Calls, Event, MemberReport, Observer, PartitionReport, State};
 pub use share::Share;
 pub use trial::try_handler;
 

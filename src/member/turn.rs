@@ -255,6 +255,7 @@ impl Member {
         self.handler_generation = self.setup.slot.generation();
         match build_handler(&self.setup, &self.name, &self.group) {
             Ok(handler) => {
+                self.tell_calls();
                 self.handler = handler;
                 // Who looks at the status shall see it soon, also of a member that idles.
                 self.tally.touch();

@@ -173,12 +173,19 @@ impl Member {
             self.turn_is_over |= ended.saturating_duration_since(self.now) > TURN;
         }
         match outcome {
-            Outcome::Done => self.send(delivery, Verdict::Handled, None),
+            Outcome::Done => {
+                self.tally.by_version.done += 1;
+                self.send(delivery, Verdict::Handled, None);
+            }
             Outcome::Rejected(failure) => {
+                self.tally.by_version.rejected += 1;
                 self.tally.failed += 1;
                 self.reject(delivery, *failure);
             }
-            Outcome::Failed(failure) => self.fail(delivery, *failure),
+            Outcome::Failed(failure) => {
+                self.tally.by_version.failed += 1;
+                self.fail(delivery, *failure);
+            }
         }
     }
 
