@@ -102,7 +102,7 @@ impl Watching {
             // A directory that was moved takes its watches along, and may come back as itself.
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
                 for path in &event.paths {
-                    self.open.remove(path);
+                    self.open.retain(|open| !open.starts_with(path));
                     self.forget_below(path);
                 }
             }

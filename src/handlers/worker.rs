@@ -5,7 +5,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Watch;
 use crate::script::Kind;
@@ -90,8 +90,12 @@ impl<P: Loaded> Worker<P> {
         let mut next_poll = Instant::now() + self.timing.poll;
         loop {
             let polls = self.mode == Watch::Poll || self.polling.is_some();
-            let input = match self.due(polls.then_some(next_poll)) {
-                Some(at) => inputs.recv_timeout(at.saturating_duration_since(Instant::now())),
+            let due = self.due(polls.then_some(next_poll));
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let input = match left {
+                // Before the next event: in a busy folder there is always one.
+                Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
+                Some(left) => inputs.recv_timeout(left),
                 None => inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match input {
@@ -101,11 +105,10 @@ impl<P: Loaded> Worker<P> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.waits_for_a_writer() {
-                        continue;
+                    if !self.waits_for_a_writer() {
+                        self.look(if polls { Look::Polled } else { Look::Events });
+                        next_poll = Instant::now() + self.timing.poll;
                     }
-                    self.look(if polls { Look::Polled } else { Look::Events });
-                    next_poll = Instant::now() + self.timing.poll;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::super::desk::Desk;
@@ -83,6 +84,28 @@ fn other_files_are_not_waited_for() {
     desk.write("a.rhai", "two");
     desk.changes_to(&slot, "two");
     write(&mut log, "a line more");
+}
+
+/// A change is found in a folder in which something happens all the time.
+#[test]
+fn busy_folders_hold_nothing_up() {
+    let desk = Desk::new(Watch::Events);
+    desk.write("a.rhai", "one");
+    let slot = desk.slot("group-1", "a.rhai");
+    let (over, dir) = (Arc::new(AtomicBool::new(false)), desk.dir.clone());
+    let told = over.clone();
+    let busy = std::thread::spawn(move || {
+        while !told.load(Ordering::Relaxed) {
+            fs::write(dir.join("noise"), "noise").expect("written");
+            fs::write(dir.join("noise.rhai"), "noise").expect("written");
+        }
+    });
+    for n in 0..5 {
+        desk.replace("a.rhai", &n.to_string());
+        desk.changes_to(&slot, &n.to_string());
+    }
+    over.store(true, Ordering::Relaxed);
+    busy.join().expect("it ended");
 }
 
 /// What is wrong for a moment only, as between two files that are saved one after another, is not told.
