@@ -17,7 +17,11 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// A broker that is good for the long form's rate.
 pub fn broker() -> Settings {
-    Settings::kraft(1).jvm(&["-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData"])
+    let jvm = &["-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData"];
+    // On a busy machine its own controller would shut it out; other tests are about that.
+    Settings::kraft(1)
+        .jvm(jvm)
+        .with("broker.session.timeout.ms", "60000")
 }
 
 /// A topic that is written to.

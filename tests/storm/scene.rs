@@ -175,7 +175,14 @@ impl<'a> Scene<'a> {
         let file = self.daemon.dir().join("deliveryd.toml");
         fs::write(&file, format!("{}{}", self.head, wanted.toml()))
             .unwrap_or_else(|error| panic!("can't write {}: {error}", file.display()));
-        self.daemon.reload()
+        let number = |status: &Status| status.number("/last_reload/generation");
+        let status = self.daemon.status();
+        let before = number(&status).max(status.generation());
+        self.daemon.signal(libc::SIGHUP);
+        self.daemon
+            .wait_until("the hangup's answer", PATIENCE, |status| {
+                number(status) > before
+            })
     }
 
     /// Back to where the storm began, with nothing left to be done.
