@@ -12,7 +12,11 @@ use crate::page::Page;
 use crate::support::run_dir::repository;
 
 /// Cargo's commands that stand for themselves.
-const CARGO: &[&str] = &["cargo test", "cargo build --release"];
+const CARGO: &[&str] = &[
+    "cargo test",
+    "cargo build --release",
+    "STORM=long cargo test --release --test storm -- --nocapture",
+];
 
 /// A line of a shell as words; only what the page uses of quoting.
 fn words(line: &str) -> Vec<String> {

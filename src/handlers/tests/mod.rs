@@ -1,5 +1,7 @@
 //! Real files, changed in each way that people and tools change them.
 
+mod saving;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
