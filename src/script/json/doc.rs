@@ -167,11 +167,12 @@ impl Doc {
 #[inline(always)]
 fn is_text(bytes: &[u8], node: &Node, text: &str) -> bool {
     // The length first, which tells most names apart. By bytes, so that UTF-8 is not checked again.
-    let inside = node.start as usize + 1..node.end.wrapping_sub(1) as usize;
+    let inside = || bytes.get(node.start as usize + 1..node.end.wrapping_sub(1) as usize);
     if node.kind == Kind::Escaped {
-        return is_escaped_text(bytes.get(inside), text);
+        return is_escaped_text(inside(), text);
     }
-    inside.len() == text.len() && bytes.get(inside) == Some(text.as_bytes())
+    node.end.wrapping_sub(node.start) as usize == text.len() + 2
+        && inside() == Some(text.as_bytes())
 }
 
 #[cold]
