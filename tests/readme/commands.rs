@@ -128,13 +128,12 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
 fn no_bench(file: &str, bench: &str, feature: &str) -> Option<String> {
     let text = std::fs::read_to_string(repository().join(file))
         .unwrap_or_else(|error| panic!("{file}: {error}"));
-    let manifest: toml::Table = text
+    let manifest: toml_edit::DocumentMut = text
         .parse()
         .unwrap_or_else(|error| panic!("{file}: {error}"));
-    let benches = manifest["bench"].as_array().into_iter().flatten();
-    let named = benches
-        .filter_map(|each| each.get("name")?.as_str())
-        .any(|name| name == bench);
+    let benches = manifest["bench"].as_array_of_tables().into_iter().flatten();
+    let mut names = benches.filter_map(|each| each.get("name")?.as_str());
+    let named = names.any(|name| name == bench);
     match (named, manifest["features"].get(feature)) {
         (false, _) => Some(format!("{file} has no bench {bench}")),
         (_, None) => Some(format!("{file} has no feature {feature}")),

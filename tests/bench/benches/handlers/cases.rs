@@ -56,7 +56,7 @@ pub const CASES: &[Case] = &[
         rhai: r#"if msg.partition > 100 && msg.offset > 5 && msg.key == "x" { emit("t", 1) }"#,
         obvious: r#"if msg.partition > 100 && msg.offset > 5 && msg.key == "x" { emit("t", 1) }"#,
         lua: r#"if msg.partition > 100 and msg.offset > 5 and msg.key == "x" then emit("t", 1) end"#,
-        vrl: r#"if int!(.partition) > 100 && int!(.offset) > 5 && .key == "x" { .out = "1" }"#,
+        vrl: r#"if int!(.partition) > 100 && int!(.offset) > 5 && .key == "x" { "1" }"#,
     },
     Case {
         id: "filter",
@@ -66,7 +66,7 @@ pub const CASES: &[Case] = &[
         obvious: r#"let d = parse_json(msg.value); if d.status == "delivered" && d.weight_kg > 100 { emit("t", d) }"#,
         lua: r#"local d = msg.json; if d.status == "delivered" and d.weight_kg > 100 then emit("t", d) end"#,
         vrl: r#"d = object!(parse_json!(.value))
-            if d.status == "delivered" && float!(d.weight_kg) > 100.0 { .out = encode_json(d) }"#,
+            if d.status == "delivered" && float!(d.weight_kg) > 100.0 { encode_json(d) }"#,
     },
     Case {
         id: "total",
@@ -81,7 +81,7 @@ pub const CASES: &[Case] = &[
             total = 0.0
             for_each(array!(d.items)) -> |_index, i| { total = total + int!(i.qty) * float!(i.price) }
             d.total = total
-            .out = encode_json(d)"#,
+            encode_json(d)"#,
     },
     Case {
         id: "strings",
@@ -95,7 +95,7 @@ pub const CASES: &[Case] = &[
         vrl: r#"d = object!(parse_json!(.value))
             s = ""
             for_each(split(string!(d.note), " ")) -> |_index, p| { s = s + string!(p) + "-" }
-            .out = s + string!(d.city)"#,
+            s + string!(d.city)"#,
     },
 ];
 

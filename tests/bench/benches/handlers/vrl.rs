@@ -1,7 +1,5 @@
-//! VRL, Vector's language: the message is its event, with the value as text; what `.out` holds in the
-//! end is emitted.
-
-use std::hint::black_box;
+//! VRL, Vector's language: the message is its event, with the value as text; the text that the
+//! program comes to is emitted.
 
 use ::vrl::compiler::state::RuntimeState;
 use ::vrl::compiler::{Context, Program, TargetValue, TimeZone};
@@ -48,9 +46,8 @@ impl Call for Vrl {
         self.state.clear();
         let mut context = Context::new(&mut target, &mut self.state, &self.zone);
         let resolved = self.program.resolve(&mut context);
-        black_box(resolved.expect("a program that resolves"));
-        self.out = match target.value.as_object().and_then(|event| event.get("out")) {
-            Some(Value::Bytes(bytes)) => Some(bytes.to_vec()),
+        self.out = match resolved.expect("a program that resolves") {
+            Value::Bytes(bytes) => Some(bytes.to_vec()),
             _ => None,
         };
     }
