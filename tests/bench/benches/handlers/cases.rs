@@ -30,7 +30,7 @@ pub struct Case {
     pub obvious: &'static str,
     #[cfg_attr(not(feature = "peers"), expect(dead_code))]
     pub lua: &'static str,
-    #[cfg_attr(not(feature = "peers"), expect(dead_code))]
+    /// Empty where there is none yet that gives the same answer.
     pub vrl: &'static str,
 }
 
@@ -77,11 +77,7 @@ pub const CASES: &[Case] = &[
         lua: r#"local d = msg.json; local total = 0.0
             for _, i in ipairs(d.items) do total = total + i.qty * i.price end
             d.total = total; emit("t", d)"#,
-        vrl: r#"d = object!(parse_json!(.value))
-            total = 0.0
-            for_each(array!(d.items)) -> |_index, i| { total = total + int!(i.qty) * float!(i.price) }
-            d.total = total
-            encode_json(d)"#,
+        vrl: "",
     },
     Case {
         id: "strings",
@@ -92,10 +88,7 @@ pub const CASES: &[Case] = &[
         lua: r#"local d = msg.json; local s = ""
             for p in string.gmatch(d.note, "[^ ]+") do s = s .. p .. "-" end
             emit("t", s .. d.city)"#,
-        vrl: r#"d = object!(parse_json!(.value))
-            s = ""
-            for_each(split(string!(d.note), " ")) -> |_index, p| { s = s + string!(p) + "-" }
-            s + string!(d.city)"#,
+        vrl: "",
     },
 ];
 
