@@ -114,6 +114,16 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
         ["cargo", "run", "--release", "--manifest-path", file] => {
             (!repository().join(file).is_file()).then(|| format!("{file} is not there"))
         }
+        [
+            "cargo",
+            "bench",
+            "--manifest-path",
+            file,
+            "--bench",
+            bench,
+            "--features",
+            feature,
+        ] => no_bench(file, bench, feature),
         ["docker", "compose", "up", rest @ ..] => {
             let missing = rest
                 .iter()
@@ -129,6 +139,23 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
         ["curl", "-s", address] => (!address.starts_with("http://127.0.0.1:8660/"))
             .then(|| format!("{address} is not deliveryd's page")),
         _ => Some("nobody knows how to check it".to_owned()),
+    }
+}
+
+/// What of a bench the manifest `file` does not have, if anything.
+fn no_bench(file: &str, bench: &str, feature: &str) -> Option<String> {
+    let text = std::fs::read_to_string(repository().join(file))
+        .unwrap_or_else(|error| panic!("{file}: {error}"));
+    let manifest: toml_edit::DocumentMut = text
+        .parse()
+        .unwrap_or_else(|error| panic!("{file}: {error}"));
+    let benches = manifest["bench"].as_array_of_tables().into_iter().flatten();
+    let mut names = benches.filter_map(|each| each.get("name")?.as_str());
+    let named = names.any(|name| name == bench);
+    match (named, manifest["features"].get(feature)) {
+        (false, _) => Some(format!("{file} has no bench {bench}")),
+        (_, None) => Some(format!("{file} has no feature {feature}")),
+        _ => None,
     }
 }
 

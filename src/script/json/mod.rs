@@ -1,11 +1,12 @@
 //! JSON as a script sees it: parsed once, read where it is touched, patched where it is written.
 //!
-//! `parse` makes the tape, `doc` answers questions about it, `view` gives Rhai values, `methods`
+//! `parse` makes the tape, `doc` answers questions about it, `number` reads numbers, `view` gives Rhai values, `methods`
 //! registers what a script can call on them, `write` turns values back into text.
 
 mod doc;
 mod escape;
 mod methods;
+mod number;
 mod parse;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rhai::{Array, Dynamic, INT, ImmutableString, Map};
 
 use super::doc::Doc;
+use super::number;
 use super::parse::Kind;
 use crate::script::strings;
 
@@ -38,21 +39,21 @@ pub(crate) fn value(doc: &Rc<Doc>, index: u32) -> Dynamic {
         Kind::Null => Dynamic::UNIT,
         Kind::True => Dynamic::TRUE,
         Kind::False => Dynamic::FALSE,
-        Kind::Integer => integer(doc.raw_text(node)),
-        Kind::Float => Dynamic::from_float(doc.raw_text(node).parse().unwrap_or(f64::NAN)),
-        Kind::Plain | Kind::Escaped => {
-            doc.with_text(node, |text| Dynamic::from(strings::shared(text)))
-        }
+        Kind::Integer => integer(doc.raw(node)),
+        Kind::Float => Dynamic::from_float(number::float(doc.raw(node))),
+        Kind::Plain => Dynamic::from(strings::shared_bytes(doc.inside(node))),
+        Kind::Escaped => doc.with_text(node, |text| Dynamic::from(strings::shared(text))),
         Kind::Object => Dynamic::from(JsonObject::new(doc, index)),
         Kind::Array => Dynamic::from(JsonArray::new(doc, index)),
     }
 }
 
 /// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does.
-fn integer(text: &str) -> Dynamic {
-    match text.parse::<INT>() {
-        Ok(number) => Dynamic::from_int(number),
-        Err(_) => Dynamic::from_float(text.parse().unwrap_or(f64::NAN)),
+#[inline]
+fn integer(text: &[u8]) -> Dynamic {
+    match number::integer(text) {
+        Some(number) => Dynamic::from_int(number),
+        None => Dynamic::from_float(number::float(text)),
     }
 }
 
@@ -209,15 +210,20 @@ pub(super) fn is_same(doc: &Rc<Doc>, index: u32, new: &Dynamic) -> bool {
         Kind::True => new.as_bool() == Ok(true),
         Kind::False => new.as_bool() == Ok(false),
         Kind::Integer | Kind::Float => match (new.as_int(), new.as_float()) {
-            (Ok(new), _) => doc.raw_text(node).parse() == Ok(new),
+            // A float has no such reading: `1` written over `1.0` is a change.
+            (Ok(new), _) => {
+                node.kind == Kind::Integer && number::integer(doc.raw(node)) == Some(new)
+            }
             // Bits, so that a number that is read and written back is the same even if it is NaN.
-            (_, Ok(new)) => (doc.raw_text(node).parse::<f64>())
-                .is_ok_and(|old| old.to_bits() == new.to_bits() && !is_small_integer(doc, index)),
+            (_, Ok(new)) => {
+                number::float(doc.raw(node)).to_bits() == new.to_bits()
+                    && !is_small_integer(doc, index)
+            }
             _ => false,
         },
         Kind::Plain | Kind::Escaped => new
             .as_immutable_string_ref()
-            .is_ok_and(|new| doc.with_text(node, |old| old == new.as_str())),
+            .is_ok_and(|new| doc.is_text(node, &new)),
         Kind::Object => new
             .read_lock::<JsonObject>()
             .is_some_and(|view| view.is_untouched(doc, index)),
@@ -230,7 +236,7 @@ pub(super) fn is_same(doc: &Rc<Doc>, index: u32, new: &Dynamic) -> bool {
 /// A whole number that reads as an integer: `3.0` written over `3` is a change.
 fn is_small_integer(doc: &Doc, index: u32) -> bool {
     let node = doc.node(index);
-    node.kind == Kind::Integer && doc.raw_text(node).parse::<INT>().is_ok()
+    node.kind == Kind::Integer && number::integer(doc.raw(node)).is_some()
 }
 
 /// The elements of an array, read as they are asked for.

@@ -110,7 +110,11 @@ fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<
         return Ok(());
     };
     let depth = deeper(depth)?;
-    let patch_of = |name: &str| patches.iter().find(|(patched, _)| patched.as_str() == name);
+    let patch_of = |key| {
+        patches
+            .iter()
+            .find(|(patched, _)| doc.is_text(key, patched))
+    };
     out.push(b'{');
     let mut any = false;
     let mut comma = |out: &mut Vec<u8>| {
@@ -122,7 +126,7 @@ fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<
     let mut pending: Option<(u32, u32)> = None;
     for (key, value) in doc.members(object.node) {
         let (key_node, value_node) = (doc.node(key), doc.node(value));
-        match doc.with_text(key_node, patch_of) {
+        match patch_of(key_node) {
             None => {
                 let start = pending.map_or(key_node.start, |(start, _)| start);
                 pending = Some((start, value_node.end));
