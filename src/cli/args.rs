@@ -56,6 +56,9 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What a handler can call
+    #[command(subcommand)]
+    Handlers(HandlersCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,4 +67,19 @@ pub enum ConfigCommand {
     Show,
     /// The JSON Schema of the configuration file
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HandlersCommand {
+    /// Everything that a script can call, with examples; or one name
+    Doc {
+        /// A function, field or constant: `emit`, `msg.json`
+        name: Option<String>,
+    },
+    /// Write Rhai definition files, with which editors complete and explain
+    Definitions {
+        /// A folder of the project that the editor opens; it is made if need be
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }

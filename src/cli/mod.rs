@@ -4,14 +4,16 @@ mod args;
 mod check;
 mod config_schema;
 mod config_show;
+mod handlers;
 mod run;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, LogFormat};
+pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
 pub use check::check;
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use handlers::handlers;
 pub use run::run;
 
 use crate::config::{Failed, Invocation};
@@ -95,6 +97,9 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     if let Command::Config(ConfigCommand::Schema) = command {
         return config_schema(output);
     }
+    if let Command::Handlers(command) = &command {
+        return handlers(command, output);
+    }
     let Some(file) = global.config else {
         writeln!(
             output.err,
@@ -110,7 +115,10 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     match command {
         Command::Run => run(invocation, format, output),
         Command::Check => check(&invocation, output),
-        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
+        // The others have returned above: they need no configuration.
+        Command::Config(_) | Command::Handlers(_) => {
+            config_show(&invocation, &Compiler::default(), output)
+        }
     }
 }
 

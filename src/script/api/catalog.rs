@@ -2,17 +2,16 @@
 //!
 //! [`Api::describe`] begins a function, [`Described::form`] registers one of its forms. A member's
 //! engine only registers; [`catalog`] registers on an engine of its own and keeps what was said,
-//! for the README's tables, `deliveryd handlers` and the check of a script's calls.
+//! for the README's tables and `deliveryd handlers`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use rhai::{Engine, RhaiNativeFunc, Variant};
+use rhai::{Engine, FuncRegistration, RhaiNativeFunc, Variant};
 
 use crate::config::Limits;
+use crate::script::Caller;
 use crate::script::state::State;
-use crate::script::{Caller, engine, json};
 
 /// What a function is about: the headings of the documentation, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +30,14 @@ pub(crate) enum Section {
     Encoding,
     Hashing,
     Urls,
+    /// From here on Rhai's own.
+    Values,
+    Numbers,
+    Text,
+    Arrays,
+    Maps,
+    Blobs,
+    Ranges,
 }
 
 /// One function, field or constant as a script's author sees it.
@@ -65,6 +72,8 @@ pub(crate) enum FormKind {
     Index,
     /// A name that stands for a value; the signature is `name: TYPE`.
     Constant,
+    /// A namespace of values; the signature is `name::NAME: TYPE`.
+    Module,
 }
 
 impl Form {
@@ -76,6 +85,15 @@ impl Form {
             .split(',')
             .map(str::trim)
             .filter(|parameter| !parameter.is_empty())
+    }
+
+    /// The object of a field or method, by which it is written: `array` of
+    /// `sample(array: array)`, `msg` of `topic(msg: message)`. A first parameter that is called as its
+    /// type is called is one.
+    pub(crate) fn object(&self) -> Option<&'static str> {
+        let (name, kind) = self.parameters().next()?.split_once(": ")?;
+        let method = name == kind || self.kind != FormKind::Function;
+        method.then_some(name)
     }
 
     /// The type of what it gives; `()` where it gives nothing.
@@ -162,8 +180,7 @@ impl Described<'_, '_> {
         R: Variant + Clone,
     {
         self.say(FormKind::Field, signature);
-        let getter = format!("get${}", self.name);
-        self.api.engine.register_fn(getter, function);
+        FuncRegistration::new_getter(self.name).register_into_engine(self.api.engine, function);
         self
     }
 
@@ -177,7 +194,7 @@ impl Described<'_, '_> {
         R: Variant + Clone,
     {
         self.say(FormKind::Index, signature);
-        self.api.engine.register_fn("index$get$", function);
+        FuncRegistration::new_index_getter().register_into_engine(self.api.engine, function);
         self
     }
 
@@ -192,7 +209,7 @@ impl Described<'_, '_> {
 }
 
 /// Every function, field and constant of deliveryd's own, by section and in the order of their
-/// registration. Rhai's own functions are not among them; see [`callable`].
+/// registration. Rhai's own functions are not among them.
 pub(crate) fn catalog() -> &'static [Entry] {
     static CATALOG: OnceLock<Vec<Entry>> = OnceLock::new();
     CATALOG.get_or_init(|| {
@@ -210,63 +227,6 @@ pub(crate) fn catalog() -> &'static [Entry] {
     })
 }
 
-/// Every function that a script can call, Rhai's own among them, with the numbers of arguments that
-/// it takes; a method's object counts as its first. Operators and fields are not among them.
-///
-/// `sleep` is among them: it is there to be refused with a reason when it is called.
-pub(crate) fn callable() -> &'static BTreeMap<String, BTreeSet<usize>> {
-    static CALLABLE: OnceLock<BTreeMap<String, BTreeSet<usize>>> = OnceLock::new();
-    CALLABLE.get_or_init(|| {
-        let mut engine = engine::bare(&Limits::default());
-        json::register(&mut engine);
-        super::register(&mut engine, &nobody());
-        let mut callable: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        for (name, arguments) in registered(&engine) {
-            if rhai::is_valid_function_name(&name) {
-                callable.entry(name).or_default().insert(arguments);
-            }
-        }
-        for (name, arguments) in KEYWORDS {
-            let arguments = arguments.clone();
-            callable
-                .entry((*name).to_owned())
-                .or_default()
-                .extend(arguments);
-        }
-        callable
-    })
-}
-
-/// Most arguments that a call of a function pointer is followed to.
-const MOST: usize = 20;
-
-/// Functions that are part of the language: the parser knows them, and no module has them.
-const KEYWORDS: &[(&str, std::ops::RangeInclusive<usize>)] = &[
-    ("print", 1..=1),
-    ("debug", 1..=1),
-    ("type_of", 1..=1),
-    ("Fn", 1..=1),
-    ("call", 1..=MOST),
-    ("curry", 1..=MOST),
-    ("is_shared", 1..=1),
-    ("is_def_var", 1..=1),
-    ("is_def_fn", 2..=3),
-    ("contains", 2..=2),
-];
-
-/// Name and number of arguments of everything that an engine's modules hold.
-pub(crate) fn registered(engine: &Engine) -> BTreeSet<(String, usize)> {
-    let functions = engine.collect_fn_metadata(
-        None,
-        |function| {
-            let metadata = function.metadata;
-            Some((metadata.name.to_string(), metadata.num_params))
-        },
-        true,
-    );
-    functions.into_iter().collect()
-}
-
 /// A state that belongs to no member.
 fn nobody() -> Rc<State> {
     let caller = Caller {
@@ -274,28 +234,4 @@ fn nobody() -> Rc<State> {
         member: "".into(),
     };
     State::new(caller, Limits::default(), None, Some(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Rhai's own functions, ours and those of the JSON views can be looked up.
-    #[test]
-    fn everything_that_can_be_called_is_known() {
-        let takes = |name: &str| -> Vec<usize> {
-            let arguments = callable().get(name);
-            arguments.into_iter().flatten().copied().collect()
-        };
-        assert_eq!(takes("emit"), [1, 2, 3]);
-        assert_eq!(takes("reject"), [1]);
-        assert_eq!(takes("split"), [1, 2, 3]);
-        assert_eq!(takes("sub_string"), [2, 3]);
-        assert_eq!(takes("parse_json"), [1]);
-        assert_eq!(takes("type_of"), [1]);
-        assert_eq!(takes("all"), [2]);
-        for refused in ["eval", "get$topic", "+"] {
-            assert_eq!(takes(refused), [0; 0], "{refused}");
-        }
-    }
 }

@@ -1,16 +1,21 @@
 //! What a script can call, one file a subject. Each registers its functions on an engine.
 
 pub(crate) mod bounded;
-#[allow(dead_code, reason = "the check of calls and the documentation read it")]
 pub(crate) mod catalog;
 pub(crate) mod emit;
+mod encoding;
 pub(crate) mod flow;
+mod given;
 pub(crate) mod headers;
+mod identifiers;
 pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod random;
-pub(crate) mod values;
+mod regex;
+mod size;
+mod time;
+pub(crate) mod url;
 
 use std::rc::Rc;
 
@@ -30,12 +35,17 @@ pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
 
 /// What [`catalog::catalog`] tells of.
 fn register_all(api: &mut Api<'_>, state: &Rc<State>) {
-    values::register(api.engine, state);
-    random::register(api.engine, state);
-    message::register(api.engine);
-    headers::register(api.engine);
-    emit::register(api.engine, state);
+    message::register(api);
+    headers::register(api);
+    given::register(api);
+    emit::register(api, state);
     flow::register(api, state);
-    log::register(api.engine, state);
+    log::register(api, state);
     metrics::register(api, state);
+    time::register(api);
+    identifiers::register(api, state);
+    random::register(api, state);
+    regex::register(api, &state.limits);
+    encoding::register(api, &state.limits);
+    url::register(api, &state.limits);
 }
