@@ -38,18 +38,18 @@ fn numbers(api: &mut Api<'_>, state: &Rc<State>) {
     api.describe(
         Section::Random,
         "rand",
-        "A random whole number: any, one of a range, or one from `from` to `to`, both included. As \
+        "A random whole number: any, one of a range of numbers, or one from `from` to `to`, both included. As \
          all random values it is repeatable where the configuration gives a `seed`.",
         "rand(1..7);\nrand(1..=6);\nrand(1, 6);",
     )
     .form("rand() -> int", move || {
         any.random.borrow_mut().random::<INT>()
     })
-    .form("rand(range: range) -> int", move |range: Range<INT>| {
+    .form("rand(numbers: range) -> int", move |range: Range<INT>| {
         within(&half_open, range)
     })
     .form(
-        "rand(range: range=) -> int",
+        "rand(numbers: range=) -> int",
         move |range: RangeInclusive<INT>| within(&closed, range),
     )
     .form(

@@ -196,3 +196,75 @@ fn text_and_json_convert() {
     let failure = failed(body("parse_json(\"{\")").handle(&record("{}"), 1));
     assert_eq!(failure.reason, "not JSON: it ends too early at byte 1");
 }
+
+/// Numbers and texts that a script's own types can not hold, or would write otherwise.
+const ODD: &str = r#"{"id":9223372036854775807,"u64":18446744073709551615,"big":123456789012345678901234567890,
+ "price":12.30,"long":0.1000000000000000055511151231257827,"tiny":1.0E-400,"zero":-0,"exp":1E+2,
+ "text":"\u00e4\ud83d\ude00\/\u0000\"","plain":"ä😀","":"empty name","a\u0062":"escaped name","dup":1,"dup":2,
+ "nested":{"list":[ 1.0, {"x":[2.50,"\u0041"]}, [] ],"none":null},"items":[{"sku":"a","qty":2.0}]}"#;
+
+/// Whatever a handler reads, and whatever Rhai writes back for it: the value goes out byte for byte.
+#[test]
+fn reading_changes_nothing() {
+    let reads = r#"
+        J.id; J.u64; J.big.to_string(); J.long + 1; J.zero; J.text.len(); J.plain.to_upper();
+        J.text.split("x"); J.plain.regex_is_match("a"); J[""]; J["ab"].contains("e"); J.dup; J.none; J.none?.x;
+        J.keys(); J.values(); J.len(); J.contains("id"); "id" in J; J.get("price"); J.to_json(); J.is_empty();
+        J.nested.list.len(); J.nested.list.len; J.nested.list[1].x[0]; J.nested.list[1].x.map(|v| v);
+        J.nested.list.filter(|v| type_of(v) == "map"); J.nested.list[-1].is_empty(); J.nested.keys();
+        J.items.map(|i| i.qty * 2); J.items.filter(|i| i.qty > 1).len(); J.items.find(|i| i.qty == 2.0);
+        J.items.some(|i| i.sku == "a"); J.items.all(|i| i.sku == "a"); J.items.reduce(|s, i| s + i.qty, 0.0);
+        J.items.index_of(1); J.items.contains(1); J.items.extract(0, 1); J.items.order(|a, b| 0);
+        J.items[0].sku.len(); J.items[0].keys(); J.items[0].qty.to_int(); J.items.for_each(|| this.sku);
+        for item in J.items { item.sku; for name in item.keys() { item[name]; } }
+        J.nested == J.nested; J.items != J.items; let c = J; c.id; let n = J.nested; n.list[0]; `${J}`; J.type_of();"#;
+    for root in ["d", "msg.json"] {
+        let reads = reads.replace('J', root);
+        let script = format!("let d = msg.json; {reads} emit(\"t\", d); emit(\"t\", msg.json);");
+        assert_eq!(values(&script, ODD), [ODD, ODD], "{root}");
+    }
+}
+
+/// One changed member leaves the text of every other one as it was, at any depth.
+#[test]
+fn one_change_keeps_all_other_texts() {
+    let out = value(
+        "let d = msg.json; d.nested.list[1].x[1] = \"B\"; d.fresh = true; emit(\"t\", d)",
+        ODD,
+    );
+    let untouched = [
+        r#""id":9223372036854775807"#,
+        r#""u64":18446744073709551615"#,
+        r#""big":123456789012345678901234567890"#,
+        r#""price":12.30"#,
+        r#""long":0.1000000000000000055511151231257827"#,
+        r#""tiny":1.0E-400"#,
+        r#""zero":-0"#,
+        r#""exp":1E+2"#,
+        r#""text":"\u00e4\ud83d\ude00\/\u0000\"""#,
+        r#""plain":"ä😀""#,
+        r#""a\u0062":"escaped name""#,
+        r#""items":[{"sku":"a","qty":2.0}]"#,
+        r#"[2.50,"B"]"#,
+        r#""none":null"#,
+        r#""fresh":true"#,
+    ];
+    for text in untouched {
+        assert!(out.contains(text), "{text} is not in {out}");
+    }
+}
+
+/// A part of a message that is emitted, or put in another place, keeps its text too.
+#[test]
+fn parts_keep_their_text() {
+    let script = "let d = msg.json; emit(\"t\", d.nested.list[1]); emit(\"t\", #{part: d.nested.list, id: d.id});
+        emit(\"t\", [d.items[0]]);";
+    assert_eq!(
+        values(script, ODD),
+        [
+            r#"{"x":[2.50,"\u0041"]}"#,
+            r#"{"id":9223372036854775807,"part":[ 1.0, {"x":[2.50,"\u0041"]}, [] ]}"#,
+            r#"[{"sku":"a","qty":2.0}]"#,
+        ]
+    );
+}
