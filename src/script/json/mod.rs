@@ -1,11 +1,13 @@
 //! JSON as a script sees it: parsed once, read where it is touched, patched where it is written.
 //!
 //! `parse` makes the tape, `doc` answers questions about it, `view` gives Rhai values, `methods`
-//! registers what a script can call on them, `write` turns values back into text.
+//! registers what a script can call on them, `write` turns values back into text, `over` keeps the text
+//! of what a changed array still holds.
 
 mod doc;
 mod escape;
 mod methods;
+mod over;
 mod parse;
 #[cfg(test)]
 mod tests;

@@ -268,3 +268,86 @@ fn parts_keep_their_text() {
         ]
     );
 }
+
+/// Methods that change an object in place change its members, and keep the text of all others.
+#[test]
+fn methods_on_objects_keep_other_texts() {
+    let text = r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0}}"#;
+    for (change, expected) in [
+        (
+            "J.mixin(#{z: 2})",
+            r#"{"z":2,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0}}"#,
+        ),
+        (
+            "J += #{n: 1}",
+            r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0},"n":1}"#,
+        ),
+        (
+            "J.fill_with(#{z: 3, n: 1})",
+            r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0},"n":1}"#,
+        ),
+        (
+            "J.retain(|name| name != \"z\")",
+            r#"{"big":18446744073709551615,"a":"\u0041","o":{"n":2.0}}"#,
+        ),
+        (
+            "J.drain(|name| name == \"a\")",
+            r#"{"z":1.50,"big":18446744073709551615,"o":{"n":2.0}}"#,
+        ),
+        (
+            "J.o.mixin(#{m: 1})",
+            r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0,"m":1}}"#,
+        ),
+        ("J.clear()", "{}"),
+    ] {
+        for root in ["d", "msg.json"] {
+            let change = change.replace('J', root);
+            let mut handler = body(&format!("let d = msg.json; {change}; emit(\"t\", {root})"));
+            // Twice: the second message is not what is left of the first.
+            for _ in 0..2 {
+                done(handler.handle(&record(text), 1));
+                let emitted = emitted(handler.effects()).remove(0).2;
+                assert_eq!(emitted.as_deref(), Some(expected), "{change}");
+            }
+        }
+    }
+}
+
+/// An array that is changed keeps the text of the elements that are not.
+#[test]
+fn changed_arrays_keep_other_elements() {
+    let text = r#"{"ids":[18446744073709551615, 2.50, 1e2, 3.5, [0.10, 3]]}"#;
+    for (change, expected) in [
+        (
+            "d.ids.push(1)",
+            "[18446744073709551615,2.50,1e2,3.5,[0.10, 3],1]",
+        ),
+        (
+            "d.ids.insert(0, 1)",
+            "[1,18446744073709551615,2.50,1e2,3.5,[0.10, 3]]",
+        ),
+        (
+            "d.ids.remove(1)",
+            "[18446744073709551615,1e2,3.5,[0.10, 3]]",
+        ),
+        ("d.ids.shift()", "[2.50,1e2,3.5,[0.10, 3]]"),
+        (
+            "d.ids.reverse()",
+            "[[0.10, 3],3.5,1e2,2.50,18446744073709551615]",
+        ),
+        ("d.ids[1] = 7", "[18446744073709551615,7,1e2,3.5,[0.10, 3]]"),
+        (
+            "d.ids[4][1] = 4",
+            "[18446744073709551615,2.50,1e2,3.5,[0.10,4]]",
+        ),
+        (
+            "let a = d.ids; a.pop(); d.ids = a",
+            "[18446744073709551615,2.50,1e2,3.5]",
+        ),
+        ("d.ids = [1.0, 7]", "[1.0,7]"),
+    ] {
+        let script = format!("let d = msg.json; {change}; emit(\"t\", d)");
+        let expected = format!("{{\"ids\":{expected}}}");
+        assert_eq!(value(&script, text), expected, "{change}");
+    }
+}
