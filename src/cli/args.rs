@@ -89,6 +89,9 @@ pub enum Command {
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did
     Reload,
+    /// What a handler can call
+    #[command(subcommand)]
+    Handlers(HandlersCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,4 +100,19 @@ pub enum ConfigCommand {
     Show,
     /// The JSON Schema of the configuration file
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HandlersCommand {
+    /// Everything that a script can call, with examples; or one name
+    Doc {
+        /// A function, field or constant: `emit`, `msg.json`
+        name: Option<String>,
+    },
+    /// Write Rhai definition files, with which editors complete and explain
+    Definitions {
+        /// A folder of the project that the editor opens; it is made if need be
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }

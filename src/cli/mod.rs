@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config_schema;
 mod config_show;
+mod handlers;
 mod init;
 mod plan;
 mod reload;
@@ -14,11 +15,12 @@ mod status;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, LogFormat};
+pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
 pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use handlers::handlers;
 pub use init::init;
 pub use plan::plan;
 pub use reload::reload;
@@ -118,6 +120,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Init { directory } => init(&directory, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => man(output),
+        Command::Handlers(command) => handlers(&command, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),

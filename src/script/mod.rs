@@ -10,6 +10,7 @@ mod check;
 mod diagnose;
 mod engine;
 mod generator;
+pub mod guide;
 mod handler;
 mod json;
 pub mod memory;

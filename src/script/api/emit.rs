@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use rhai::{Blob, Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Blob, Dynamic, EvalAltResult, Map};
 
 use super::Fallible;
+use super::catalog::{Api, Section};
 use super::headers::Headers;
 use crate::delivery::{EmitBuilder, Record};
 use crate::script::json::write;
@@ -24,44 +25,59 @@ struct Parts {
     timestamp: Option<i64>,
 }
 
-pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
-    let owned = Rc::clone(state);
-    engine.register_fn(
+pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
+    let (short, keyed, spelt) = (Rc::clone(state), Rc::clone(state), Rc::clone(state));
+    api.describe(
+        Section::Effects,
         "emit",
+        "A message to another topic. The short form keeps the message's key; a key of `()` is no key, \
+         a value of `()` a tombstone. Strings and blobs are written as they are, anything else as \
+         JSON. The map takes `topic` and `value`, and if you like `key`, `headers`, `partition` and \
+         `timestamp`. Emits leave when the call has returned; `throw`, `retry` and `reject` discard \
+         them.",
+        "emit(\"Copies\", msg.json);\n\
+         emit(\"ByCity\", msg.json.city, msg.json);\n\
+         emit(#{topic: \"Audit\", key: msg.key, value: #{ok: true}, headers: #{source: \"x\"}});",
+    )
+    .form(
+        "emit(topic: string, value: any)",
         move |topic: Dynamic, value: Dynamic| -> Fallible<()> {
             let parts = Parts {
-                key: None,
                 value,
                 ..Parts::default()
             };
-            keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Message)
+            keep(&short, &topic_name(&topic)?, parts, KeyFrom::Message)
         },
-    );
-    let owned = Rc::clone(state);
-    engine.register_fn(
-        "emit",
+    )
+    .form(
+        "emit(topic: string, key: any, value: any)",
         move |topic: Dynamic, key: Dynamic, value: Dynamic| -> Fallible<()> {
             let parts = Parts {
                 key: Some(key),
                 value,
                 ..Parts::default()
             };
-            keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Script)
+            keep(&keyed, &topic_name(&topic)?, parts, KeyFrom::Script)
         },
-    );
-    let owned = Rc::clone(state);
-    engine.register_fn("emit", move |message: Dynamic| -> Fallible<()> {
-        let Some(map) = message.read_lock::<Map>() else {
-            return Err(format!(
-                "emit takes a topic and a value, or a map: found {}",
-                type_name(&message)
-            )
-            .into());
-        };
-        let topic = map.get("topic").ok_or("emit: `topic` is missing")?;
-        let parts = parts(&map, FIELDS)?;
-        keep(&owned, &topic_name(topic)?, parts, KeyFrom::Script)
-    });
+    )
+    .form("emit(message: map)", move |message: Dynamic| {
+        spelt_out(&spelt, &message)
+    })
+    .done();
+}
+
+/// `emit(#{…})`.
+fn spelt_out(state: &State, message: &Dynamic) -> Fallible<()> {
+    let Some(map) = message.read_lock::<Map>() else {
+        return Err(format!(
+            "emit takes a topic and a value, or a map: found {}",
+            type_name(message)
+        )
+        .into());
+    };
+    let topic = map.get("topic").ok_or("emit: `topic` is missing")?;
+    let parts = parts(&map, FIELDS)?;
+    keep(state, &topic_name(topic)?, parts, KeyFrom::Script)
 }
 
 /// Keeps what `generate` returned as the one message of its call.

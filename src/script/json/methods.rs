@@ -1,7 +1,8 @@
 //! What a script can call on a JSON object or array: everything it can call on a Rhai map or array.
 //!
 //! Reading is done on the view. What a view has no cheap way for is done on a Rhai map or array made
-//! for the call; where the method changes its object, that map or array takes the view's place.
+//! for the call; where the method changes it, an object takes over what differs, and the array takes
+//! the view's place.
 
 use std::any::TypeId;
 use std::rc::Rc;
@@ -290,11 +291,30 @@ fn delegate<T: 'static>(engine: &mut Engine, name: &'static str, arguments: usiz
             all.extend(rest.iter_mut());
             let result = context.call_native_fn_raw(name, true, &mut all)?;
             if changes {
-                replace(args[0], this);
+                write_back(args[0], this);
             }
             Ok(result)
         },
     );
+}
+
+/// After a method that changed `now`, a copy of what stands at `place`: an object takes over only
+/// what differs, so that all else keeps its text and its order; an array is replaced.
+fn write_back(place: &mut Dynamic, now: Dynamic) {
+    if let Some(map) = now.read_lock::<Map>()
+        && let Some(mut object) = place.write_lock::<JsonObject>()
+    {
+        for name in object.names() {
+            if !map.contains_key(name.as_str()) {
+                drop(object.remove(&name));
+            }
+        }
+        for (name, value) in map.iter() {
+            object.set(name, value.clone());
+        }
+        return;
+    }
+    replace(place, now);
 }
 
 /// An argument as Rhai's own method wants it: where it takes a whole map or array, not a view.

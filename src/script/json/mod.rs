@@ -1,12 +1,14 @@
 //! JSON as a script sees it: parsed once, read where it is touched, patched where it is written.
 //!
-//! `parse` makes the tape, `doc` answers questions about it, `number` reads numbers, `view` gives Rhai values, `methods`
-//! registers what a script can call on them, `write` turns values back into text.
+//! `parse` makes the tape, `doc` answers questions about it, `number` reads numbers, `view` gives Rhai
+//! values, `methods` registers what a script can call on them, `write` turns values back into text,
+//! `over` keeps the text of what a changed array still holds.
 
 mod doc;
 mod escape;
 mod methods;
 mod number;
+mod over;
 mod parse;
 #[cfg(test)]
 mod tests;

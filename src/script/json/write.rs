@@ -7,6 +7,7 @@ use std::io;
 
 use rhai::{Array, Blob, Dynamic, Map};
 
+use super::over;
 use super::parse::MAX_DEPTH;
 use super::view::{JsonArray, JsonObject};
 
@@ -36,7 +37,7 @@ pub(crate) fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), NoJson> {
     write_at(value, out, 0)
 }
 
-fn write_at(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+pub(super) fn write_at(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
     if value.is_unit() {
         out.extend_from_slice(b"null");
     } else if let Ok(flag) = value.as_bool() {
@@ -68,7 +69,7 @@ fn write_at(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJs
     Ok(())
 }
 
-fn deeper(depth: usize) -> Result<usize, NoJson> {
+pub(super) fn deeper(depth: usize) -> Result<usize, NoJson> {
     if depth >= MAX_DEPTH {
         return Err(NoJson::Depth);
     }
@@ -142,7 +143,7 @@ fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<
                 {
                     comma(out);
                     out.extend_from_slice(doc.slice(key_node.start, value_node.start));
-                    write_at(new, out, depth)?;
+                    over::write(new, doc, value, out, depth)?;
                 }
             }
         }
