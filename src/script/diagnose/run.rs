@@ -12,7 +12,7 @@ use crate::script::meter::Exceeded;
 use crate::script::program::Program;
 use crate::script::runtime::Ended;
 use crate::script::state::{Stop, StopKind};
-use crate::script::{Failure, Outcome};
+use crate::script::{Failure, MAX_PIECES, Outcome};
 
 /// The outcome of a call that did not return.
 ///
@@ -90,6 +90,14 @@ fn limit(
         Exceeded::Memory => (
             format!("the call used more than {} bytes of memory", limits.memory),
             "the limit is limits.memory",
+        ),
+        Exceeded::Pieces => (
+            format!("the call holds more than {MAX_PIECES} values at once"),
+            "nested in each other, so many would overflow the stack; keep fewer of them",
+        ),
+        Exceeded::Stack => (
+            "the functions that call each other need more stack than there is".to_owned(),
+            "lower limits.call_depth, or split deep expressions with `let`",
         ),
     };
     let (source, inner) = error.map_or((None, None), |error| innermost(error));
