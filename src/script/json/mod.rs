@@ -6,6 +6,7 @@
 mod doc;
 mod escape;
 mod methods;
+mod names;
 mod parse;
 #[cfg(test)]
 mod tests;
