@@ -7,6 +7,7 @@ pub(crate) mod headers;
 pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod metrics;
+pub(crate) mod nested;
 pub(crate) mod random;
 pub(crate) mod values;
 
@@ -22,6 +23,7 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// Registers everything that both handlers and generators can call.
 pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
     bounded::register(engine, &state.limits);
+    nested::register(engine, &state.limits);
     values::register(engine, state);
     random::register(engine, state);
     message::register(engine);
