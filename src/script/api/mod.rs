@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod nested;
 pub(crate) mod random;
+pub(crate) mod sorting;
 pub(crate) mod values;
 
 use std::rc::Rc;
@@ -24,6 +25,7 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
     bounded::register(engine, &state.limits);
     nested::register(engine, &state.limits);
+    sorting::register(engine);
     values::register(engine, state);
     random::register(engine, state);
     message::register(engine);

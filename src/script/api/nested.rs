@@ -1,5 +1,5 @@
 //! Rhai's functions on whole arrays and maps whose work multiplies or recurses: `pad`, `contains`,
-//! `index_of`, `==`, `!=`, and the texts that `print` and `to_string` make.
+//! `index_of`, `==`, `!=`, and the texts that `print` and `to_string` make. (`sort` is in `sorting`.)
 //!
 //! Rhai's own have no bound for the depth of what they walk through, and nothing can interrupt them.
 //! These count every element as an operation and go no deeper than [`DEEPEST`].

@@ -89,7 +89,9 @@ fn write_at(value: &Dynamic, out: &mut Vec<u8>, depth: usize, limit: Limit) -> R
     } else if value.is::<Blob>() {
         return Err(NoJson::Blob);
     } else {
-        return Err(NoJson::Type(value.type_name().to_owned()));
+        // Rust's path of a type tells a script's author nothing.
+        let name = value.type_name().rsplit("::").next().unwrap_or_default();
+        return Err(NoJson::Type(name.to_lowercase()));
     }
     Ok(())
 }
