@@ -71,7 +71,7 @@ pub(crate) fn build(
     let Some(ast) = handler.filter(|_| mistakes.is_empty()) else {
         return Err(mistakes);
     };
-    json::register(&mut engine);
+    json::register(&mut engine, state.limits.string);
     for name in &names {
         json::register_field(&mut engine, name);
     }

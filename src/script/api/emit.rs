@@ -108,12 +108,13 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
     if topic.is_empty() {
         return Err("emit: the topic's name is empty".into());
     }
+    let limit = state.limits.memory;
     let record = state.record.borrow();
     let record = record.as_deref();
     let mut effects = state.effects.borrow_mut();
     let mut emit = effects.emit(state.name(topic));
     match (&parts.key, key_from) {
-        (Some(key), _) => write_key(&mut emit, key)?,
+        (Some(key), _) => write_key(&mut emit, key, limit)?,
         (None, KeyFrom::Message) => {
             if let Some(key) = record.and_then(Record::key) {
                 emit.key(key);
@@ -121,10 +122,10 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
         }
         (None, KeyFrom::Script) => {}
     }
-    write_value(&mut emit, &parts.value)?;
+    write_value(&mut emit, &parts.value, limit)?;
     let mut named = Vec::new();
     if let Some(headers) = &parts.headers {
-        write_headers(&mut emit, headers, &mut named)?;
+        write_headers(&mut emit, headers, &mut named, limit)?;
     }
     if let Some(record) = record {
         for (name, value) in record.headers() {
@@ -200,11 +201,11 @@ fn number<T: TryFrom<i64> + Default + PartialOrd>(map: &Map, name: &str) -> Fall
     }
 }
 
-fn json(value: &Dynamic, out: &mut Vec<u8>) -> Fallible<()> {
-    write(value, out).map_err(|error| Box::<EvalAltResult>::from(error.to_string()))
+fn json(value: &Dynamic, out: &mut Vec<u8>, limit: usize) -> Fallible<()> {
+    write(value, out, limit).map_err(|error| Box::<EvalAltResult>::from(error.to_string()))
 }
 
-fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic) -> Fallible<()> {
+fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic, limit: usize) -> Fallible<()> {
     if key.is_unit() {
         return Ok(());
     }
@@ -214,12 +215,12 @@ fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic) -> Fallible<()> {
     } else if let Some(blob) = key.read_lock::<Blob>() {
         emit.key(&blob);
     } else {
-        emit.key_with(|out| written = json(key, out));
+        emit.key_with(|out| written = json(key, out, limit));
     }
     written
 }
 
-fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic) -> Fallible<()> {
+fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic, limit: usize) -> Fallible<()> {
     if value.is_unit() {
         return Ok(());
     }
@@ -229,7 +230,7 @@ fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic) -> Fallible<()> {
     } else if let Some(blob) = value.read_lock::<Blob>() {
         emit.value(&blob);
     } else {
-        emit.value_with(|out| written = json(value, out));
+        emit.value_with(|out| written = json(value, out, limit));
     }
     written
 }
@@ -239,6 +240,7 @@ fn write_headers(
     emit: &mut EmitBuilder<'_>,
     headers: &Dynamic,
     named: &mut Vec<String>,
+    limit: usize,
 ) -> Fallible<()> {
     if headers.is_unit() {
         return Ok(());
@@ -258,16 +260,21 @@ fn write_headers(
         match value.read_lock::<rhai::Array>() {
             Some(values) => {
                 for value in values.iter() {
-                    write_header(emit, name, value)?;
+                    write_header(emit, name, value, limit)?;
                 }
             }
-            None => write_header(emit, name, value)?,
+            None => write_header(emit, name, value, limit)?,
         }
     }
     Ok(())
 }
 
-fn write_header(emit: &mut EmitBuilder<'_>, name: &str, value: &Dynamic) -> Fallible<()> {
+fn write_header(
+    emit: &mut EmitBuilder<'_>,
+    name: &str,
+    value: &Dynamic,
+    limit: usize,
+) -> Fallible<()> {
     if value.is_unit() {
         emit.header(name, None);
     } else if let Ok(text) = value.as_immutable_string_ref() {
@@ -276,7 +283,7 @@ fn write_header(emit: &mut EmitBuilder<'_>, name: &str, value: &Dynamic) -> Fall
         emit.header(name, Some(&blob));
     } else {
         let mut text = Vec::new();
-        json(value, &mut text)?;
+        json(value, &mut text, limit)?;
         emit.header(name, Some(&text));
     }
     Ok(())

@@ -81,7 +81,20 @@ pub(crate) fn text(context: &NativeCallContext, mut value: Dynamic) -> Fallible<
     Ok(text.into_immutable_string().unwrap_or_default())
 }
 
+/// What a script logs beyond so many bytes is cut off.
+const LONGEST: usize = 16 << 10;
+
 fn line(state: &State, level: Level, text: &str) {
+    if text.len() > LONGEST {
+        let shown = text.floor_char_boundary(LONGEST);
+        let missing = text.len() - shown;
+        let cut = format!("{}… and {missing} bytes more", &text[..shown]);
+        return write(state, level, &cut);
+    }
+    write(state, level, text);
+}
+
+fn write(state: &State, level: Level, text: &str) {
     let record = state.record.borrow();
     let (group, member) = (&*state.caller.group, &*state.caller.member);
     // `tracing` wants level and fields at compile time, so each level is spelt out.

@@ -11,9 +11,11 @@ mod identifiers;
 pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod metrics;
+pub(crate) mod nested;
 pub(crate) mod random;
 mod regex;
 mod size;
+pub(crate) mod sorting;
 mod time;
 pub(crate) mod url;
 
@@ -30,6 +32,8 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// Registers everything that both handlers and generators can call.
 pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
     bounded::register(engine, &state.limits);
+    nested::register(engine, &state.limits);
+    sorting::register(engine);
     register_all(&mut Api::new(engine), state);
 }
 

@@ -7,6 +7,7 @@
 mod doc;
 mod escape;
 mod methods;
+mod names;
 mod number;
 mod over;
 mod parse;
@@ -19,4 +20,4 @@ pub(crate) use doc::Doc;
 pub(crate) use methods::{register, register_field};
 pub(crate) use parse::NotJson;
 pub(crate) use view::{JsonArray, JsonObject, value};
-pub(crate) use write::write;
+pub(crate) use write::{NoJson, write};

@@ -11,7 +11,7 @@ use rhai::{Array, Dynamic};
 use super::doc::Doc;
 use super::parse::Kind;
 use super::view::is_same;
-use super::write::{NoJson, deeper, write_at};
+use super::write::{Limit, NoJson, deeper, write_at};
 
 /// How far from its place an element is looked for; beyond that only numbers are.
 const NEAR: usize = 32;
@@ -23,6 +23,7 @@ pub(super) fn write(
     old: u32,
     out: &mut Vec<u8>,
     depth: usize,
+    limit: Limit,
 ) -> Result<(), NoJson> {
     match new.read_lock::<Array>() {
         Some(array) if doc.node(old).kind == Kind::Array => {
@@ -35,14 +36,14 @@ pub(super) fn write(
                 }
                 match elements.find(element) {
                     Found::Same(node) => out.extend_from_slice(doc.raw(doc.node(node))),
-                    Found::Changed(node) => write(element, doc, node, out, depth)?,
-                    Found::New => write_at(element, out, depth)?,
+                    Found::Changed(node) => write(element, doc, node, out, depth, limit)?,
+                    Found::New => write_at(element, out, depth, limit)?,
                 }
             }
             out.push(b']');
             Ok(())
         }
-        _ => write_at(new, out, depth),
+        _ => write_at(new, out, depth, limit),
     }
 }
 

@@ -4,11 +4,13 @@
 //! kept beside the text until it is written. An array is never patched: whoever changes one first
 //! turns it into a Rhai array whose elements are views (see `methods`).
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map};
 
 use super::doc::Doc;
+use super::names::Names;
 use super::number;
 use super::parse::Kind;
 use crate::script::strings;
@@ -24,6 +26,9 @@ pub(crate) struct JsonObject {
 
 /// Members by name with their new values.
 pub(super) type Patches = Vec<(ImmutableString, Option<Dynamic>)>;
+
+/// See [`JsonObject::patches_by_name`].
+pub(super) type PatchTable<'a> = HashMap<&'a str, &'a (ImmutableString, Option<Dynamic>)>;
 
 /// A JSON array as a script sees it: `type_of` says `array`.
 #[derive(Debug, Clone)]
@@ -129,35 +134,69 @@ impl JsonObject {
         }
     }
 
-    /// The members' names in the order of the text, added ones last.
-    pub(crate) fn names(&self) -> Vec<ImmutableString> {
-        let mut names = Vec::new();
-        for (key, _) in self.doc.members(self.node) {
-            if self.doc.repeats_later(self.node, key) {
+    /// The patches by name, where they are so many that searching them for each member would be slow.
+    pub(super) fn patches_by_name(&self) -> Option<PatchTable<'_>> {
+        let patches = self.patches.as_deref()?;
+        let table = || patches.iter().map(|patch| (patch.0.as_str(), patch));
+        (patches.len() > 16).then(|| table().collect())
+    }
+
+    /// Each member once, with the tape index of its value where that is not patched: in the order of
+    /// the text, added ones last.
+    fn members(&self) -> Vec<(ImmutableString, Option<u32>)> {
+        let (doc, node) = (&self.doc, self.node);
+        let len = doc.node(node).len as usize;
+        let names = Names::of(doc, node, len);
+        let by_name = self.patches_by_name();
+        let patch = |name: &str| match &by_name {
+            Some(table) => table.get(name).map(|(_, patch)| patch),
+            None => self.patch(name),
+        };
+        let mut members = Vec::with_capacity(len);
+        for (key, value) in doc.members(node) {
+            if !names.is_last(doc, node, key) {
                 continue;
             }
-            let name = self.doc.with_text(self.doc.node(key), strings::shared);
-            if !matches!(self.patch(&name), Some(None)) {
-                names.push(name);
+            let name = doc.with_text(doc.node(key), strings::shared);
+            match patch(&name) {
+                None => members.push((name, Some(value))),
+                Some(Some(_)) => members.push((name, None)),
+                Some(None) => {}
             }
         }
         for (name, patch) in self.patches.iter().flat_map(|patches| patches.iter()) {
-            if patch.is_some() && self.doc.find(self.node, name).is_none() {
-                names.push(name.clone());
+            if patch.is_some() && !names.contains(doc, node, name) {
+                members.push((name.clone(), None));
             }
         }
-        names
+        members
+    }
+
+    /// The members' names in the order of the text, added ones last.
+    pub(crate) fn names(&self) -> Vec<ImmutableString> {
+        let members = self.members().into_iter();
+        members.map(|(name, _)| name).collect()
+    }
+
+    /// The members' names and values; values that are objects or arrays stay views.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (ImmutableString, Dynamic)> {
+        self.members().into_iter().map(|(name, node)| {
+            let value = match node {
+                Some(node) => value(&self.doc, node),
+                None => self.field(&name),
+            };
+            (name, value)
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.names().len()
+        self.members().len()
     }
 
     /// The same members in a Rhai map; members that are objects or arrays stay views.
     pub(crate) fn to_map(&self) -> Map {
-        self.names()
-            .into_iter()
-            .map(|name| (name.as_str().into(), self.field(&name)))
+        self.entries()
+            .map(|(name, value)| (name.as_str().into(), value))
             .collect()
     }
 
