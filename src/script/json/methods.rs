@@ -306,7 +306,7 @@ fn write_back(place: &mut Dynamic, now: Dynamic) {
     {
         for name in object.names() {
             if !map.contains_key(name.as_str()) {
-                object.remove(&name);
+                drop(object.remove(&name));
             }
         }
         for (name, value) in map.iter() {
