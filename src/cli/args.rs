@@ -22,9 +22,16 @@ const EXAMPLES: &str = "Examples:\n  \
     deliveryd --config config/default.toml              run, on the embedded broker\n  \
     deliveryd check --config config/kafka.toml          say what is wrong, touch nothing\n  \
     deliveryd --config FILE --set groups.orders.members=3\n  \
-    deliveryd config show --config FILE                 each value, and where it comes from\n\n\
+    deliveryd config show --config FILE                 each value, and where it comes from\n  \
+    deliveryd plan                                      what a reload would do now\n  \
+    deliveryd reload                                    do it, wait, and say what was done\n\n\
     Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
     Exit codes: 0 done, 1 failed while running, 2 wrong command line, 78 wrong configuration.";
+
+const COMPLETIONS: &str = "Examples:\n  \
+    deliveryd completions bash > /etc/bash_completion.d/deliveryd\n  \
+    deliveryd completions zsh > ~/.zfunc/_deliveryd\n  \
+    deliveryd completions fish > ~/.config/fish/completions/deliveryd.fish";
 
 /// What every command takes.
 #[derive(Debug, Args)]
@@ -35,6 +42,9 @@ pub struct Global {
     /// Override a setting: the value is TOML, or else text
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub sets: Vec<String>,
+    /// The control socket of the running daemon; else the one of --config, or in the default place
+    #[arg(long, value_name = "PATH", global = true)]
+    pub control: Option<PathBuf>,
     /// How log lines are written to the terminal
     #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
@@ -56,6 +66,32 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Write a commented config and handlers to start from
+    Init {
+        /// The directory; it is made if it is not there
+        directory: PathBuf,
+    },
+    /// What a shell needs to complete commands and options
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page: deliveryd man | man -l -
+    Man,
+    /// What runs now, once
+    Status {
+        /// As JSON, as /api/status has it
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a reload of the running daemon would do, like a diff, without doing it
+    Plan,
+    /// Have the running daemon reload, wait until that is in force, and print what it did
+    Reload,
+    /// What a handler can call
+    #[command(subcommand)]
+    Handlers(HandlersCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,4 +100,19 @@ pub enum ConfigCommand {
     Show,
     /// The JSON Schema of the configuration file
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HandlersCommand {
+    /// Everything that a script can call, with examples; or one name
+    Doc {
+        /// A function, field or constant: `emit`, `msg.json`
+        name: Option<String>,
+    },
+    /// Write Rhai definition files, with which editors complete and explain
+    Definitions {
+        /// A folder of the project that the editor opens; it is made if need be
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }

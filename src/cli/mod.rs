@@ -2,17 +2,32 @@
 
 mod args;
 mod check;
+mod completions;
 mod config_schema;
 mod config_show;
+mod handlers;
+mod init;
+mod plan;
+mod reload;
+mod remote;
 mod run;
+mod status;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, LogFormat};
+pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
 pub use check::check;
+pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use handlers::handlers;
+pub use init::init;
+pub use plan::plan;
+pub use reload::reload;
 pub use run::run;
+pub use status::status;
+
+use args::Global;
 
 use crate::config::{Failed, Invocation};
 use crate::diagnostic::{Diagnostic, Severity, write};
@@ -91,10 +106,33 @@ impl Output<'_> {
 /// What the writers say.
 pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     let global = cli.global;
-    let command = cli.command.unwrap_or(Command::Run);
-    if let Command::Config(ConfigCommand::Schema) = command {
-        return config_schema(output);
+    let format = match global.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => with_file(global, output, |file, output| run(file, format, output)),
+        Command::Check => with_file(global, output, |file, output| check(&file, output)),
+        Command::Config(ConfigCommand::Show) => with_file(global, output, |file, output| {
+            config_show(&file, &Compiler::default(), output)
+        }),
+        Command::Config(ConfigCommand::Schema) => config_schema(output),
+        Command::Init { directory } => init(&directory, output),
+        Command::Completions { shell } => completions(shell, output),
+        Command::Man => man(output),
+        Command::Handlers(command) => handlers(&command, output),
+        Command::Status { json } => status(&remote::wanted(global), json, output),
+        Command::Plan => plan(&remote::wanted(global), output),
+        Command::Reload => reload(&remote::wanted(global), output),
     }
+}
+
+/// For commands that need the configuration's file.
+fn with_file(
+    global: Global,
+    output: &mut Output<'_>,
+    command: impl FnOnce(Invocation, &mut Output<'_>) -> io::Result<Exit>,
+) -> io::Result<Exit> {
     let Some(file) = global.config else {
         writeln!(
             output.err,
@@ -102,16 +140,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         )?;
         return Ok(Exit::Usage);
     };
-    let invocation = Invocation::from_process(file, global.sets);
-    let format = match global.log_format {
-        LogFormat::Text => Format::Text,
-        LogFormat::Json => Format::Json,
-    };
-    match command {
-        Command::Run => run(invocation, format, output),
-        Command::Check => check(&invocation, output),
-        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
-    }
+    command(Invocation::from_process(file, global.sets), output)
 }
 
 #[cfg(test)]
@@ -131,7 +160,9 @@ mod tests {
     }
 
     /// What a command wrote to its two outputs, and how it ended.
-    fn run(command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>) -> (String, String, Exit) {
+    pub(super) fn run(
+        command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>,
+    ) -> (String, String, Exit) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut output = Output {
             out: &mut out,

@@ -4,6 +4,7 @@
 //! otherwise. Times are RFC 3339 in UTC, durations are seconds.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct Status {
     /// deliveryd's own version.
     pub version: String,
     pub instance: String,
+    /// The configuration's file, absolute.
+    #[serde(default)]
+    pub config: PathBuf,
     pub started_at: Timestamp,
     /// The reload whose configuration is in force; 1 is that of the start.
     pub generation: u64,
@@ -28,6 +32,24 @@ pub struct Status {
     pub topics: BTreeMap<String, TopicStatus>,
     pub producers: BTreeMap<String, ProducerStatus>,
     pub groups: BTreeMap<String, GroupStatus>,
+    /// What the daemon has seen happen of what there is to learn about groups.
+    #[serde(default)]
+    pub lessons: Lessons,
+}
+
+/// The five lessons about consumer groups: when each was first seen happening here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lessons {
+    /// Two groups got the messages of one topic.
+    pub independent_groups: Option<Timestamp>,
+    /// Two members of a group held partitions of one topic.
+    pub shared_partitions: Option<Timestamp>,
+    /// A member idled while others held all partitions.
+    pub idle_spare: Option<Timestamp>,
+    /// Partitions came to other members.
+    pub rebalanced: Option<Timestamp>,
+    /// A group went on, after the daemon's start, from the offset it had committed before.
+    pub own_offsets: Option<Timestamp>,
 }
 
 /// What the daemon as a whole is doing.
@@ -68,7 +90,7 @@ pub enum BrokerState {
 }
 
 /// One reload and its result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reload {
     /// Its number: each reload that is asked for has one, a refused one too.
     pub generation: u64,
@@ -76,6 +98,12 @@ pub struct Reload {
     pub at: Timestamp,
     /// What was done, or why nothing was: one line each.
     pub summary: Vec<String>,
+    /// From its beginning until it was in force or refused.
+    #[serde(default)]
+    pub seconds: f64,
+    /// Who asked for it: `SIGHUP`, or a command and its user and process.
+    #[serde(default)]
+    pub by: String,
 }
 
 /// A topic as the cluster has it.
@@ -149,6 +177,9 @@ pub struct GroupStatus {
     pub waiting: u64,
     /// Paused by command.
     pub paused: bool,
+    /// It had committed offsets in all its topics when it was started here.
+    #[serde(default)]
+    pub continues: bool,
     pub rebalances: u64,
     /// The last rebalances, the newest last.
     pub rebalance_history: Vec<Rebalance>,

@@ -52,13 +52,13 @@ pub(crate) fn build(
     let mut modules = HashMap::new();
     let mut handler = None;
     let mut names = BTreeSet::new();
-    let mut captured = false;
+    let mut in_closures = false;
     for source in program.sources() {
         match engine.compile(&source.text) {
             Ok(mut ast) => {
                 ast.set_source(source.shown.as_str());
                 property_names(&ast, &mut names);
-                captured |= captures_params(&ast);
+                in_closures |= shares_params(&ast);
                 if source.import.is_empty() {
                     handler = Some(ast);
                 } else {
@@ -75,10 +75,12 @@ pub(crate) fn build(
     for name in &names {
         json::register_field(&mut engine, name);
     }
-    let constants = constants(params)?;
-    if captured && let Some(value) = constants.get_var(PARAMS) {
-        resolve_params(&mut engine, value);
+    let params = constant(params)?;
+    if in_closures {
+        in_every_closure(&mut engine, params.clone());
     }
+    let mut constants = Module::new();
+    constants.set_var("params", params);
     engine.register_global_module(constants.into());
     engine.set_module_resolver(Snapshot {
         modules,
@@ -91,7 +93,7 @@ pub(crate) fn build(
 
 /// Registers all that a script can call besides Rhai's own packages.
 pub(crate) fn furnish(engine: &mut Engine, state: &Rc<State>) {
-    json::register(engine);
+    json::register(engine, state.limits.string);
     api::register(engine, state);
     #[cfg(test)]
     engine.register_fn("panic_on_purpose", || -> () { panic!("on purpose") });
@@ -107,42 +109,37 @@ fn property_names(ast: &AST, names: &mut BTreeSet<String>) {
     });
 }
 
-const PARAMS: &str = "params";
-
-/// Whether a closure uses `params`, which makes Rhai look for a variable to share with it.
-fn captures_params(ast: &AST) -> bool {
-    let mut captured = false;
-    ast.walk(&mut |path: &[ASTNode]| {
-        if let Some(ASTNode::Stmt(Stmt::Share(shared))) = path.last() {
-            captured |= shared.iter().any(|(name, _)| name.as_str() == PARAMS);
+/// Whether a closure in a tree takes `params` along.
+fn shares_params(ast: &AST) -> bool {
+    // The walk goes on while it is told so: it ends where one is found.
+    !ast.walk(&mut |path: &[ASTNode]| match path.last() {
+        Some(ASTNode::Stmt(Stmt::Share(shared))) => {
+            !shared.iter().any(|(variable, _)| variable.name == "params")
         }
-        true
-    });
-    captured
+        _ => true,
+    })
 }
 
-/// Answers for `params` where no variable of this name is in reach.
-///
-/// Only for scripts that need it: Rhai asks at every use of every variable.
-fn resolve_params(engine: &mut Engine, value: Dynamic) {
-    #[allow(deprecated)] // not deprecated, only marked so because it may change
+/// Lets closures take `params` along: Rhai shares a variable with a closure only where it finds it in
+/// the scope, and a constant of the engine is in none. Every look at a variable pays for this, so it
+/// is done only for scripts that have such a closure.
+fn in_every_closure(engine: &mut Engine, params: Dynamic) {
+    #[allow(deprecated)] // "volatile": there is no other way, and Rhai's version is pinned
     engine.on_var(move |name, index, context| {
-        let resolved = name == PARAMS && index == 0 && !context.scope().contains(PARAMS);
-        Ok(resolved.then(|| value.clone()))
+        // An index is a local variable's own.
+        let ours = index == 0 && name == "params" && !context.scope().contains(name);
+        Ok(ours.then(|| params.clone()))
     });
 }
 
-/// `params`, where every function of every file sees it.
-fn constants(params: &Params) -> Result<Module, Vec<Diagnostic>> {
+/// `params` as a script's constant.
+fn constant(params: &Params) -> Result<Dynamic, Vec<Diagnostic>> {
     let text = serde_json::to_string(params).map_err(|error| error.to_string());
     let doc = text.and_then(|text| {
         Doc::of_text(text).map_err(|error| format!("{} at byte {}", error.why, error.offset))
     });
     let doc = doc.map_err(|error| vec![diagnose::nowhere(format!("`params`: {error}"))])?;
-    let params = Dynamic::from(JsonObject::new(&Rc::new(doc), 0)).into_read_only();
-    let mut module = Module::new();
-    module.set_var(PARAMS, params);
-    Ok(module)
+    Ok(Dynamic::from(JsonObject::new(&Rc::new(doc), 0)).into_read_only())
 }
 
 /// The modules of one program, from the text that was read when it was loaded.

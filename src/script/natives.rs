@@ -12,6 +12,7 @@ use rhai::{Array, Blob, Dynamic, FLOAT, FnPtr, FuncInfo, INT, ImmutableString, M
 
 use super::api::headers::Headers;
 use super::api::message::Message;
+use super::api::url::Url;
 use super::json::{JsonArray, JsonObject};
 use super::state::State;
 use super::{Caller, engine};
@@ -171,6 +172,7 @@ fn type_name(of: TypeId) -> Option<&'static str> {
         (TypeId::of::<FnPtr>(), "function"),
         (TypeId::of::<Message>(), "message"),
         (TypeId::of::<Headers>(), "headers"),
+        (TypeId::of::<Url>(), "url"),
         (TypeId::of::<std::ops::Range<INT>>(), "range"),
         (TypeId::of::<std::ops::RangeInclusive<INT>>(), "range"),
         (TypeId::of::<rhai::Instant>(), "timestamp"),

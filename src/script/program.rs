@@ -4,7 +4,7 @@
 //! once, so that a file that is being written can not be two things in one program. Every member
 //! compiles its own copy from here and never touches the disk again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -90,6 +90,19 @@ impl Program {
     /// Every file it was read from, the handler's own first.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// The text of every file, by its name within the handler's folder.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let own = self.file().file_name().unwrap_or_default();
+        let name = |source: &Source| match source.import.as_str() {
+            "" => own.to_string_lossy().into_owned(),
+            import => format!("{import}.rhai"),
+        };
+        let named = self.sources.iter();
+        named
+            .map(|source| (name(source), source.text.clone()))
+            .collect()
     }
 
     /// What it was loaded as.
@@ -254,7 +267,7 @@ fn unreadable(path: &Path, why: &str) -> Diagnostic {
 
 fn refused(source: &Source, import: &Import, why: &str) -> Diagnostic {
     Diagnostic {
-        message: format!("`{}` can't be imported", import.path),
+        message: format!("`{}` can't be imported", import.path.escape_debug()),
         place: diagnose::place(source, import.line, import.column, import.path.chars().count() + 2),
         label: why.to_owned(),
         hints: vec![

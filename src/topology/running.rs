@@ -8,18 +8,17 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::config::{Brokers, Config, Daemon, Group, Kafka, Log};
-use crate::diagnostic::Diagnostic;
+use crate::config::{Brokers, Config, Daemon, Group, HandlerKind, Kafka, Log};
 use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
 use crate::member::{MemberHandle, try_handler};
-use crate::observe::status::HandlerStatus;
+use crate::observe::status::{BrokerStatus, HandlerStatus};
 use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
-use crate::preflight::{Checked, Programs, warnings_of};
-use crate::script::Kind;
+use crate::preflight::{Checked, Programs};
+use crate::script::{Kind, Program};
 
 use super::group::RunningGroup;
-use super::producers::RunningProducer;
+use super::shown::Shown;
 use super::{Ground, News, Watcher};
 
 /// Everything that runs. Steps change it; nothing else does.
@@ -34,8 +33,11 @@ pub struct Running {
     pub(super) embedded: Option<Embedded>,
     pub(super) handlers: HandlerStore,
     pub(super) groups: BTreeMap<String, RunningGroup>,
-    pub(super) producers: BTreeMap<String, RunningProducer>,
-    log: LogGuard,
+    /// Producers, and what is looked at of groups.
+    pub(super) shown: Arc<Shown>,
+    pub(super) log: LogGuard,
+    #[cfg(test)]
+    pub(super) fault: Option<super::tests::Fault>,
 }
 
 impl Running {
@@ -71,16 +73,19 @@ impl Running {
             groups: BTreeMap::new(),
             ..config.clone()
         };
+        let away = Arc::new(AtomicBool::new(false));
+        let shown = Shown::new(board.clone(), away.clone(), nothing.clone());
         Ok(Self {
             config: nothing,
             generation: 0,
             programs: Programs::default(),
+            shown: Arc::new(shown),
             ground: Ground {
                 cluster,
                 board,
                 metrics,
                 topics: Arc::new(ArcSwap::default()),
-                away: Arc::new(AtomicBool::new(false)),
+                away: away.clone(),
                 news,
             },
             admin,
@@ -88,8 +93,9 @@ impl Running {
             embedded,
             handlers,
             groups: BTreeMap::new(),
-            producers: BTreeMap::new(),
             log,
+            #[cfg(test)]
+            fault: None,
         })
     }
 
@@ -108,6 +114,7 @@ impl Running {
     }
 
     pub(super) fn set_config(&mut self, checked: Checked, generation: u64) {
+        self.shown.set_config(checked.config.clone());
         self.config = checked.config;
         self.programs = checked.programs;
         self.generation = generation;
@@ -120,6 +127,11 @@ impl Running {
         let cluster = Arc::new(cluster(&self.config, kafka, self.embedded.as_ref()));
         let (admin, sender) =
             clients(&cluster, self.embedded.as_ref()).map_err(|error| error.message)?;
+        self.ground.board.set_brokers(BrokerStatus {
+            servers: cluster.servers.clone(),
+            embedded: cluster.embedded,
+            ..BrokerStatus::default()
+        });
         self.ground.cluster = cluster;
         self.admin = admin;
         self.sender = sender;
@@ -134,24 +146,29 @@ impl Running {
         self.handlers.set_mode(daemon.watch);
     }
 
-    pub(super) async fn add_group(
+    /// Starts a group. One that runs already, since its removal failed before it began, gets back the
+    /// members that it lacks.
+    pub(super) fn add_group(
         &mut self,
         name: &str,
         config: &Arc<Group>,
         programs: &Programs,
     ) -> Result<(), String> {
-        self.begin_where_said(name, config).await?;
-        let program = programs
-            .consumer(&config.handler)
-            .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
-        let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
-        let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
-        self.show_group(name, &group);
-        let started = group.start(1..=config.members, &self.ground);
-        self.groups.insert(name.to_owned(), group);
-        started?;
-        self.watch_group(slot, config);
-        Ok(())
+        if !self.groups.contains_key(name) {
+            let program = programs
+                .consumer(&config.handler)
+                .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
+            let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
+            let group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
+            self.groups.insert(name.to_owned(), group);
+            self.shown.slots().insert(name.to_owned(), slot);
+        }
+        let group = &self.groups[name];
+        self.show_group(name, group);
+        // Before its members: the file may have changed since it was compiled.
+        self.watch_group(group.slot.clone(), config);
+        let ground = self.ground.clone();
+        self.running_group(name)?.start(1..=config.members, &ground)
     }
 
     fn watch_group(&self, slot: Arc<HandlerSlot>, config: &Arc<Group>) {
@@ -219,7 +236,11 @@ impl Running {
         programs: &Programs,
     ) -> Result<(), String> {
         let ground = self.ground.clone();
-        if let Some(program) = programs.consumer(&config.handler) {
+        let group = self.running_group(name)?;
+        let another =
+            group.config.handler != config.handler || group.config.limits != config.limits;
+        // Else what was compiled for the reload may be older by now than what runs.
+        if another && let Some(program) = programs.consumer(&config.handler) {
             self.handlers.remove(Kind::Consumer, name);
             self.running_group(name)?.slot.set(program);
         }
@@ -239,6 +260,7 @@ impl Running {
         let within = group.stop_time();
         let result = group.stop(numbers, true, within).await;
         self.groups.remove(name);
+        self.shown.slots().remove(name);
         self.ground.board.remove_group(name);
         result
     }
@@ -250,7 +272,7 @@ impl Running {
     }
 
     /// Shows on the board what a group is.
-    fn show_group(&self, name: &str, group: &RunningGroup) {
+    pub(super) fn show_group(&self, name: &str, group: &RunningGroup) {
         let info = GroupInfo {
             topics: group.config.topics.clone(),
             members_wanted: group.config.members,
@@ -260,42 +282,53 @@ impl Running {
         self.ground.board.set_group(name, info);
     }
 
-    /// Shows which handlers run now, and what is wrong with those that were refused.
-    pub fn show_handlers(&self) {
-        for (name, group) in &self.groups {
-            let status = handler_status(&group.slot);
-            self.ground.board.set_group_handler(name, status);
-        }
-        for producer in self.producers.values() {
-            producer.show_handler();
-        }
+    /// What may be looked at while this changes.
+    pub fn shown(&self) -> Arc<Shown> {
+        self.shown.clone()
     }
 
-    /// What the handlers that run now in these places may not mean, each once.
-    pub fn handler_warnings(&self, slots: &[(Kind, Arc<str>)]) -> Vec<Diagnostic> {
-        let mut warnings: Vec<Diagnostic> = Vec::new();
-        for (kind, name) in slots {
-            let (program, reads) = match kind {
-                Kind::Consumer => {
-                    let Some(group) = self.groups.get(&**name) else {
-                        continue;
-                    };
-                    (group.slot.current(), &*group.config.topics)
-                }
-                Kind::Producer => {
-                    let Some(producer) = self.producers.get(&**name) else {
-                        continue;
-                    };
-                    (producer.program(), &[][..])
-                }
-            };
-            for warning in warnings_of(&program, &self.config, reads) {
-                if !warnings.contains(&warning) {
-                    warnings.push(warning);
-                }
+    /// The programs that run now, whatever was read from disk since the last reload.
+    pub(super) fn programs_in_use(&self) -> Programs {
+        let mut programs = Programs::default();
+        for group in self.groups.values() {
+            let program = group.slot.current();
+            programs.insert(&group.config.handler, HandlerKind::Consumer, program);
+        }
+        for producer in self.shown.producers().values() {
+            let program = producer.slot.current();
+            let file = program.file().to_owned();
+            programs.insert(&file, HandlerKind::Producer, program);
+        }
+        programs
+    }
+
+    /// The handlers whose contents differ from what runs, although their settings do not: one line
+    /// each. A watched file is taken up by itself within moments.
+    pub fn changed_handlers(&self, wanted: &Checked) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut compare = |who: &str, slot: &HandlerSlot, now: Option<Arc<Program>>| {
+            let was = slot.current();
+            if let Some(now) = now
+                && now.file() == was.file()
+                && now.version() != was.version()
+            {
+                let file = crate::diagnostic::shown_path(now.file());
+                let (was, now) = (was.version(), now.version());
+                lines.push(format!("{who}: {file} changed, version {was} → {now}"));
+            }
+        };
+        for (name, group) in &self.groups {
+            if let Some(now) = wanted.config.groups.get(name) {
+                compare(name, &group.slot, wanted.programs.consumer(&now.handler));
             }
         }
-        warnings
+        for (name, producer) in self.shown.producers().iter() {
+            if let Some(now) = wanted.config.producers.get(name) {
+                let program = wanted.programs.producer(&now.handler);
+                compare(&format!("producer {name}"), &producer.slot, program);
+            }
+        }
+        lines
     }
 
     /// Watches the cluster's topics until what is returned is dropped.
@@ -323,11 +356,18 @@ impl Running {
 
     /// Lets a group's members see new partitions of a topic.
     pub fn refresh_readers_of(&self, topic: &str) {
-        for group in self.groups.values() {
-            if group.config.topics.iter().any(|read| read == topic) {
-                group.refresh_topics();
-            }
+        for name in self.readers_of(topic) {
+            self.groups[&name].refresh_topics();
         }
+    }
+
+    /// The groups that read a topic.
+    pub(super) fn readers_of(&self, topic: &str) -> Vec<String> {
+        let readers = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.config.topics.iter().any(|read| read == topic));
+        readers.map(|(name, _)| name.clone()).collect()
     }
 
     /// Members that are at their end without having been asked.
@@ -346,7 +386,7 @@ impl Running {
     pub async fn stop(&mut self, within: Duration) -> Result<(), String> {
         let deadline = Instant::now() + within;
         let mut result = Ok(());
-        let names: Vec<String> = self.producers.keys().cloned().collect();
+        let names: Vec<String> = self.shown.producers().keys().cloned().collect();
         for name in names {
             result = result.and(self.remove_producer_within(&name, within).await);
         }

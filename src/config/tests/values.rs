@@ -233,3 +233,42 @@ proptest! {
         }
     }
 }
+
+/// A user's daemons share a directory: one that is not named after the host has a socket of its own.
+#[test]
+fn control_socket_has_the_instances_name() {
+    let user = |toml: &str| Sample::new(toml).env("XDG_RUNTIME_DIR", "/run/user/7");
+    let control = |sample: Sample| sample.good().config.daemon.control;
+    let named = PathBuf::from("/run/user/7/deliveryd/control-b.sock");
+    assert_eq!(control(user("daemon.instance = \"b\"")), named);
+    assert_eq!(
+        control(user("").env("DELIVERYD_DAEMON__INSTANCE", "b")),
+        named
+    );
+    assert_eq!(
+        control(user(
+            "daemon.instance = \"b\"\ndaemon.control = \"/x.sock\""
+        )),
+        PathBuf::from("/x.sock")
+    );
+    let service = user("daemon.instance = \"b\"").env("RUNTIME_DIRECTORY", "/run/deliveryd");
+    assert_eq!(
+        control(service),
+        PathBuf::from("/run/deliveryd/control.sock")
+    );
+}
+
+/// A topic that others create has no size here unless one is asked for.
+#[test]
+fn sizes_of_others_topics_are_left_open() {
+    let sample = Sample::new(
+        "[topics.theirs]\ncreate = false\n\
+         [topics.checked]\ncreate = false\npartitions = 1\n\
+         [topics.ours]\n",
+    );
+    let topics = sample.good().config.topics;
+    let sizes = |name: &str| (topics[name].partitions, topics[name].replication);
+    assert_eq!(sizes("theirs"), (None, None));
+    assert_eq!(sizes("checked"), (Some(1), None));
+    assert_eq!(sizes("ours"), (Some(1), Some(1)));
+}

@@ -11,6 +11,7 @@ mod handles;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,8 @@ use tokio::sync::watch;
 use super::clock;
 use super::pulse::Pulse;
 use super::status::{
-    BrokerStatus, DaemonState, HandlerStatus, MemberStatus, ProducerState, ProducerStatus, Rate,
-    Rebalance, Reload, Status, TopicStatus, Totals,
+    BrokerState, BrokerStatus, DaemonState, HandlerStatus, Lessons, MemberStatus, ProducerState,
+    ProducerStatus, Rate, Rebalance, Reload, Status, TopicStatus, Totals,
 };
 pub use corner::GroupInfo;
 use corner::{Corner, GroupCorner};
@@ -49,12 +50,14 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Daemon {
+    config: PathBuf,
     state: DaemonState,
     generation: u64,
     brokers: BrokerStatus,
     reloads: VecDeque<Reload>,
     on_disk: Option<String>,
     topics: BTreeMap<String, TopicStatus>,
+    lessons: Lessons,
 }
 
 /// A loop that has stopped going round.
@@ -109,12 +112,32 @@ impl Board {
         self.0.changes.subscribe()
     }
 
+    /// The configuration's file.
+    pub fn set_config(&self, file: &Path) {
+        self.daemon(|daemon| daemon.config = file.to_owned());
+    }
+
     pub fn set_state(&self, state: DaemonState) {
         self.daemon(|daemon| daemon.state = state);
     }
 
     pub fn set_brokers(&self, brokers: BrokerStatus) {
         self.daemon(|daemon| daemon.brokers = brokers);
+    }
+
+    /// Whether the brokers can be reached, and what is wrong if not.
+    pub fn set_broker_state(&self, state: BrokerState, reason: Option<String>) {
+        self.daemon(|daemon| {
+            daemon.brokers.state = state;
+            daemon.brokers.reason = reason;
+        });
+    }
+
+    /// A topic that has just been created or grown; the next [`Board::set_topics`] overrides it.
+    pub fn set_topic(&self, name: &str, topic: TopicStatus) {
+        self.daemon(|daemon| {
+            daemon.topics.insert(name.to_owned(), topic);
+        });
     }
 
     /// The topics that the config names, as the cluster has them.
@@ -125,6 +148,11 @@ impl Board {
     /// Why the files on disk would not start again; `None` when they would.
     pub fn set_on_disk(&self, problem: Option<String>) {
         self.daemon(|daemon| daemon.on_disk = problem);
+    }
+
+    /// What has been seen of the five lessons.
+    pub fn set_lessons(&self, lessons: Lessons) {
+        self.daemon(|daemon| daemon.lessons = lessons);
     }
 
     /// Notes a reload's result; if it went well its generation is in force from now on.
@@ -145,6 +173,11 @@ impl Board {
     /// Shows which handler a group runs, and why a changed one is refused.
     pub fn set_group_handler(&self, group: &str, handler: HandlerStatus) {
         self.group(group, |corner| corner.info.handler = handler);
+    }
+
+    /// Shows that a group goes on from offsets which it had before it was started here.
+    pub fn set_group_continues(&self, group: &str) {
+        self.group(group, |corner| corner.continues = true);
     }
 
     /// Shows a group as paused by command, or no longer.
@@ -242,6 +275,7 @@ impl Board {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.0.instance.clone(),
+            config: daemon.config.clone(),
             started_at: self.0.started_at,
             generation: daemon.generation,
             state: daemon.state,
@@ -252,6 +286,7 @@ impl Board {
             topics: daemon.topics.clone(),
             producers,
             groups,
+            lessons: daemon.lessons.clone(),
         }
     }
 
