@@ -255,7 +255,8 @@ fn out_of_bounds(site: &Site<'_>, what: &str, len: usize, index: i64) -> Diagnos
         )],
         _ => Vec::new(),
     };
-    let message = format!("index {index} is beyond the end of the {what}");
+    let side = if index < 0 { "beginning" } else { "end" };
+    let message = format!("index {index} is beyond the {side} of the {what}");
     let rest = site.line.chars().skip(site.column.saturating_sub(1));
     let width = rest.take_while(|letter| *letter != ']').count() + 1;
     match site.position.line() {
