@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use rhai::{Array, Blob, Dynamic, FLOAT, FnPtr, FuncInfo, INT, ImmutableString, Map};
 
+use super::api::catalog::{Form, FormKind, catalog};
 use super::api::headers::Headers;
 use super::api::message::Message;
 use super::api::url::Url;
@@ -84,6 +85,9 @@ impl Natives {
         if let Some((_, usage)) = USAGE.iter().find(|(known, _)| *known == name) {
             return Some((*usage).to_owned());
         }
+        if let Some(usage) = self.described(name, style) {
+            return Some(usage);
+        }
         let signatures = self.signatures(name).iter();
         let mut shown: Vec<String> = signatures
             .filter_map(|signature| signature.show(name, style))
@@ -96,6 +100,32 @@ impl Natives {
             shown.push("…".into());
         }
         (!shown.is_empty()).then(|| shown.join(", "))
+    }
+
+    /// The forms of a function as the API describes it, with the names of the parameters; `None` where
+    /// Rhai has others of the name.
+    fn described(&self, name: &str, style: Style) -> Option<String> {
+        let entry = catalog().iter().find(|entry| entry.name == name)?;
+        let forms = entry.forms.iter();
+        let forms: Vec<&Form> = forms.filter(|f| f.kind == FormKind::Function).collect();
+        let mut signatures = self.signatures(name).iter();
+        let all = signatures.all(|signature| {
+            let counts = forms.iter().map(|form| form.parameters().count());
+            counts
+                .into_iter()
+                .any(|count| count == signature.arguments())
+        });
+        let show = |form: &&Form| {
+            let mut parameters: Vec<&str> = form.parameters().collect();
+            let object = form.object().filter(|_| style == Style::Method);
+            let before = object.map_or(String::new(), |object| {
+                parameters.remove(0);
+                format!("{object}.")
+            });
+            format!("{before}{name}({})", parameters.join(", "))
+        };
+        let shown: Vec<String> = forms.iter().map(show).collect();
+        (all && !shown.is_empty()).then(|| shown.join(", "))
     }
 }
 

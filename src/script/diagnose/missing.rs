@@ -2,9 +2,10 @@
 //!
 //! Rhai's texts name types and operators; the line of the source names what the user wrote.
 
-use super::no_message_field;
 use super::site::{Chain, Site};
+use super::{no_message_field, suggestion};
 use crate::diagnostic::Diagnostic;
+use crate::script::api::catalog::{Form, FormKind, catalog};
 
 /// `name is missing`, with its mark, or what is said where it has no name.
 fn missing(
@@ -164,9 +165,27 @@ pub(super) fn no_property(site: &Site<'_>, text: &str) -> Diagnostic {
     if kind == "string" {
         hints.push("a text that holds JSON is read with `parse_json(text)`".into());
     }
+    let fields = fields_of(kind);
+    match suggestion(property, fields.iter().copied()) {
+        Some(near) => hints.push(format!("did you mean `{near}`?")),
+        None if !fields.is_empty() => hints.push(format!("it has {}", fields.join(", "))),
+        None => {}
+    }
     site.say(
         format!("{} has no field `{property}`", super::types::article(kind)),
         "no such field",
         hints,
     )
+}
+
+/// The fields of a type of the API.
+fn fields_of(kind: &str) -> Vec<&'static str> {
+    let of_kind = |form: &Form| {
+        let mut parameters = form.parameters();
+        let object = parameters.next().and_then(|first| first.split_once(": "));
+        form.kind == FormKind::Field && object.is_some_and(|(_, of)| of == kind)
+    };
+    let entries = catalog().iter();
+    let fields = entries.filter(|entry| entry.forms.iter().any(of_kind));
+    fields.map(|entry| entry.name).collect()
 }

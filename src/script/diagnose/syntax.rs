@@ -66,8 +66,8 @@ fn before_it(spot: &Spot<'_>, token: &str, found: &str) -> Option<Said> {
             "write `else if … { … }`".to_owned(),
         ),
         (";", "mut") => (
-            "a variable needs no `mut`: every `let` can be changed".to_owned(),
-            format!("write `let {word} = …`"),
+            "a variable needs no `mut`".to_owned(),
+            format!("write `let {word} = …`: every `let` can be changed"),
         ),
         (";", "from" | "require" | "include") => (
             format!("there is no `{previous}` here"),

@@ -22,6 +22,7 @@ pub(super) fn shown(of: &str) -> &str {
 pub(super) fn article(of: &str) -> String {
     match of {
         "()" => "()".to_owned(),
+        "url" => "a url".to_owned(),
         of if of.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {of}"),
         of => format!("a {of}"),
     }
@@ -101,7 +102,7 @@ pub(super) fn no_function(site: &Site<'_>, signature: &str) -> Diagnostic {
         hints.push("a () among the values is a missing one: give another with `??`".into());
     } else if types.contains(&"string") && !usage.contains("string") {
         hints.push("a text becomes a number with `parse_int(text)` or `parse_float(text)`".into());
-    } else if types.first() == Some(&"int") && usage.contains("string.") {
+    } else if types.contains(&"int") && usage.contains("string") && !usage.contains("int") {
         hints.push("a number becomes a text with `to_string()`".into());
     }
     site.say(message, label, hints)
