@@ -30,7 +30,7 @@ pub struct Case {
     pub obvious: &'static str,
     #[cfg_attr(not(feature = "peers"), expect(dead_code))]
     pub lua: &'static str,
-    /// Empty where there is none yet that gives the same answer.
+    #[cfg_attr(not(feature = "peers"), expect(dead_code))]
     pub vrl: &'static str,
 }
 
@@ -77,7 +77,11 @@ pub const CASES: &[Case] = &[
         lua: r#"local d = msg.json; local total = 0.0
             for _, i in ipairs(d.items) do total = total + i.qty * i.price end
             d.total = total; emit("t", d)"#,
-        vrl: "",
+        vrl: r#"d = object!(parse_json!(.value))
+            total = 0.0
+            for_each(array!(d.items)) -> |_index, i| { total = total + int!(i.qty) * float!(i.price) }
+            d.total = total
+            encode_json(d)"#,
     },
     Case {
         id: "strings",
@@ -88,7 +92,10 @@ pub const CASES: &[Case] = &[
         lua: r#"local d = msg.json; local s = ""
             for p in string.gmatch(d.note, "[^ ]+") do s = s .. p .. "-" end
             emit("t", s .. d.city)"#,
-        vrl: "",
+        vrl: r#"d = object!(parse_json!(.value))
+            s = ""
+            for_each(split(string!(d.note), " ")) -> |_index, p| { s = s + p + "-" }
+            s + string!(d.city)"#,
     },
 ];
 
@@ -106,8 +113,9 @@ impl Case {
 }
 
 fn is_total(emitted: &[u8]) -> bool {
-    let mut wanted: Value = serde_json::from_str(RECORD).expect("the record is JSON");
-    wanted["total"] = 44.48.into();
+    // The sum in doubles, as text: the parser then reads both alike.
+    let wanted = RECORD.replace("\"note\"", "\"total\":44.480000000000004,\"note\"");
+    let wanted: Value = serde_json::from_str(&wanted).expect("the record is JSON");
     serde_json::from_slice(emitted).is_ok_and(|emitted: Value| alike(&emitted, &wanted))
 }
 

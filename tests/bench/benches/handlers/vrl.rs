@@ -12,7 +12,8 @@ struct Vrl {
     program: Program,
     state: RuntimeState,
     zone: TimeZone,
-    out: Option<Vec<u8>>,
+    /// What the program came to.
+    out: Value,
 }
 
 pub fn handler(case: &Case) -> Box<dyn Call> {
@@ -25,7 +26,7 @@ pub fn handler(case: &Case) -> Box<dyn Call> {
         program: compiled.program,
         state: RuntimeState::default(),
         zone: TimeZone::default(),
-        out: None,
+        out: Value::Null,
     })
 }
 
@@ -46,13 +47,11 @@ impl Call for Vrl {
         self.state.clear();
         let mut context = Context::new(&mut target, &mut self.state, &self.zone);
         let resolved = self.program.resolve(&mut context);
-        self.out = match resolved.expect("a program that resolves") {
-            Value::Bytes(bytes) => Some(bytes.to_vec()),
-            _ => None,
-        };
+        self.out = resolved.expect("a program that resolves");
     }
 
     fn emitted(&self) -> Option<Vec<u8>> {
-        self.out.clone()
+        // VRL has two kinds of text: bytes, and what it knows to be UTF-8.
+        self.out.as_bytes().map(|text| text.to_vec())
     }
 }
