@@ -16,6 +16,10 @@ use deliveryd::delivery::Record;
 use deliveryd::diagnostic::{Diagnostic, Place};
 use deliveryd::script::{Caller, Handler, Kind, Outcome, Program, STACK_SIZE, Settings};
 
+/// What the deepest chains of values take of the stack: some 1 KiB a level in a debug build, for at
+/// most 65536 levels.
+const STACK_TOUCHED: u64 = 64 << 20;
+
 /// Small enough to be quick in a debug build: each copy of a nested array costs its depth.
 fn limits(script: &str) -> Limits {
     let first = script.lines().next().unwrap_or_default();
@@ -145,7 +149,16 @@ fn outcome(path: &Path) -> String {
     first
 }
 
-/// Every hostile script ends in its error, in time, and the thread goes on to handle messages.
+/// The most memory that this process ever had resident, in bytes.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.unwrap() * 1024
+}
+
+/// Every hostile script ends in its error, in time, and the thread goes on to handle messages; all of
+/// them together leave the process small.
 #[test]
 fn hostile_scripts_end_in_their_errors() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
@@ -187,9 +200,19 @@ fn hostile_scripts_end_in_their_errors() {
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     };
+    let before = peak();
     let thread = std::thread::Builder::new()
         .stack_size(STACK_SIZE)
         .spawn(run)
         .unwrap();
     thread.join().unwrap();
+    let grown = peak() - before;
+    eprintln!("peak memory: {} MiB more than before", grown >> 20);
+    // The limit; as much again for what one native makes of it before the next look, and for what a
+    // call's buffers keep; and the stack on which the deepest chains are dropped.
+    let most = 3 * limits("").memory as u64 + STACK_TOUCHED;
+    assert!(
+        grown <= most,
+        "{grown} bytes more than before, {most} are allowed"
+    );
 }

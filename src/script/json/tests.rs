@@ -153,8 +153,14 @@ fn agrees(text: &[u8]) {
     );
 }
 
+/// How many values each test tries; `DELIVERYD_FUZZ=100` makes it a hundred times as many.
+fn cases() -> u32 {
+    let factor = std::env::var("DELIVERYD_FUZZ").map_or(1, |factor| factor.parse().unwrap());
+    factor * if cfg!(debug_assertions) { 120 } else { 5000 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 120 } else { 5000 }))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     /// Any JSON is read as serde_json reads it, and goes out as it came.
     #[test]

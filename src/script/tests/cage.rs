@@ -90,6 +90,130 @@ fn memory_is_limited() {
     done(handler.handle(&record("{}"), 1));
 }
 
+/// Runs `test` on a thread with the stack that scripts have.
+fn on_stack(test: fn()) {
+    let thread = std::thread::Builder::new().stack_size(crate::script::STACK_SIZE);
+    thread.spawn(test).unwrap().join().unwrap();
+}
+
+/// Depth limits may be raised as far as the config allows: calls that need more stack than there is
+/// end like any other limit.
+#[test]
+fn the_stack_is_limited() {
+    on_stack(|| {
+        let limits = Limits {
+            operations: u64::MAX,
+            call_depth: 128,
+            expression_depth: 1000,
+            ..Limits::default()
+        };
+        let deep = format!("{}f(n + 1){}", "(1 + ".repeat(450), ")".repeat(450));
+        let text = format!("fn f(n) {{ {deep} }} fn handle(msg) {{ if msg.json.deep {{ f(0) }} }}");
+        let folder = folder(&[("handler.rhai", &text)]);
+        let file = folder.path().join("handler.rhai");
+        let program = Arc::new(Program::load(&file, Kind::Consumer, &limits).unwrap());
+        let settings = Settings {
+            limits,
+            timeout: Duration::from_secs(60),
+            ..settings()
+        };
+        let mut handler = Handler::new(&program, settings).unwrap();
+        for _ in 0..3 {
+            let failure = failed(handler.handle(&record(r#"{"deep":true}"#), 1));
+            assert_eq!(
+                failure.reason,
+                "the functions that call each other need more stack than there is"
+            );
+            done(handler.handle(&record(r#"{"deep":false}"#), 1));
+        }
+    });
+}
+
+/// As many values as a call may hold, each inside the one before, are copied, compared by `switch`
+/// and dropped.
+#[test]
+fn the_longest_chain_is_dropped() {
+    on_stack(|| {
+        let limits = Limits {
+            operations: u64::MAX,
+            array: usize::MAX,
+            map: usize::MAX,
+            memory: 1 << 30,
+            ..Limits::default()
+        };
+        for script in [
+            "let x = 0; loop { let y = x; x = || y; }",
+            "let f = Fn(\"x\"); loop { f = Fn(\"x\").curry(f.take()); }",
+            "let f = Fn(\"x\"); let i = 0; loop { f = Fn(\"x\").curry(f.take()); i += 1; \
+             if i == 30_000 { let g = f; switch f { 1 => 2, _ => 3 } } }",
+            "let d = msg.json; loop { let e = msg.json; e.a = d; d = e; }",
+        ] {
+            let mut handler = limited(script, limits, Duration::from_secs(60));
+            let failure = failed(handler.handle(&record("{}"), 1));
+            assert_eq!(
+                failure.reason, "the call holds more than 131072 values at once",
+                "{script}"
+            );
+        }
+    });
+}
+
+/// Sorting is stable and takes numbers and booleans for an answer; an error of the comparer is the
+/// script's error, and the array stays as it was.
+#[test]
+fn sorting_with_a_comparer() {
+    let sort = "let a = [[2, 1], [1, 2], [2, 0], [1, 1], [0, 5]]; a.sort(|x, y| x[0] - y[0]); emit(\"t\", a)";
+    assert_eq!(value(sort, "{}"), "[[0,5],[1,2],[1,1],[2,1],[2,0]]");
+    let order = "let a = [3, 1, 2, 5, 4, 0]; emit(\"t\", a.order(|x, y| x > y)); emit(\"t\", a)";
+    assert_eq!(values(order, "{}"), ["[5,4,3,2,1,0]", "[3,1,2,5,4,0]"]);
+    let caught =
+        "let a = [2, 1]; try { a.sort(|x, y| throw \"no\"); } catch (e) { emit(\"t\", [e, a]) }";
+    assert_eq!(value(caught, "{}"), "[\"no\",[2,1]]");
+    let view = "let d = msg.json; d.a.sort(|x, y| y - x); emit(\"t\", d)";
+    assert_eq!(value(view, r#"{"a":[1,3,2]}"#), r#"{"a":[3,2,1]}"#);
+}
+
+/// `pad`, `contains`, `index_of`, `==` and texts of arrays and maps are what Rhai's own are.
+#[test]
+fn bounded_functions_give_what_rhais_give() {
+    for (script, result) in [
+        ("let s = \"é\"; s.pad(6, \"ab\"); s", "\"éababa\""),
+        (
+            "let s = \"abc\"; s.pad(2, 'x'); s.pad(5, 'x'); s",
+            "\"abcxx\"",
+        ),
+        ("let s = \"abc\"; s.pad(-1, 'x'); s", "\"abc\""),
+        ("let a = [1]; a.pad(3, [2]); a", "[1,[2],[2]]"),
+        (
+            "let a = [1, \"x\", [2], #{a: 1}]; [a.contains([2]), a.contains(#{a: 1}), a.contains(1.0), a.contains(())]",
+            "[true,true,true,false]",
+        ),
+        (
+            "let a = [1, 2, 1, 3]; [a.index_of(1), a.index_of(1, 1), a.index_of(1, -2), a.index_of(9), a.index_of(1, 99), a.index_of(1, -99)]",
+            "[0,2,2,-1,-1,0]",
+        ),
+        (
+            "let a = [1, 2, 3]; [a.index_of(|x| x > 1), 2 in a, 9 in a]",
+            "[1,true,false]",
+        ),
+        (
+            "[[1, [2]] == [1, [2]], [1] == [2], [1] != [1, 2], #{a: [1]} == #{a: [1]}, #{a: 1} == #{b: 1}, [1] == [\"1\"]]",
+            "[true,false,true,true,false,false]",
+        ),
+        (
+            "`${[1, \"a\", 'c', 1.5, (), #{k: [true]}]}`",
+            r##""[1, \"a\", 'c', 1.5, (), #{\"k\": [true]}]""##,
+        ),
+        (
+            "let f = || 1; f = f.curry(2); let a = [1]; a.pad(2, f); a.len()",
+            "2",
+        ),
+    ] {
+        let statements = format!("let r = {{ {script} }}; emit(\"t\", to_json([r]))");
+        assert_eq!(value(&statements, "{}"), format!("[{result}]"), "{script}");
+    }
+}
+
 /// A panic costs its message; the next one is handled by a new engine.
 #[test]
 fn a_panic_is_contained() {
