@@ -22,7 +22,8 @@ const EXAMPLES: &str = "Examples:\n  \
     deliveryd --config config/default.toml              run, on the embedded broker\n  \
     deliveryd check --config config/kafka.toml          say what is wrong, touch nothing\n  \
     deliveryd --config FILE --set groups.orders.members=3\n  \
-    deliveryd config show --config FILE                 each value, and where it comes from\n\n\
+    deliveryd config show --config FILE                 each value, and where it comes from\n  \
+    deliveryd test                                      the handlers' own tests\n\n\
     Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
     Exit codes: 0 done, 1 failed while running, 2 wrong command line, 78 wrong configuration.";
 
@@ -53,6 +54,8 @@ pub enum Command {
     Run,
     /// Validate everything, compile every handler, touch nothing
     Check,
+    /// Run the handlers' own tests, without a broker
+    Test(super::test::TestArgs),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

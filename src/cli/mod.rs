@@ -5,6 +5,7 @@ mod check;
 mod config_schema;
 mod config_show;
 mod run;
+mod test;
 
 use std::io::{self, Write};
 
@@ -13,6 +14,7 @@ pub use check::check;
 pub use config_schema::config_schema;
 pub use config_show::config_show;
 pub use run::run;
+pub use test::{TestArgs, test};
 
 use crate::config::{Failed, Invocation};
 use crate::diagnostic::{Diagnostic, Severity, write};
@@ -95,6 +97,11 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     if let Command::Config(ConfigCommand::Schema) = command {
         return config_schema(output);
     }
+    if let Command::Test(args) = command {
+        let config = global.config;
+        let invocation = config.map(|file| Invocation::from_process(file, global.sets));
+        return test(args, invocation, output);
+    }
     let Some(file) = global.config else {
         writeln!(
             output.err,
@@ -110,7 +117,10 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     match command {
         Command::Run => run(invocation, format, output),
         Command::Check => check(&invocation, output),
-        Command::Config(_) => config_show(&invocation, &Compiler::default(), output),
+        // Those that need no configuration are done above.
+        Command::Config(_) | Command::Test(_) => {
+            config_show(&invocation, &Compiler::default(), output)
+        }
     }
 }
 

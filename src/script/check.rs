@@ -94,6 +94,8 @@ pub(crate) fn functions(
     let entries = match kind {
         Kind::Consumer => CONSUMER,
         Kind::Producer => PRODUCER,
+        // What a test file must have is for `testing` to say.
+        Kind::Test => return,
     };
     for entry in entries {
         let wanted = entry.parameters.len();
@@ -128,6 +130,7 @@ fn wrong_entry(
         let role = match kind {
             Kind::Consumer => "handler",
             Kind::Producer => "generator",
+            Kind::Test => "test",
         };
         let near = diagnose::suggestion(entry.name, ast.iter_functions().map(|near| near.name));
         let mut hints = vec![format!("a {role} is a file with `{signature} {{ … }}`")];

@@ -41,11 +41,12 @@ pub(crate) struct Built {
     pub ast: AST,
 }
 
-/// Compiles `program` into an engine of its own.
+/// Compiles `program` into an engine of its own; `more` registers what is not in the API.
 pub(crate) fn build(
     program: &Program,
     state: &Rc<State>,
     params: &Params,
+    more: impl FnOnce(&mut Engine),
 ) -> Result<Built, Vec<Diagnostic>> {
     let mut engine = bare(&state.limits);
     let mut mistakes = Vec::new();
@@ -74,6 +75,7 @@ pub(crate) fn build(
         json::register_field(&mut engine, name);
     }
     api::register(&mut engine, state);
+    more(&mut engine);
     engine.register_global_module(constants(params)?.into());
     engine.set_module_resolver(Snapshot {
         modules,

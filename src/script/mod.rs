@@ -18,6 +18,7 @@ mod program;
 mod runtime;
 mod state;
 mod strings;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +45,8 @@ pub enum Kind {
     Consumer,
     /// `generate(n)`.
     Producer,
+    /// `test_…()`, any number of them.
+    Test,
 }
 
 /// Who calls: shown to the script as `msg.group`, `msg.member`, and on each of its log lines.
