@@ -52,9 +52,9 @@ impl Program {
     pub fn load(file: &Path, kind: Kind, limits: &Limits) -> Result<Program, Vec<Diagnostic>> {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let folder = file.parent().unwrap_or(Path::new("."));
-        let read = |import: &str| match import {
-            "" => read(&file, String::new()),
-            import => resolve(folder, import).and_then(|path| read(&path, import.to_owned())),
+        let read = |import: Option<&str>| match import {
+            None => read(&file, String::new()),
+            Some(import) => resolve(folder, import).and_then(|path| read(&path, import.to_owned())),
         };
         Self::load_with(&file, kind, limits, &read)
     }
@@ -72,10 +72,10 @@ impl Program {
     ) -> Result<Program, Vec<Diagnostic>> {
         let folder = file.parent().unwrap_or(Path::new("."));
         let own = file.file_name().unwrap_or_default().to_string_lossy();
-        let read = |import: &str| {
+        let read = |import: Option<&str>| {
             let name = match import {
-                "" => own.to_string(),
-                import => format!("{import}.rhai"),
+                None => own.to_string(),
+                Some(import) => format!("{import}.rhai"),
             };
             let path = folder.join(&name);
             Ok(Source {
@@ -83,7 +83,7 @@ impl Program {
                     .get(&name)
                     .ok_or_else(|| format!("{name} is not among its files"))?
                     .clone(),
-                import: import.to_owned(),
+                import: import.unwrap_or_default().to_owned(),
                 shown: shown(&path),
                 path,
             })
@@ -175,8 +175,8 @@ fn version(sources: &[Source]) -> String {
     hex.concat()
 }
 
-/// Reads what an `import` names; the handler itself for an empty one.
-type ReadSource<'a> = dyn Fn(&str) -> Result<Source, String> + 'a;
+/// Reads what an `import` names; the handler itself for none.
+type ReadSource<'a> = dyn Fn(Option<&str>) -> Result<Source, String> + 'a;
 
 /// Reads the handler and everything it imports, breadth first.
 fn read_all(
@@ -186,7 +186,7 @@ fn read_all(
     mistakes: &mut Vec<Diagnostic>,
 ) -> Vec<Source> {
     let mut sources = Vec::new();
-    match read("") {
+    match read(None) {
         Ok(source) => sources.push(source),
         Err(why) => {
             mistakes.push(unreadable(file, &why));
@@ -212,7 +212,7 @@ fn read_all(
             if !seen.insert(import.path.clone()) {
                 continue;
             }
-            match read(&import.path) {
+            match read(Some(&import.path)) {
                 Ok(module) => found.push(module),
                 Err(why) => mistakes.push(refused(source, &import, &why)),
             }

@@ -38,6 +38,8 @@ pub(super) struct Report {
     begun: Instant,
     pub files: Vec<FileReport>,
     left_out: usize,
+    /// An empty line was the last.
+    after_failure: bool,
 }
 
 impl Report {
@@ -47,6 +49,7 @@ impl Report {
             begun: Instant::now(),
             files: Vec::new(),
             left_out: 0,
+            after_failure: false,
         }
     }
 
@@ -65,6 +68,7 @@ impl Report {
         match event {
             Event::File { file, files } => {
                 writeln!(out, "{}", shown_path(&file))?;
+                self.after_failure = false;
                 self.files.push(FileReport {
                     file,
                     files,
@@ -74,6 +78,7 @@ impl Report {
             }
             Event::Tested(tested) => {
                 self.line(&tested, out)?;
+                self.after_failure = !tested.passed();
                 if let Some(file) = self.files.last_mut() {
                     file.tested.push(tested);
                 }
@@ -82,6 +87,7 @@ impl Report {
                 let word = self.paint(AnsiColor::Red, "not run");
                 writeln!(out, "  {word}")?;
                 self.failure(&mistakes, &[], out)?;
+                self.after_failure = true;
                 if let Some(file) = self.files.last_mut() {
                     file.mistakes = mistakes;
                 }
@@ -121,7 +127,7 @@ impl Report {
                 writeln!(out, "    {line}")?;
             }
         }
-        for line in printed {
+        for line in printed.iter().flat_map(|text| text.lines()) {
             writeln!(out, "    printed: {}", printable(line))?;
         }
         writeln!(out)
@@ -147,25 +153,30 @@ impl Report {
         let failed = tested.filter(|tested| !tested.passed()).count();
         let not_run = self.files.iter().filter(|file| !file.mistakes.is_empty());
         let not_run = not_run.count();
-        let mut sum = match failed {
-            0 => format!("{} passed", counted(all, "test")),
-            failed => format!("{failed} of {} failed", counted(all, "test")),
-        };
+        let mut parts = Vec::new();
+        match (all, failed) {
+            (0, _) => {}
+            (all, 0) => parts.push(format!("{} passed", counted(all, "test"))),
+            (all, failed) => parts.push(format!("{failed} of {} failed", counted(all, "test"))),
+        }
         if not_run > 0 {
-            sum += &format!(", {} not run", counted(not_run, "file"));
+            parts.push(format!("{} not run", counted(not_run, "file")));
         }
         if self.left_out > 0 {
-            sum += &format!(", {} left out", self.left_out);
+            parts.push(format!("{} left out", self.left_out));
         }
         let colour = match (failed, not_run) {
             (0, 0) => AnsiColor::Green,
             _ => AnsiColor::Red,
         };
-        let sum = self.paint(colour, &sum);
+        let sum = self.paint(colour, &parts.join(", "));
         let took = milliseconds(self.begun.elapsed());
+        if !self.after_failure {
+            writeln!(output.out)?;
+        }
         writeln!(
             output.out,
-            "\n{sum}; {} in {took}",
+            "{sum}; {} in {took}",
             counted(self.files.len(), "file")
         )
     }

@@ -46,7 +46,7 @@ fn conditions(engine: &mut Engine, context: &Rc<Context>) {
         }
     }
     register!(engine, context, "assert", |own, at, given: Dynamic| {
-        assert(own, &at, &given, "it is false".to_owned())
+        assert(own, &at, &given, "the condition is false".to_owned())
     });
     register!(
         engine,
@@ -262,7 +262,7 @@ fn end(
         return Ok(());
     };
     let message = if run.0.ended == wanted {
-        format!("the message was {} for another reason", wanted.word())
+        format!("{} for another reason", how(wanted))
     } else {
         "the call ended otherwise".to_owned()
     };
@@ -285,7 +285,16 @@ fn found(run: &Run) -> String {
 fn ended(run: &Run) -> Vec<String> {
     match run.0.ended {
         Ended::Done => Vec::new(),
-        ended => vec![format!("the call was {}: {}", ended.word(), run.reason())],
+        ended => vec![format!("{}: {}", how(ended), run.reason())],
+    }
+}
+
+/// How a call ended, as a sentence begins.
+fn how(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Done => "the call was done",
+        Ended::Rejected => "the message was rejected",
+        Ended::Failed => "the call failed",
     }
 }
 

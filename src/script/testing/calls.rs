@@ -153,7 +153,11 @@ fn done(context: &Context, at: &NativeCallContext, run: Run) -> Fallible<Run> {
         Ended::Rejected => ("rejected the message", "assert_rejected"),
         Ended::Failed => ("failed", "assert_failed"),
     };
-    let message = format!("the handler {what}: {}", run.reason());
+    let subject = match at.fn_name() {
+        "generate" => "generator",
+        _ => "handler",
+    };
+    let message = format!("the {subject} {what}: {}", run.reason());
     let failure = run.0.failure.as_ref();
     let own = failure.and_then(|failure| failure.diagnostic.clone());
     let hints = match at.fn_name() {

@@ -137,7 +137,10 @@ impl Context {
             .all(|part| matches!(part, Component::Normal(_)));
         let path = folder.join(own);
         if !inside || !path.is_file() {
-            let hint = format!("a file in {} or below was expected", shown(folder));
+            let hint = match neighbour(folder, file) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("a file in {} or below was expected", shown(folder)),
+            };
             return Err(self.fail(
                 at,
                 format!("there is no handler {file}"),
@@ -290,6 +293,14 @@ impl Context {
             seed: Some(inner.seed),
         }
     }
+}
+
+/// A handler in the folder with a similar name.
+fn neighbour(folder: &Path, wanted: &str) -> Option<String> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let names: Vec<String> = names.filter(|name| name.ends_with(".rhai")).collect();
+    diagnose::suggestion(wanted, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn neither(file: &str) -> String {

@@ -187,7 +187,7 @@ mod tests {
     fn long_texts_are_cut_around_the_difference() {
         let (left, right) = (
             "x".repeat(500) + "left",
-            "x".repeat(500) + "right" + &"y".repeat(500),
+            "x".repeat(500) + "right" + "y".repeat(500).as_str(),
         );
         let told = told(&json!(left), &json!(right));
         assert_eq!(told[0], format!("expected …{}left\"", "x".repeat(BEFORE)));
