@@ -163,8 +163,11 @@ fn commands_in_running_text_exist() {
 /// Options and subcommands that are named are ones that there are.
 #[test]
 fn options_in_running_text_exist() {
-    let help = Call::of("deliveryd --help").map(|call| text(&call.run(&repository())));
-    let help = help.unwrap_or_default();
+    let help = ["deliveryd --help", "deliveryd test --help"]
+        .into_iter()
+        .filter_map(Call::of)
+        .map(|call| text(&call.run(&repository())));
+    let help: String = help.collect();
     for span in Page::read().spans() {
         let option = span.split([' ', '=']).next().unwrap_or_default();
         if option.starts_with("--") && option != "---" {
