@@ -3,7 +3,8 @@
 //! The rooms, from the top of the house to its ground; imports only point downwards.
 //!
 //! - [`cli`]: the command line, one file a subcommand. [`daemon`] starts everything, hears
-//!   [`signals`] and news, and stops everything.
+//!   [`signals`], orders and news, and stops everything. [`service`] tells the service manager.
+//! - [`control`]: the Unix socket that commands reach the daemon by: protocol, server, client.
 //! - [`topology`]: what runs, the pure difference to what is wanted, and how to get there.
 //!   [`preflight`] says everything that is wrong before anything is touched.
 //! - [`member`]: the loop of one member of a group; [`producer`]: the loop of one producer;
@@ -19,6 +20,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod delivery;
 pub mod diagnostic;
@@ -29,6 +31,7 @@ pub mod observe;
 pub mod preflight;
 pub mod producer;
 pub mod script;
+pub mod service;
 pub mod signals;
 pub mod topology;
 

@@ -42,6 +42,11 @@ impl Programs {
         self.get(file, HandlerKind::Producer)
     }
 
+    /// Takes `program` for what `file` is as this kind.
+    pub fn insert(&mut self, file: &Path, kind: HandlerKind, program: Arc<Program>) {
+        self.0.insert((file.to_owned(), kind), program);
+    }
+
     fn get(&self, file: &Path, kind: HandlerKind) -> Option<Arc<Program>> {
         self.0.get(&(file.to_owned(), kind)).cloned()
     }
@@ -67,7 +72,7 @@ pub fn check(invocation: &Invocation) -> Result<Checked, Failed> {
 }
 
 /// A fault of deliveryd's own while it checked.
-fn broken(why: &str) -> Failed {
+pub fn broken(why: &str) -> Failed {
     Failed {
         mistakes: vec![Diagnostic {
             message: format!("the check itself failed: {why}"),

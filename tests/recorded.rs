@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::process::Command;
+
 use support::Setup;
-use support::case::Case;
+use support::case::{Case, SOON};
 
 const OLD: &str = r#"
 fn handle(msg) {
@@ -118,4 +120,66 @@ fn what_is_missing_is_named() {
     let (code, told) = run(setup, &both);
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("the cluster has no topic Nowhere"), "{told}");
+}
+
+/// Without `--against` the other version is the one that the daemon runs, also where the files on disk
+/// have changed since.
+#[test]
+fn the_version_that_runs_is_compared_with_the_one_on_disk() {
+    needs_kafka!();
+    let case = Case::new("running", 1);
+    let handler = OLD.replace("d.n,", "twice::twice(d.n),");
+    let handler = format!("import \"lib/twice\" as twice;\n{handler}");
+    let setup = case
+        .setup("", &handler)
+        .handler("lib/twice.rhai", "fn twice(n) { n * 2 }\n")
+        .set("daemon.watch", "off");
+    let daemon = setup.start();
+    produce(&case, 0, 0..3);
+    case.wait_until_done(SOON);
+    let read = || {
+        let config = daemon.dir().join("deliveryd.toml");
+        let output = Command::new(env!("CARGO_BIN_EXE_deliveryd"))
+            .args(["test", "--from-topic", &case.topic, "--config"])
+            .arg(config)
+            .current_dir(daemon.dir())
+            .output()
+            .unwrap_or_else(|error| panic!("deliveryd: {error}"));
+        let both = [&output.stdout[..], &output.stderr[..]].concat();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&both).into_owned(),
+        )
+    };
+    let (code, told) = read();
+    assert_eq!(code, Some(0), "{told}");
+    daemon.edit_handler("lib/twice.rhai", "n * 2", "n * 3");
+    let (code, told) = read();
+    assert_eq!(code, Some(1), "{told}");
+    for part in [
+        format!("old: what {} runs now", case.group),
+        "    old 4\n    new 6\n".to_owned(),
+        format!("3 messages of {}: 2 handled differently\n", case.topic),
+    ] {
+        assert!(told.contains(&part), "{part:?} is not in\n{told}");
+    }
+    assert_eq!(
+        case.probe.read_all(&case.out).len(),
+        3,
+        "only what the daemon emitted"
+    );
+    assert!(daemon.stop().status.success());
+    let (code, told) = read_after(&case, &handler);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("no deliveryd answers") && told.contains("--against FILE"),
+        "{told}"
+    );
+}
+
+fn read_after(case: &Case, handler: &str) -> (Option<i32>, String) {
+    let setup = case
+        .setup("", handler)
+        .handler("lib/twice.rhai", "fn twice(n) { n * 2 }\n");
+    run(setup, &["test", "--from-topic", &case.topic])
 }

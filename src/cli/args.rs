@@ -23,7 +23,9 @@ const EXAMPLES: &str = "Examples:\n  \
     deliveryd check --config config/kafka.toml          say what is wrong, touch nothing\n  \
     deliveryd --config FILE --set groups.orders.members=3\n  \
     deliveryd config show --config FILE                 each value, and where it comes from\n  \
-    deliveryd test                                      the handlers' own tests\n\n\
+    deliveryd test                                      the handlers' own tests\n  \
+    deliveryd plan                                      what a reload would do now\n  \
+    deliveryd reload                                    do it, wait, and say what was done\n\n\
     Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
     Exit codes: 0 done, 1 failed while running, 2 wrong command line, 78 wrong configuration.";
 
@@ -36,6 +38,9 @@ pub struct Global {
     /// Override a setting: the value is TOML, or else text
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub sets: Vec<String>,
+    /// The control socket of the running daemon; else the one of --config, or in the default place
+    #[arg(long, value_name = "PATH", global = true)]
+    pub control: Option<PathBuf>,
     /// How log lines are written to the terminal
     #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
@@ -59,6 +64,16 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What runs now, once
+    Status {
+        /// As JSON, as /api/status has it
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a reload of the running daemon would do, like a diff, without doing it
+    Plan,
+    /// Have the running daemon reload, wait until that is in force, and print what it did
+    Reload,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,11 @@ mod args;
 mod check;
 mod config_schema;
 mod config_show;
+mod plan;
+mod reload;
+mod remote;
 mod run;
+mod status;
 mod test;
 
 use std::io::{self, Write};
@@ -13,8 +17,13 @@ pub use args::{Cli, Command, ConfigCommand, LogFormat};
 pub use check::check;
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use plan::plan;
+pub use reload::reload;
 pub use run::run;
+pub use status::status;
 pub use test::{TestArgs, test};
+
+use args::Global;
 
 use crate::config::{Failed, Invocation};
 use crate::diagnostic::{Diagnostic, Severity, write};
@@ -93,15 +102,30 @@ impl Output<'_> {
 /// What the writers say.
 pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     let global = cli.global;
-    let command = cli.command.unwrap_or(Command::Run);
-    if let Command::Config(ConfigCommand::Schema) = command {
-        return config_schema(output);
+    let format = match global.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => with_file(global, output, |file, output| run(file, format, output)),
+        Command::Check => with_file(global, output, |file, output| check(&file, output)),
+        Command::Config(ConfigCommand::Show) => with_file(global, output, |file, output| {
+            config_show(&file, &Compiler::default(), output)
+        }),
+        Command::Config(ConfigCommand::Schema) => config_schema(output),
+        Command::Test(args) => test(args, &remote::wanted(global), output),
+        Command::Status { json } => status(&remote::wanted(global), json, output),
+        Command::Plan => plan(&remote::wanted(global), output),
+        Command::Reload => reload(&remote::wanted(global), output),
     }
-    if let Command::Test(args) = command {
-        let config = global.config;
-        let invocation = config.map(|file| Invocation::from_process(file, global.sets));
-        return test(args, invocation, output);
-    }
+}
+
+/// For commands that need the configuration's file.
+fn with_file(
+    global: Global,
+    output: &mut Output<'_>,
+    command: impl FnOnce(Invocation, &mut Output<'_>) -> io::Result<Exit>,
+) -> io::Result<Exit> {
     let Some(file) = global.config else {
         writeln!(
             output.err,
@@ -109,19 +133,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         )?;
         return Ok(Exit::Usage);
     };
-    let invocation = Invocation::from_process(file, global.sets);
-    let format = match global.log_format {
-        LogFormat::Text => Format::Text,
-        LogFormat::Json => Format::Json,
-    };
-    match command {
-        Command::Run => run(invocation, format, output),
-        Command::Check => check(&invocation, output),
-        // Those that need no configuration are done above.
-        Command::Config(_) | Command::Test(_) => {
-            config_show(&invocation, &Compiler::default(), output)
-        }
-    }
+    command(Invocation::from_process(file, global.sets), output)
 }
 
 #[cfg(test)]

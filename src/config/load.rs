@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use figment::value::{Dict, Value};
 
 use super::checks;
+use super::control::control_socket;
 use super::env::{Set, from_environment};
 use super::layers::{LayerData, Origins, defaults};
 use super::names::client_mistake;
@@ -190,7 +191,7 @@ pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Fa
     }
 }
 
-fn read_file(path: &Path) -> Result<(SourceFile, Dict), Vec<Diagnostic>> {
+pub(super) fn read_file(path: &Path) -> Result<(SourceFile, Dict), Vec<Diagnostic>> {
     match std::fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => SourceFile::parse(path.to_owned(), text),
@@ -217,7 +218,7 @@ fn unreadable(path: &Path, label: String) -> Diagnostic {
 }
 
 /// All layers, the lowest first.
-fn layers(
+pub(super) fn layers(
     path: &Path,
     content: Dict,
     invocation: &Invocation,
@@ -244,7 +245,7 @@ fn layers(
 
     let mut layers = vec![
         LayerData::defaults(defaults(&settings, &present)),
-        LayerData::defaults(computed(&invocation.env)),
+        LayerData::defaults(computed(&invocation.env, &host_name())),
         file,
     ];
     let before_sets = mistakes.len();
@@ -253,22 +254,37 @@ fn layers(
     mistakes.rotate_left(before_sets);
     layers.extend(variables);
     layers.extend(sets);
+    // The control socket's default place follows the instance, wherever that is set.
+    if let Some(instance) = instance(&layers) {
+        layers[COMPUTED] = LayerData::defaults(computed(&invocation.env, &instance));
+    }
     layers
 }
 
+/// Which of the layers holds what is computed.
+const COMPUTED: usize = 1;
+
+/// `daemon.instance`, as the highest layer has it.
+fn instance(layers: &[LayerData]) -> Option<String> {
+    let merged = layers
+        .iter()
+        .fold(figment::Figment::new(), |merged, layer| merged.merge(layer));
+    let found = merged.find_value("daemon.instance").ok()?;
+    found.as_str().map(str::to_owned)
+}
+
 /// The defaults that depend on the machine and the user.
-fn computed(env: &BTreeMap<String, String>) -> Dict {
-    let instance = Value::from(host_name());
-    let control = Value::from(control_socket(env).display().to_string());
+fn computed(env: &BTreeMap<String, String>, instance: &str) -> Dict {
+    let control = control_socket(env, instance).display().to_string();
     let daemon = Dict::from([
-        ("instance".to_owned(), instance),
-        ("control".to_owned(), control),
+        ("instance".to_owned(), Value::from(host_name())),
+        ("control".to_owned(), Value::from(control)),
     ]);
     Dict::from([("daemon".to_owned(), Value::from(daemon))])
 }
 
 /// The host's name, as far as Kafka's names allow it.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
     let ordinary = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let name: String = name
@@ -279,24 +295,5 @@ fn host_name() -> String {
     match client_mistake(&name) {
         None => name,
         Some(_) => "deliveryd".into(),
-    }
-}
-
-/// The default place of the control socket: the runtime directory of the service or of the user.
-///
-/// Commands that talk to a daemon without its configuration look there too.
-pub fn control_socket(env: &BTreeMap<String, String>) -> PathBuf {
-    let directory = |name: &str| env.get(name).filter(|value| !value.is_empty());
-    if let Some(directories) = directory("RUNTIME_DIRECTORY") {
-        // systemd puts colons between several (systemd.exec(5)).
-        let first = directories.split(':').next().unwrap_or_default();
-        return Path::new(first).join("control.sock");
-    }
-    match directory("XDG_RUNTIME_DIR") {
-        Some(directory) => Path::new(directory).join("deliveryd/control.sock"),
-        None => {
-            let user = rustix::process::getuid().as_raw();
-            PathBuf::from(format!("/tmp/deliveryd-{user}/control.sock"))
-        }
     }
 }

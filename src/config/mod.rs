@@ -6,6 +6,7 @@
 //! asked through [`Outside`].
 
 mod checks;
+mod control;
 mod env;
 mod format;
 mod layers;
@@ -23,9 +24,10 @@ mod tests;
 mod types;
 mod value;
 
+pub use control::{control_directories, control_socket, named_control};
 pub use load::{
     Failed, HandlerKind, Invocation, Loaded, Outside, Permissive, PropertyMistake, PropertyPart,
-    PropertyScope, control_socket, load,
+    PropertyScope, load,
 };
 pub use names::{Named, suggest};
 pub use schema::schema;

@@ -1,34 +1,37 @@
-//! The daemon: start, signals, stop, in that order. What it does on the way is in `news` and `reload`.
+//! The daemon: start, signals, stop, in that order. What it tells on the way is in `news`, what it is
+//! asked in `orders`, what a reload is in `reload`.
 //!
-//! Only this file knows everybody: it starts what `topology` runs, hears signals and news, and stops
-//! it all in the reverse order. Members and producers have threads of their own; HTTP, signals and the
-//! eye on the cluster share one small runtime.
+//! Only this file knows everybody: it starts what `topology` runs, hears signals, orders and news, and
+//! stops it all in the reverse order. Members and producers have threads of their own; HTTP, the
+//! control socket, signals and the eye on the cluster share one small runtime.
 
 mod news;
+mod orders;
 mod reload;
+mod servers;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, unbounded_channel};
 
 use crate::config::{Config, Invocation};
+use crate::control::Order;
 use crate::diagnostic::shown_path;
-use crate::kafka::{Outage, PartitionCounts};
-use crate::observe::http::FurtherHosts;
+use crate::kafka::PartitionCounts;
 use crate::observe::status::{BrokerState, BrokerStatus, DaemonState};
-use crate::observe::{self, Board, HttpServer, LogGuard, Metrics, http, terminal};
+use crate::observe::{self, Board, LogGuard, Metrics, terminal};
 use crate::preflight::Checked;
+use crate::service::notify;
 use crate::signals::{Asked, Signals};
 use crate::topology::plan::plan;
-use crate::topology::{News, Running};
+use crate::topology::{News, Running, Shown};
 
-/// How long the page's connections have for their last answer.
-const LAST_ANSWERS: Duration = Duration::from_millis(200);
+use news::{Voice, see_cluster};
+use orders::Task;
+use reload::Reloading;
+use servers::Servers;
 
 /// Runs until it is told to stop.
 ///
@@ -48,7 +51,7 @@ pub fn run(invocation: Invocation, checked: Checked, log: LogGuard) -> Result<()
             Signals::listen(signals).map_err(|error| format!("signals can't be heard: {error}"))?;
         let mut daemon = Daemon::new(invocation, &checked, log)?;
         let outcome = daemon.live(checked, &mut asked).await;
-        let stopped = daemon.stop().await;
+        let stopped = daemon.stop(&mut asked).await;
         outcome.and(stopped)
     })
 }
@@ -56,20 +59,18 @@ pub fn run(invocation: Invocation, checked: Checked, log: LogGuard) -> Result<()
 struct Daemon {
     invocation: Invocation,
     running: Running,
+    /// What may be looked at while a reload changes what runs.
+    shown: Arc<Shown>,
     board: Board,
     metrics: Metrics,
-    /// Where the status page is.
-    page: Option<SocketAddr>,
-    http: Option<JoinHandle<()>>,
-    /// Names that the status page answers to.
-    hosts: FurtherHosts,
-    /// Ends the status page.
-    end_http: Option<oneshot::Sender<()>>,
+    servers: Servers,
+    /// From the control socket.
+    orders: Receiver<Order>,
+    /// What was asked and waits for its turn.
+    waiting: VecDeque<Task>,
     news: UnboundedReceiver<News>,
-    outage: Outage,
+    voice: Voice,
     counts: PartitionCounts,
-    /// When each kind of trouble was last told.
-    told: BTreeMap<String, Instant>,
     /// Numbers the reloads that were asked for; the start is the first.
     reloads: u64,
 }
@@ -78,43 +79,23 @@ impl Daemon {
     fn new(invocation: Invocation, checked: &Checked, log: LogGuard) -> Result<Self, String> {
         let config = &checked.config;
         let board = Board::new(&config.daemon.instance);
+        board.set_config(&config.file);
         let metrics = Metrics::new(&board);
-        let http = config
-            .daemon
-            .http
-            .map(http::bind)
-            .transpose()
-            .map_err(|error| error.to_string())?;
-        let page = http.as_ref().map(HttpServer::address);
-        let hosts = FurtherHosts::default();
-        hosts.store(Arc::new(config.daemon.hosts.clone()));
-        let (end_http, ended) = oneshot::channel::<()>();
-        let http = http.map(|server| {
-            let (board, metrics) = (board.clone(), metrics.clone());
-            let hosts = hosts.clone();
-            tokio::spawn(async move {
-                // The sender is dropped or used at the daemon's end; both mean the same.
-                let stop = async { drop(ended.await) };
-                if let Err(error) = server.serve(board, metrics, hosts, stop).await {
-                    tracing::error!("the status page ended: {error}");
-                }
-            })
-        });
+        let (servers, orders) = Servers::start(&config.daemon, &board, &metrics)?;
         let (sender, news) = unbounded_channel();
         let running = Running::new(config, board.clone(), metrics.clone(), log, sender)?;
         Ok(Self {
             invocation,
+            shown: running.shown(),
+            voice: Voice::new(&running),
             running,
             board,
             metrics,
-            page,
-            http,
-            hosts,
-            end_http: Some(end_http),
+            servers,
+            orders,
+            waiting: VecDeque::new(),
             news,
-            outage: Outage::new(),
             counts: PartitionCounts::default(),
-            told: BTreeMap::new(),
             reloads: 1,
         })
     }
@@ -136,12 +117,16 @@ impl Daemon {
         terminal::tell(&terminal::banner(
             &cluster.servers,
             cluster.embedded,
-            self.page,
+            self.servers.page,
         ));
-        let follower = tokio::spawn(observe::rebalances::follow(
-            self.board.clone(),
-            self.metrics.clone(),
-        ));
+        let followers = [
+            tokio::spawn(observe::rebalances::follow(
+                self.board.clone(),
+                self.metrics.clone(),
+            )),
+            tokio::spawn(notify::follow(self.board.clone())),
+        ];
+        notify::ready();
         let hint = self.hint(&checked.config);
         let started = self.start(checked, asked).await;
         let outcome = match started {
@@ -152,7 +137,7 @@ impl Daemon {
             Ok(false) => Ok(()),
             Err(reason) => Err(reason),
         };
-        follower.abort();
+        followers.iter().for_each(|follower| follower.abort());
         outcome
     }
 
@@ -167,7 +152,9 @@ impl Daemon {
         tokio::pin!(starting);
         loop {
             tokio::select! {
-                started = &mut starting => return started.map(|_| true),
+                started = &mut starting => {
+                    return started.map(|_| true).map_err(|error| error.reason);
+                }
                 asked = asked.recv() => match asked {
                     Some(Asked::Reload) => {
                         tracing::warn!("still starting; the reload is not made. Send SIGHUP again when it runs");
@@ -178,34 +165,47 @@ impl Daemon {
                     }
                     None => return Ok(false),
                 },
+                Some(order) = self.orders.recv() => {
+                    orders::refuse_while_starting(order, &self.shown);
+                }
             }
         }
     }
 
-    /// Hears signals and news until a signal says stop.
+    /// Hears signals, orders and news until a signal says stop.
     async fn serve(
         &mut self,
         asked: &mut UnboundedReceiver<Asked>,
         mut hint: Option<String>,
     ) -> Result<(), String> {
-        let watcher = self.running.watch_cluster();
+        let mut watcher = self.running.watch_cluster();
         let mut second = tokio::time::interval(Duration::from_secs(1));
         loop {
+            while let Some(task) = self.waiting.pop_front() {
+                if let Some(why) = self.work(task, asked).await {
+                    tracing::info!("stopping: {why}");
+                    return Ok(());
+                }
+                // The brokers may be others now.
+                watcher = self.running.watch_cluster();
+            }
             tokio::select! {
-                asked_for = asked.recv() => match asked_for {
-                    Some(Asked::Reload) => {
-                        if let Some(why) = self.reload_unless_stopped(asked).await {
-                            tracing::info!("stopping: {why}");
-                            break;
-                        }
-                    }
+                asked = asked.recv() => match asked {
+                    Some(Asked::Reload) => orders::take_signal(&mut self.waiting),
                     Some(Asked::Stop(why)) => {
                         tracing::info!("stopping: {why}");
                         break;
                     }
                     None => break,
                 },
-                news = self.news.recv() => if let Some(news) = news { self.hear(news); },
+                Some(order) = self.orders.recv() => {
+                    orders::take(order, &self.shown, &mut self.waiting);
+                }
+                news = self.news.recv() => if let Some(news) = news
+                    && let Some(topics) = self.voice.hear(news)
+                {
+                    see_cluster(&self.running, &self.board, &mut self.counts, topics);
+                },
                 _ = second.tick() => {
                     self.look_for_the_dead()?;
                     if self.has_settled() && let Some(hint) = hint.take() {
@@ -218,30 +218,66 @@ impl Daemon {
         Ok(())
     }
 
-    /// Reloads; a stop that comes meanwhile goes first. Returns why to stop, if so.
-    async fn reload_unless_stopped(
+    /// Does what was asked, while news is heard and told and further requests wait. A stop that comes
+    /// meanwhile goes first: returns why to stop, if so.
+    async fn work(
         &mut self,
+        task: Task,
         asked: &mut UnboundedReceiver<Asked>,
     ) -> Option<&'static str> {
-        let mut again = false;
-        loop {
-            let reloading = self.reload();
-            tokio::pin!(reloading);
-            let stop = loop {
+        if matches!(task, Task::Reload(_)) {
+            self.reloads += 1;
+        }
+        let number = self.reloads;
+        let mut topics = None;
+        let stop = {
+            let running = &mut self.running;
+            let doing = async {
+                match task {
+                    Task::Plan(reply) => {
+                        reply.send(Ok(reload::planned(running, &self.invocation).await));
+                    }
+                    Task::Reload(asker) => {
+                        let reloading = Reloading {
+                            running,
+                            invocation: &self.invocation,
+                            board: &self.board,
+                            metrics: &self.metrics,
+                            hosts: &self.servers.hosts,
+                            number,
+                        };
+                        reloading.run(asker).await;
+                    }
+                }
+            };
+            tokio::pin!(doing);
+            let mut second = tokio::time::interval(Duration::from_secs(1));
+            loop {
                 tokio::select! {
-                    () = &mut reloading => break None,
+                    () = &mut doing => break None,
                     asked = asked.recv() => match asked {
-                        // One at a time: what changed meanwhile is read when this one is done.
-                        Some(Asked::Reload) => again = true,
+                        Some(Asked::Reload) => orders::take_signal(&mut self.waiting),
                         Some(Asked::Stop(why)) => break Some(why),
                         None => break Some("nobody can ask any more"),
                     },
+                    Some(order) = self.orders.recv() => {
+                        orders::take(order, &self.shown, &mut self.waiting);
+                    }
+                    Some(news) = self.news.recv() => {
+                        // What runs sees the cluster when it is no longer being changed.
+                        topics = self.voice.hear(news).or(topics.take());
+                    }
+                    // Who died is told at the next look after this.
+                    _ = second.tick() => drop(self.shown.look_at_producers()),
                 }
-            };
-            if stop.is_some() || !std::mem::take(&mut again) {
-                return stop;
             }
+        };
+        if stop.is_none()
+            && let Some(topics) = topics
+        {
+            see_cluster(&self.running, &self.board, &mut self.counts, topics);
         }
+        stop
     }
 
     /// A member that dies unasked stops the daemon: nobody would notice a partition without a reader.
@@ -259,7 +295,7 @@ impl Daemon {
                 format!("{name} ended unasked: {reason}")
             })
             .collect();
-        dead.extend(self.running.look_at_producers());
+        dead.extend(self.shown.look_at_producers());
         if dead.is_empty() {
             Ok(())
         } else {
@@ -285,17 +321,26 @@ impl Daemon {
         ))
     }
 
-    /// Stops everything, and tells what was done.
-    async fn stop(&mut self) -> Result<(), String> {
+    /// Stops everything, and tells what was done. What is asked meanwhile is refused.
+    async fn stop(&mut self, asked: &mut UnboundedReceiver<Asked>) -> Result<(), String> {
+        notify::stopping();
         self.board.set_state(DaemonState::Stopping);
+        // Dropped without an answer, each of them says that the daemon stops.
+        self.waiting.clear();
+        self.orders.close();
+        while self.orders.try_recv().is_ok() {}
         let within = self.running.config().daemon.shutdown_timeout;
-        let outcome = self.running.stop(within).await;
-        drop(self.end_http.take());
-        if let Some(http) = self.http.take()
-            && tokio::time::timeout(LAST_ANSWERS, http).await.is_err()
-        {
-            tracing::debug!("the status page was still answering");
-        }
+        let stopping = self.running.stop(within);
+        tokio::pin!(stopping);
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut stopping => break outcome,
+                Some(Asked::Reload) = asked.recv() => {
+                    tracing::warn!("the reload is refused: deliveryd is stopping");
+                }
+            }
+        };
+        self.servers.stop().await;
         let summary = terminal::summary(&self.board.summary());
         if !summary.is_empty() {
             terminal::tell(&summary);

@@ -1,21 +1,48 @@
 //! What the daemon hears of members, handlers and the cluster, and what it tells of it.
+//!
+//! The voice needs nothing that a reload changes, so it goes on during one.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::diagnostic::shown_path;
 use crate::handlers;
-use crate::kafka::{KafkaError, TopicState};
+use crate::kafka::{KafkaError, Outage, PartitionCounts, TopicState};
 use crate::member;
-use crate::observe::status::{BrokerState, BrokerStatus, TopicStatus};
-use crate::observe::terminal;
-use crate::topology::News;
+use crate::observe::status::{BrokerState, TopicStatus};
+use crate::observe::{Board, terminal};
+use crate::topology::{News, Running, Shown};
 
-use super::Daemon;
+/// The topics that the cluster has.
+pub(super) type Topics = BTreeMap<String, TopicState>;
 
-impl Daemon {
-    pub(super) fn hear(&mut self, news: News) {
+/// Tells what happens, each trouble once and then at growing distances.
+pub(super) struct Voice {
+    board: Board,
+    shown: Arc<Shown>,
+    /// Whether no broker answers.
+    away: Arc<AtomicBool>,
+    outage: Outage,
+    /// When each kind of trouble was last told.
+    told: BTreeMap<String, Instant>,
+}
+
+impl Voice {
+    pub(super) fn new(running: &Running) -> Self {
+        let ground = running.ground();
+        Self {
+            board: ground.board.clone(),
+            shown: running.shown(),
+            away: ground.away.clone(),
+            outage: Outage::new(),
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// Tells it. Returns what the cluster has, where that is the news: what runs has to see it too.
+    pub(super) fn hear(&mut self, news: News) -> Option<Topics> {
         match news {
             News::Member {
                 group,
@@ -23,9 +50,21 @@ impl Daemon {
                 event,
             } => self.hear_member(&group, &member, event),
             News::Handler(event) => self.hear_handler(event),
-            News::Cluster(Ok(topics)) => self.see_cluster(topics),
+            News::Cluster(Ok(topics)) => {
+                self.hear_of_brokers();
+                return Some(topics);
+            }
             News::Cluster(Err(error)) => self.hear_trouble(error),
         }
+        None
+    }
+
+    fn hear_of_brokers(&mut self) {
+        if let Some(line) = self.outage.over(Instant::now()) {
+            tracing::info!("{line}");
+        }
+        self.away.store(false, Ordering::Relaxed);
+        self.board.set_broker_state(BrokerState::Up, None);
     }
 
     fn hear_member(&mut self, group: &str, member: &str, event: member::Event) {
@@ -55,8 +94,9 @@ impl Daemon {
             if let Some((line, hint)) = self.outage.error(&error, now) {
                 tracing::warn!(hint, "{line}");
             }
-            self.running.ground().away.store(true, Ordering::Relaxed);
-            self.show_brokers(BrokerState::Down, Some(error.message));
+            self.away.store(true, Ordering::Relaxed);
+            self.board
+                .set_broker_state(BrokerState::Down, Some(error.message));
             return;
         }
         let last = self.told.get(&error.message);
@@ -66,44 +106,6 @@ impl Daemon {
                 .retain(|_, told| now.duration_since(*told) <= Duration::from_secs(60));
             self.told.insert(error.message, now);
         }
-    }
-
-    fn see_cluster(&mut self, topics: BTreeMap<String, TopicState>) {
-        if let Some(line) = self.outage.over(Instant::now()) {
-            tracing::info!("{line}");
-        }
-        self.running.ground().away.store(false, Ordering::Relaxed);
-        self.show_brokers(BrokerState::Up, None);
-        for (topic, from, to) in self.counts.changed(&topics) {
-            tracing::info!("topic {topic} has {to} partitions now, {from} before");
-            self.running.refresh_readers_of(&topic);
-        }
-        let config = self.running.config();
-        let shown = topics
-            .iter()
-            .filter_map(|(name, state)| {
-                let wanted = config.topics.get(name)?;
-                let mismatch = mismatch(wanted, state);
-                let status = TopicStatus {
-                    partitions: state.partitions,
-                    replication: state.replication,
-                    mismatch,
-                };
-                Some((name.clone(), status))
-            })
-            .collect();
-        self.board.set_topics(shown);
-        self.running.know_topics(topics.into_keys());
-    }
-
-    fn show_brokers(&self, state: BrokerState, reason: Option<String>) {
-        let cluster = &self.running.ground().cluster;
-        self.board.set_brokers(BrokerStatus {
-            state,
-            reason,
-            servers: cluster.servers.clone(),
-            embedded: cluster.embedded,
-        });
     }
 
     fn hear_handler(&mut self, event: handlers::Event) {
@@ -131,7 +133,7 @@ impl Daemon {
                         ));
                     }
                 }
-                self.running.show_handlers();
+                self.shown.show_handlers();
             }
             handlers::Event::Polling { reason } => {
                 tracing::warn!(
@@ -145,6 +147,34 @@ impl Daemon {
             }
         }
     }
+}
+
+/// Has what runs see which topics the cluster has, and how large they are.
+pub(super) fn see_cluster(
+    running: &Running,
+    board: &Board,
+    counts: &mut PartitionCounts,
+    topics: Topics,
+) {
+    for (topic, from, to) in counts.changed(&topics) {
+        tracing::info!("topic {topic} has {to} partitions now, {from} before");
+        running.refresh_readers_of(&topic);
+    }
+    let config = running.config();
+    let shown = topics
+        .iter()
+        .filter_map(|(name, state)| {
+            let wanted = config.topics.get(name)?;
+            let status = TopicStatus {
+                partitions: state.partitions,
+                replication: state.replication,
+                mismatch: mismatch(wanted, state),
+            };
+            Some((name.clone(), status))
+        })
+        .collect();
+    board.set_topics(shown);
+    running.know_topics(topics.into_keys());
 }
 
 fn mismatch(wanted: &crate::config::Topic, found: &TopicState) -> Option<String> {

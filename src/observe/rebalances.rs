@@ -4,7 +4,7 @@
 //! [`Settling::look`] is the rule, fed with snapshots and times; [`follow`] applies it to a board,
 //! notes each rebalance there, counts it, and tells it in the terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::board::Board;
@@ -17,6 +17,9 @@ use super::terminal;
 /// between giving a partition up and handing it on, cooperative members hold less than all. When
 /// another process holds the rest, this is all there is to go by.
 const STANDS: Duration = Duration::from_secs(5);
+
+/// The same for somebody who waits.
+const RESTS: Duration = Duration::from_secs(2);
 
 /// How often a group that is not settled is looked at, whether or not there is news.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -122,6 +125,17 @@ fn is_whole(assignment: &Assignment, partitions: &BTreeMap<&str, i32>) -> bool {
     })
 }
 
+/// Whether nobody idles while another holds several: cooperative members get theirs in a second round.
+fn is_fair(assignment: &Assignment) -> bool {
+    let shares = assignment
+        .values()
+        .map(|topics| topics.values().map(Vec::len).sum::<usize>());
+    let (least, most) = shares.fold((usize::MAX, 0), |(least, most), share| {
+        (least.min(share), most.max(share))
+    });
+    least > 0 || most <= 1
+}
+
 /// Follows the board until it is gone or the task is dropped: notes, counts and tells every
 /// rebalance of every group.
 pub async fn follow(board: Board, metrics: Metrics) {
@@ -144,6 +158,39 @@ pub async fn follow(board: Board, metrics: Metrics) {
         if !unrest && changes.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Waits until these groups have shared their partitions out: no member is on its way, and every
+/// partition is held here, or what is held has stood for a while because others hold the rest.
+/// Returns false where that takes longer than `within`.
+pub async fn at_rest(board: &Board, groups: &BTreeSet<String>, within: Duration) -> bool {
+    let deadline = Instant::now() + within;
+    let mut seen: BTreeMap<String, (Assignment, Instant)> = BTreeMap::new();
+    loop {
+        let status = board.snapshot();
+        let now = Instant::now();
+        let at_rest = groups.iter().all(|name| {
+            // One that was removed meanwhile has nothing to share out.
+            let Some(group) = status.groups.get(name) else {
+                return true;
+            };
+            let assignment = held(group);
+            let whole = is_whole(&assignment, &partitions(&status, group)) && is_fair(&assignment);
+            let (last, since) = seen
+                .entry(name.clone())
+                .or_insert_with(|| (assignment.clone(), now));
+            if *last != assignment {
+                (*last, *since) = (assignment, now);
+            }
+            let stands = now.saturating_duration_since(*since) >= RESTS;
+            let moving = group.members.iter().any(|member| is_moving(member.state));
+            !moving && (whole || stands)
+        });
+        if at_rest || now >= deadline {
+            return at_rest;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -4,6 +4,7 @@
 //! otherwise. Times are RFC 3339 in UTC, durations are seconds.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct Status {
     /// deliveryd's own version.
     pub version: String,
     pub instance: String,
+    /// The configuration's file, absolute.
+    #[serde(default)]
+    pub config: PathBuf,
     pub started_at: Timestamp,
     /// The reload whose configuration is in force; 1 is that of the start.
     pub generation: u64,
@@ -68,7 +72,7 @@ pub enum BrokerState {
 }
 
 /// One reload and its result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reload {
     /// Its number: each reload that is asked for has one, a refused one too.
     pub generation: u64,
@@ -76,6 +80,12 @@ pub struct Reload {
     pub at: Timestamp,
     /// What was done, or why nothing was: one line each.
     pub summary: Vec<String>,
+    /// From its beginning until it was in force or refused.
+    #[serde(default)]
+    pub seconds: f64,
+    /// Who asked for it: `SIGHUP`, or a command and its user and process.
+    #[serde(default)]
+    pub by: String,
 }
 
 /// A topic as the cluster has it.

@@ -131,6 +131,19 @@ impl Program {
         &self.files
     }
 
+    /// The text of every file, by its name within the handler's folder.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let own = self.file().file_name().unwrap_or_default();
+        let name = |source: &Source| match source.import.as_str() {
+            "" => own.to_string_lossy().into_owned(),
+            import => format!("{import}.rhai"),
+        };
+        let named = self.sources.iter();
+        named
+            .map(|source| (name(source), source.text.clone()))
+            .collect()
+    }
+
     /// What it was loaded as.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -1,15 +1,62 @@
 //! Taking a plan's steps, and going back when one fails.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::observe::rebalances;
 use crate::preflight::{Checked, Programs};
 
 use super::Running;
 use super::plan::{Plan, Step};
 
+/// After its members have joined, a group is given so long to share its partitions out. Where other
+/// processes have members too, it can not be seen when that is over.
+const SHARING_OUT: Duration = Duration::from_secs(10);
+
+/// A step that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// What changed, one line each.
+    pub lines: Vec<String>,
+    /// Until it was in force: for members that were started, until they have joined.
+    pub took: Duration,
+}
+
+/// Why a plan was not carried through. What ran before runs again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyError {
+    /// Which step failed and why, one sentence.
+    pub reason: String,
+    /// What was done before, the failed step included, and was undone.
+    pub undone: Vec<Taken>,
+    /// What could not be undone, one sentence each.
+    pub left: Vec<String>,
+}
+
+/// Members that were started and are to join.
+struct Joining {
+    /// Their step among those taken.
+    step: usize,
+    began: Instant,
+    group: String,
+    numbers: Vec<u32>,
+}
+
+/// A plan on its way.
+#[derive(Default)]
+struct Way {
+    steps: Vec<Step>,
+    taken: Vec<Taken>,
+    joining: Vec<Joining>,
+}
+
 impl Running {
     /// Takes the steps of `plan`, after which `wanted` is what runs, as this generation. Returns what
-    /// was done, one line each, with the time that it took.
+    /// was done.
+    ///
+    /// While something runs already, this waits until it is in force: members that were started have
+    /// joined, and nothing is taken away before. At the daemon's start it does not, because then the
+    /// broker may be away for as long as it likes.
     ///
     /// # Errors
     /// Which step failed and why. What ran before runs again then: the steps taken are undone, the
@@ -19,30 +66,142 @@ impl Running {
         plan: Plan,
         wanted: Checked,
         generation: u64,
-    ) -> Result<Vec<(String, Duration)>, String> {
-        let before = self.programs.clone();
-        let mut lines = Vec::new();
-        let mut taken: Vec<Step> = Vec::new();
-        for step in plan.steps {
-            let began = Instant::now();
-            let outcome = self.take(&step, &wanted.programs).await;
-            lines.extend(step.lines().into_iter().map(|line| (line, began.elapsed())));
-            taken.push(step);
-            if let Err(reason) = outcome {
-                self.go_back(taken, &before).await;
-                return Err(reason);
+    ) -> Result<Vec<Taken>, ApplyError> {
+        let before = self.programs_in_use();
+        let mut way = Way::default();
+        match self.go(plan.steps, &wanted.programs, &mut way).await {
+            Ok(()) => {
+                self.set_config(wanted, generation);
+                Ok(way.taken)
+            }
+            Err(reason) => {
+                let left = self.go_back(way.steps, &before).await;
+                Err(ApplyError {
+                    reason,
+                    undone: way.taken,
+                    left,
+                })
             }
         }
-        self.set_config(wanted, generation);
-        Ok(lines)
     }
 
-    async fn go_back(&mut self, taken: Vec<Step>, programs: &Programs) {
+    async fn go(
+        &mut self,
+        steps: Vec<Step>,
+        programs: &Programs,
+        way: &mut Way,
+    ) -> Result<(), String> {
+        let waits = self.generation() > 0;
+        let mut touched = BTreeSet::new();
+        for step in steps {
+            if step.takes_away() {
+                self.wait_for_joining(way).await?;
+            }
+            let began = Instant::now();
+            // Noted before it is tried: half of it may be done when it fails.
+            way.steps.push(step.clone());
+            way.taken.push(Taken {
+                lines: step.lines(),
+                took: Duration::ZERO,
+            });
+            let at = way.taken.len() - 1;
+            let outcome = self.try_step(&step, at, programs).await;
+            way.taken[at].took = began.elapsed();
+            outcome.map_err(|reason| format!("{}: {reason}", step.subject()))?;
+            if waits && let Some((group, numbers)) = step.starts() {
+                way.joining.push(Joining {
+                    step: at,
+                    began,
+                    group: group.to_owned(),
+                    numbers,
+                });
+            }
+            touched.extend(self.groups_moved_by(&step));
+        }
+        self.wait_for_joining(way).await?;
+        if waits && !rebalances::at_rest(&self.ground.board, &touched, SHARING_OUT).await {
+            tracing::debug!(?touched, "the partitions are still being shared out");
+        }
+        Ok(())
+    }
+
+    async fn wait_for_joining(&mut self, way: &mut Way) -> Result<(), String> {
+        for joining in way.joining.drain(..) {
+            let Some(group) = self.groups.get_mut(&joining.group) else {
+                continue;
+            };
+            for number in joining.numbers {
+                group.wait_until_joined(number).await?;
+            }
+            way.taken[joining.step].took = joining.began.elapsed();
+        }
+        Ok(())
+    }
+
+    /// The groups whose partitions this step moves.
+    fn groups_moved_by(&self, step: &Step) -> Vec<String> {
+        match step {
+            Step::AddGroup { group, .. }
+            | Step::StartMembers { group, .. }
+            | Step::StopMembers { group, .. }
+            | Step::ReplaceMembers { group, .. } => vec![group.clone()],
+            Step::EnsureTopic {
+                topic,
+                was: Some(_),
+                ..
+            } => self.readers_of(topic),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Undoes what was taken, the last step first. Returns what could not be undone.
+    async fn go_back(&mut self, taken: Vec<Step>, programs: &Programs) -> Vec<String> {
+        let mut left = Vec::new();
         for back in taken.iter().rev().filter_map(Step::inverse) {
             if let Err(reason) = self.take(&back, programs).await {
-                tracing::error!("going back failed: {reason}");
+                left.push(format!("{}: {reason}", back.subject()));
             }
         }
+        for (name, group) in &self.groups {
+            self.show_group(name, group);
+        }
+        left
+    }
+
+    #[cfg(not(test))]
+    async fn try_step(
+        &mut self,
+        step: &Step,
+        _at: usize,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        self.step(step, programs).await
+    }
+
+    /// With the fault that a test wants in this step.
+    #[cfg(test)]
+    async fn try_step(
+        &mut self,
+        step: &Step,
+        at: usize,
+        programs: &Programs,
+    ) -> Result<(), String> {
+        let fault = self.fault.filter(|fault| fault.at == at);
+        if fault.is_none_or(|fault| fault.afterwards) {
+            self.step(step, programs).await?;
+        }
+        match fault {
+            Some(_) => Err("injected".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    async fn step(&mut self, step: &Step, programs: &Programs) -> Result<(), String> {
+        // Going back, a group has its offsets already, and needs no broker to come again.
+        if let Step::AddGroup { group, now } = step {
+            self.begin_where_said(group, now).await?;
+        }
+        self.take(step, programs).await
     }
 
     async fn take(&mut self, step: &Step, programs: &Programs) -> Result<(), String> {
@@ -55,7 +214,7 @@ impl Running {
                 Ok(())
             }
             Step::ChangeGroup { group, now, .. } => self.change_group(group, now, programs),
-            Step::AddGroup { group, now } => self.add_group(group, now, programs).await,
+            Step::AddGroup { group, now } => self.add_group(group, now, programs),
             Step::StartMembers {
                 group,
                 numbers,

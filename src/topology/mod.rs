@@ -10,6 +10,9 @@ mod listen;
 pub mod plan;
 mod producers;
 mod running;
+mod shown;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod watch;
 
@@ -25,7 +28,9 @@ use crate::kafka::{Cluster, KafkaError, TopicState};
 use crate::member;
 use crate::observe::{Board, Metrics};
 
+pub use apply::{ApplyError, Taken};
 pub use running::Running;
+pub use shown::Shown;
 pub use watch::Watcher;
 
 /// What everything that runs stands on.

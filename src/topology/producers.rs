@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::config::Producer;
@@ -33,7 +32,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(1);
 /// One configured producer.
 pub(super) struct RunningProducer {
     task: ProducerTask,
-    slot: Arc<HandlerSlot>,
+    pub(super) slot: Arc<HandlerSlot>,
     deliveries: Arc<Deliveries>,
     /// Written by the daemon, once a second and on changes.
     board: RefCell<ProducerBoard>,
@@ -78,7 +77,7 @@ impl RunningProducer {
     }
 
     /// Brings the board and the metrics up to date. Returns whether its thread died.
-    fn look(&self, away: bool) -> Option<String> {
+    pub(super) fn look(&self, away: bool) -> Option<String> {
         let status = self.task.status();
         let mut counted = self.counted.borrow_mut();
         self.metrics
@@ -127,6 +126,10 @@ impl Running {
         config: &Arc<Producer>,
         programs: &Programs,
     ) -> Result<(), String> {
+        // Its removal failed before it began.
+        if self.shown.producers().contains_key(name) {
+            return Ok(());
+        }
         self.start_producer(name, config, programs, None)
     }
 
@@ -176,7 +179,7 @@ impl Running {
             counted: RefCell::new(counted),
         };
         producer.show_handler();
-        self.producers.insert(name.to_owned(), producer);
+        self.shown.producers().insert(name.to_owned(), producer);
         self.watch_producer(slot, config);
         Ok(())
     }
@@ -216,7 +219,8 @@ impl Running {
         config: &Arc<Producer>,
         programs: &Programs,
     ) -> Result<(), String> {
-        let Some(producer) = self.producers.get(name) else {
+        let producers = self.shown.producers();
+        let Some(producer) = producers.get(name) else {
             return Err(format!("producer {name} does not run"));
         };
         if let Some(program) = programs.producer(&config.handler)
@@ -243,7 +247,7 @@ impl Running {
         config: &Arc<Producer>,
         programs: &Programs,
     ) -> Result<(), String> {
-        let before = self.producers.get(name).map(|producer| {
+        let before = self.shown.producers().get(name).map(|producer| {
             let progress = producer.task.status().progress;
             (producer.deliveries.clone(), progress)
         });
@@ -262,7 +266,8 @@ impl Running {
         flush: Duration,
     ) -> Result<(), String> {
         self.handlers.remove(Kind::Producer, name);
-        let Some(producer) = self.producers.remove(name) else {
+        let producer = self.shown.producers().remove(name);
+        let Some(producer) = producer else {
             return Ok(());
         };
         producer.task.stop(flush);
@@ -295,17 +300,5 @@ impl Running {
             Some(_) => Ok(()),
             None => Err(format!("producer {name} did not end in time")),
         }
-    }
-
-    /// Brings what is shown of producers up to date, and says which of them died.
-    pub fn look_at_producers(&self) -> Vec<String> {
-        let away = self.ground.away.load(Ordering::Relaxed);
-        self.producers
-            .iter()
-            .filter_map(|(name, producer)| {
-                let reason = producer.look(away)?;
-                Some(format!("producer {name} died: {reason}"))
-            })
-            .collect()
     }
 }

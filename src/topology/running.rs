@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::config::{Brokers, Config, Daemon, Group, Kafka, Log};
+use crate::config::{Brokers, Config, Daemon, Group, HandlerKind, Kafka, Log};
 use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
 use crate::member::{MemberHandle, try_handler};
-use crate::observe::status::HandlerStatus;
+use crate::observe::status::{BrokerStatus, HandlerStatus};
 use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
 use crate::preflight::{Checked, Programs};
-use crate::script::Kind;
+use crate::script::{Kind, Program};
 
 use super::group::RunningGroup;
-use super::producers::RunningProducer;
+use super::shown::Shown;
 use super::{Ground, News, Watcher};
 
 /// Everything that runs. Steps change it; nothing else does.
@@ -33,8 +33,11 @@ pub struct Running {
     pub(super) embedded: Option<Embedded>,
     pub(super) handlers: HandlerStore,
     pub(super) groups: BTreeMap<String, RunningGroup>,
-    pub(super) producers: BTreeMap<String, RunningProducer>,
-    log: LogGuard,
+    /// Producers, and what is looked at of groups.
+    pub(super) shown: Arc<Shown>,
+    pub(super) log: LogGuard,
+    #[cfg(test)]
+    pub(super) fault: Option<super::tests::Fault>,
 }
 
 impl Running {
@@ -70,16 +73,18 @@ impl Running {
             groups: BTreeMap::new(),
             ..config.clone()
         };
+        let away = Arc::new(AtomicBool::new(false));
         Ok(Self {
             config: nothing,
             generation: 0,
             programs: Programs::default(),
+            shown: Arc::new(Shown::new(board.clone(), away.clone())),
             ground: Ground {
                 cluster,
                 board,
                 metrics,
                 topics: Arc::new(ArcSwap::default()),
-                away: Arc::new(AtomicBool::new(false)),
+                away: away.clone(),
                 news,
             },
             admin,
@@ -87,8 +92,9 @@ impl Running {
             embedded,
             handlers,
             groups: BTreeMap::new(),
-            producers: BTreeMap::new(),
             log,
+            #[cfg(test)]
+            fault: None,
         })
     }
 
@@ -119,6 +125,11 @@ impl Running {
         let cluster = Arc::new(cluster(&self.config, kafka, self.embedded.as_ref()));
         let (admin, sender) =
             clients(&cluster, self.embedded.as_ref()).map_err(|error| error.message)?;
+        self.ground.board.set_brokers(BrokerStatus {
+            servers: cluster.servers.clone(),
+            embedded: cluster.embedded,
+            ..BrokerStatus::default()
+        });
         self.ground.cluster = cluster;
         self.admin = admin;
         self.sender = sender;
@@ -133,22 +144,28 @@ impl Running {
         self.handlers.set_mode(daemon.watch);
     }
 
-    pub(super) async fn add_group(
+    /// Starts a group. One that runs already, since its removal failed before it began, gets back the
+    /// members that it lacks.
+    pub(super) fn add_group(
         &mut self,
         name: &str,
         config: &Arc<Group>,
         programs: &Programs,
     ) -> Result<(), String> {
-        self.begin_where_said(name, config).await?;
-        let program = programs
-            .consumer(&config.handler)
-            .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
-        let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
-        let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
-        self.show_group(name, &group);
-        let started = group.start(1..=config.members, &self.ground);
-        self.groups.insert(name.to_owned(), group);
-        started?;
+        if !self.groups.contains_key(name) {
+            let program = programs
+                .consumer(&config.handler)
+                .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
+            let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
+            let group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
+            self.groups.insert(name.to_owned(), group);
+            self.shown.slots().insert(name.to_owned(), slot);
+        }
+        self.show_group(name, &self.groups[name]);
+        let ground = self.ground.clone();
+        let group = self.running_group(name)?;
+        group.start(1..=config.members, &ground)?;
+        let slot = group.slot.clone();
         self.watch_group(slot, config);
         Ok(())
     }
@@ -238,6 +255,7 @@ impl Running {
         let within = group.stop_time();
         let result = group.stop(numbers, true, within).await;
         self.groups.remove(name);
+        self.shown.slots().remove(name);
         self.ground.board.remove_group(name);
         result
     }
@@ -249,7 +267,7 @@ impl Running {
     }
 
     /// Shows on the board what a group is.
-    fn show_group(&self, name: &str, group: &RunningGroup) {
+    pub(super) fn show_group(&self, name: &str, group: &RunningGroup) {
         let info = GroupInfo {
             topics: group.config.topics.clone(),
             members_wanted: group.config.members,
@@ -259,15 +277,53 @@ impl Running {
         self.ground.board.set_group(name, info);
     }
 
-    /// Shows which handlers run now, and what is wrong with those that were refused.
-    pub fn show_handlers(&self) {
+    /// What may be looked at while this changes.
+    pub fn shown(&self) -> Arc<Shown> {
+        self.shown.clone()
+    }
+
+    /// The programs that run now, whatever was read from disk since the last reload.
+    pub(super) fn programs_in_use(&self) -> Programs {
+        let mut programs = Programs::default();
+        for group in self.groups.values() {
+            let program = group.slot.current();
+            programs.insert(&group.config.handler, HandlerKind::Consumer, program);
+        }
+        for producer in self.shown.producers().values() {
+            let program = producer.slot.current();
+            let file = program.file().to_owned();
+            programs.insert(&file, HandlerKind::Producer, program);
+        }
+        programs
+    }
+
+    /// The handlers whose contents differ from what runs, although their settings do not: one line
+    /// each. A watched file is taken up by itself within moments.
+    pub fn changed_handlers(&self, wanted: &Checked) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut compare = |who: &str, slot: &HandlerSlot, now: Option<Arc<Program>>| {
+            let was = slot.current();
+            if let Some(now) = now
+                && now.file() == was.file()
+                && now.version() != was.version()
+            {
+                let file = crate::diagnostic::shown_path(now.file());
+                let (was, now) = (was.version(), now.version());
+                lines.push(format!("{who}: {file} changed, version {was} → {now}"));
+            }
+        };
         for (name, group) in &self.groups {
-            let status = handler_status(&group.slot);
-            self.ground.board.set_group_handler(name, status);
+            if let Some(now) = wanted.config.groups.get(name) {
+                compare(name, &group.slot, wanted.programs.consumer(&now.handler));
+            }
         }
-        for producer in self.producers.values() {
-            producer.show_handler();
+        for (name, producer) in self.shown.producers().iter() {
+            if let Some(now) = wanted.config.producers.get(name) {
+                let program = wanted.programs.producer(&now.handler);
+                compare(&format!("producer {name}"), &producer.slot, program);
+            }
         }
+        lines
     }
 
     /// Watches the cluster's topics until what is returned is dropped.
@@ -295,11 +351,18 @@ impl Running {
 
     /// Lets a group's members see new partitions of a topic.
     pub fn refresh_readers_of(&self, topic: &str) {
-        for group in self.groups.values() {
-            if group.config.topics.iter().any(|read| read == topic) {
-                group.refresh_topics();
-            }
+        for name in self.readers_of(topic) {
+            self.groups[&name].refresh_topics();
         }
+    }
+
+    /// The groups that read a topic.
+    pub(super) fn readers_of(&self, topic: &str) -> Vec<String> {
+        let readers = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.config.topics.iter().any(|read| read == topic));
+        readers.map(|(name, _)| name.clone()).collect()
     }
 
     /// Members that are at their end without having been asked.
@@ -318,7 +381,7 @@ impl Running {
     pub async fn stop(&mut self, within: Duration) -> Result<(), String> {
         let deadline = Instant::now() + within;
         let mut result = Ok(());
-        let names: Vec<String> = self.producers.keys().cloned().collect();
+        let names: Vec<String> = self.shown.producers().keys().cloned().collect();
         for name in names {
             result = result.and(self.remove_producer_within(&name, within).await);
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Group, Topic};
 use crate::kafka::{KafkaError, Outage, TopicOutcome, TopicState};
-use crate::observe::status::DaemonState;
+use crate::observe::status::{BrokerState, DaemonState, TopicStatus};
 
 use super::Running;
 use super::plan::NeededTopic;
@@ -56,6 +56,12 @@ impl Running {
         if self.is_starting() {
             self.ground.board.set_state(DaemonState::WaitingForBroker);
         }
+        if error.is_outage() {
+            let reason = Some(error.message.clone());
+            self.ground
+                .board
+                .set_broker_state(BrokerState::Down, reason);
+        }
         tokio::time::sleep(AGAIN).await;
     }
 
@@ -68,12 +74,10 @@ impl Running {
                 wanted.replication
             ),
             TopicOutcome::Existed => tracing::debug!("topic {name} is there"),
-            TopicOutcome::Grown { from, to } => {
-                tracing::info!("topic {name} grown from {from} to {to} partitions");
-            }
+            TopicOutcome::Grown { from, to } => self.grown(name, from, to),
             TopicOutcome::Mismatch { mismatches, grown } => {
                 if let Some((from, to)) = grown {
-                    tracing::info!("topic {name} grown from {from} to {to} partitions");
+                    self.grown(name, from, to);
                 }
                 for mismatch in mismatches {
                     tracing::warn!("topic {name} is not as configured: {mismatch}");
@@ -83,7 +87,21 @@ impl Running {
         let mut known = (**self.ground.topics.load()).clone();
         known.insert(name.to_owned());
         self.ground.topics.store(Arc::new(known));
+        if needed.dead_letters_of.is_empty() {
+            let shown = TopicStatus {
+                partitions: wanted.partitions,
+                replication: wanted.replication,
+                mismatch: None,
+            };
+            self.ground.board.set_topic(name, shown);
+        }
         Ok(())
+    }
+
+    /// Its readers look for the new partitions at once, not when the next metadata comes by itself.
+    fn grown(&self, name: &str, from: i32, to: i32) {
+        tracing::info!("topic {name} grown from {from} to {to} partitions");
+        self.refresh_readers_of(name);
     }
 
     /// Fills in what a dead-letter topic takes over from its source.

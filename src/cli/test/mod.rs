@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Output};
-use crate::config::{Invocation, Permissive, load};
+use crate::config::{Permissive, load};
+use crate::control::Wanted;
 use find::{Planned, Wrong};
 
 /// What `deliveryd test` takes.
@@ -47,7 +48,7 @@ pub struct Recorded {
     /// How many messages
     #[arg(long, value_name = "N", default_value_t = 100, requires = "from_topic")]
     pub last: usize,
-    /// The other version
+    /// The other version [default: the one that the daemon runs now]
     #[arg(long, value_name = "FILE", requires = "from_topic")]
     pub against: Option<PathBuf>,
     /// The version to try [default: the group's handler on disk]
@@ -58,21 +59,17 @@ pub struct Recorded {
     pub group: Option<String>,
 }
 
-/// Runs the tests.
+/// Runs the tests, or compares versions; `daemon` says which config and which daemon are meant.
 ///
 /// # Errors
 /// What the writers say.
-pub fn test(
-    args: TestArgs,
-    invocation: Option<Invocation>,
-    output: &mut Output<'_>,
-) -> io::Result<Exit> {
+pub fn test(args: TestArgs, daemon: &Wanted, output: &mut Output<'_>) -> io::Result<Exit> {
     // Results go to standard output, which may be a file while standard error is a terminal.
     let colour = output.colour && io::stdout().is_terminal();
     if let Some(topic) = &args.recorded.from_topic {
-        return recorded::compare(topic, &args.recorded, invocation, colour, output);
+        return recorded::compare(topic, &args.recorded, daemon, colour, output);
     }
-    let config = match &invocation {
+    let config = match &daemon.config {
         None => None,
         // Handlers are compiled when they are tested, each with its own message.
         Some(invocation) => match load(invocation, &Permissive) {

@@ -13,7 +13,8 @@ use anstyle::AnsiColor;
 
 use super::Recorded;
 use crate::cli::{Exit, Output};
-use crate::config::{Brokers, Config, Failed, Group, Invocation, Limits, Params, Permissive, load};
+use crate::config::{Brokers, Config, Failed, Group, Limits, Params, Permissive, load};
+use crate::control::{Client, Wanted};
 use crate::delivery::Record;
 use crate::diagnostic::{Diagnostic, printable, shown_path};
 use crate::kafka::{Cluster, last_messages};
@@ -46,22 +47,22 @@ struct Versions {
 pub(super) fn compare(
     topic: &str,
     wanted: &Recorded,
-    invocation: Option<Invocation>,
+    daemon: &Wanted,
     colour: bool,
     output: &mut Output<'_>,
 ) -> io::Result<Exit> {
-    let Some(invocation) = invocation else {
+    let Some(invocation) = &daemon.config else {
         writeln!(
             output.err,
             "error: --from-topic needs --config FILE, which says where the brokers are"
         )?;
         return Ok(Exit::Usage);
     };
-    let config = match load(&invocation, &Permissive) {
+    let config = match load(invocation, &Permissive) {
         Ok(loaded) => loaded.config,
         Err(failed) => return output.failed(&failed, "nothing was read"),
     };
-    let prepared = versions(topic, wanted, &config)
+    let prepared = versions(topic, wanted, &config, daemon)
         .and_then(|versions| Ok((versions, read(topic, wanted.last, &config)?)));
     let (versions, records) = match prepared {
         Ok(prepared) => prepared,
@@ -86,18 +87,26 @@ pub(super) fn compare(
 }
 
 /// Finds the group, its settings and both versions of its handler.
-fn versions(topic: &str, wanted: &Recorded, config: &Config) -> Result<Versions, Trouble> {
+fn versions(
+    topic: &str,
+    wanted: &Recorded,
+    config: &Config,
+    daemon: &Wanted,
+) -> Result<Versions, Trouble> {
     let group = group(topic, wanted, config)?;
     let limits = group.map_or_else(Limits::default, |(_, group)| group.limits);
     let file = wanted.handler.as_deref();
     let file = file.or(group.map(|(_, group)| &*group.handler));
     let file = file.ok_or_else(|| no_group(topic))?;
     let new = program(file, &limits)?;
-    let Some(against) = &wanted.against else {
-        let message = "which other version? Say --against FILE".to_owned();
-        return Err(Trouble::Usage(message));
+    let (old, old_name) = match (&wanted.against, group) {
+        (Some(against), _) => (program(against, &limits)?, shown_path(against)),
+        (None, Some((id, _))) => {
+            let program = running_version(id, &limits, daemon)?;
+            (program, format!("what {id} runs now"))
+        }
+        (None, None) => return Err(no_group(topic)),
     };
-    let (old, old_name) = (program(against, &limits)?, shown_path(against));
     let id: Arc<str> = group.map_or("test", |(id, _)| id).into();
     Ok(Versions {
         old,
@@ -158,6 +167,20 @@ fn no_group(topic: &str) -> Trouble {
 
 fn program(file: &Path, limits: &Limits) -> Result<Arc<Program>, Trouble> {
     let program = Program::load(file, Kind::Consumer, limits);
+    program.map(Arc::new).map_err(Trouble::Mistakes)
+}
+
+/// The program that the group runs now, as its daemon read it.
+fn running_version(group: &str, limits: &Limits, daemon: &Wanted) -> Result<Arc<Program>, Trouble> {
+    let found = Client::find(daemon).and_then(|client| client.handler(group));
+    let sources = found.map_err(|error| {
+        let hint = "to compare with a file instead, say --against FILE";
+        Trouble::Failed(format!(
+            "what {group} runs now is not known: {error}; {hint}"
+        ))
+    })?;
+    let file = Path::new(&sources.path);
+    let program = Program::of_texts(file, &sources.files, Kind::Consumer, limits);
     program.map(Arc::new).map_err(Trouble::Mistakes)
 }
 

@@ -233,3 +233,27 @@ proptest! {
         }
     }
 }
+
+/// A user's daemons share a directory: one that is not named after the host has a socket of its own.
+#[test]
+fn control_socket_has_the_instances_name() {
+    let user = |toml: &str| Sample::new(toml).env("XDG_RUNTIME_DIR", "/run/user/7");
+    let control = |sample: Sample| sample.good().config.daemon.control;
+    let named = PathBuf::from("/run/user/7/deliveryd/control-b.sock");
+    assert_eq!(control(user("daemon.instance = \"b\"")), named);
+    assert_eq!(
+        control(user("").env("DELIVERYD_DAEMON__INSTANCE", "b")),
+        named
+    );
+    assert_eq!(
+        control(user(
+            "daemon.instance = \"b\"\ndaemon.control = \"/x.sock\""
+        )),
+        PathBuf::from("/x.sock")
+    );
+    let service = user("daemon.instance = \"b\"").env("RUNTIME_DIRECTORY", "/run/deliveryd");
+    assert_eq!(
+        control(service),
+        PathBuf::from("/run/deliveryd/control.sock")
+    );
+}

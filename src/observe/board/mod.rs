@@ -11,6 +11,7 @@ mod handles;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,8 @@ use tokio::sync::watch;
 use super::clock;
 use super::pulse::Pulse;
 use super::status::{
-    BrokerStatus, DaemonState, HandlerStatus, MemberStatus, ProducerState, ProducerStatus, Rate,
-    Rebalance, Reload, Status, TopicStatus, Totals,
+    BrokerState, BrokerStatus, DaemonState, HandlerStatus, MemberStatus, ProducerState,
+    ProducerStatus, Rate, Rebalance, Reload, Status, TopicStatus, Totals,
 };
 pub use corner::GroupInfo;
 use corner::{Corner, GroupCorner};
@@ -49,6 +50,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Daemon {
+    config: PathBuf,
     state: DaemonState,
     generation: u64,
     brokers: BrokerStatus,
@@ -109,12 +111,32 @@ impl Board {
         self.0.changes.subscribe()
     }
 
+    /// The configuration's file.
+    pub fn set_config(&self, file: &Path) {
+        self.daemon(|daemon| daemon.config = file.to_owned());
+    }
+
     pub fn set_state(&self, state: DaemonState) {
         self.daemon(|daemon| daemon.state = state);
     }
 
     pub fn set_brokers(&self, brokers: BrokerStatus) {
         self.daemon(|daemon| daemon.brokers = brokers);
+    }
+
+    /// Whether the brokers can be reached, and what is wrong if not.
+    pub fn set_broker_state(&self, state: BrokerState, reason: Option<String>) {
+        self.daemon(|daemon| {
+            daemon.brokers.state = state;
+            daemon.brokers.reason = reason;
+        });
+    }
+
+    /// A topic that has just been created or grown; the next [`Board::set_topics`] overrides it.
+    pub fn set_topic(&self, name: &str, topic: TopicStatus) {
+        self.daemon(|daemon| {
+            daemon.topics.insert(name.to_owned(), topic);
+        });
     }
 
     /// The topics that the config names, as the cluster has them.
@@ -242,6 +264,7 @@ impl Board {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.0.instance.clone(),
+            config: daemon.config.clone(),
             started_at: self.0.started_at,
             generation: daemon.generation,
             state: daemon.state,

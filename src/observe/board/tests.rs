@@ -48,6 +48,7 @@ fn status_is_what_the_interface_promises() {
         ok: true,
         at,
         summary: vec!["group-1: members 2 → 3".to_owned()],
+        ..Reload::default()
     });
     let mut producer = board.producer("random", "Delivery", Rate::PerSecond(5.0), CALL);
     producer.update(|status| {
@@ -219,6 +220,7 @@ fn history_keeps_the_newest() {
             ok: true,
             at: clock::now(),
             summary: Vec::new(),
+            ..Reload::default()
         });
     }
     let status = board.snapshot();

@@ -105,6 +105,25 @@ impl LogGuard {
     }
 }
 
+#[cfg(test)]
+impl LogGuard {
+    /// For tests: changes nothing that anybody sees.
+    pub fn unattached() -> Self {
+        let built = build("info", None, None, None, Format::Text);
+        let (subscriber, guard) = built.unwrap_or_else(|error| panic!("{error}"));
+        // The level can be changed as long as the subscriber lives.
+        Box::leak(Box::new(subscriber));
+        guard
+    }
+
+    /// What is shown now.
+    pub fn level(&self) -> String {
+        self.level
+            .with_current(ToString::to_string)
+            .unwrap_or_default()
+    }
+}
+
 impl Drop for LogGuard {
     fn drop(&mut self) {
         // The global subscriber lives on; closing the file here writes what waits.

@@ -125,6 +125,7 @@ mod tests {
             ok: true,
             at: crate::observe::now(),
             summary: vec!["group-1 members 2 → 3".to_owned()],
+            ..Reload::default()
         };
         assert_eq!(reload(&result), "reload 2: group-1 members 2 → 3");
         result.summary.push("group-2 rate 5 → 10".to_owned());

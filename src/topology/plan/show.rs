@@ -131,7 +131,7 @@ impl Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} can't change while it runs: {}",
+            "{}: {} can't be changed while it runs: {}",
             self.setting, self.change, self.instead
         )
     }
@@ -190,7 +190,7 @@ impl Step {
     }
 
     /// `+` for what comes, `-` for what goes, `~` for what changes.
-    fn mark(&self) -> char {
+    pub fn mark(&self) -> char {
         match self {
             Self::EnsureTopic { was: None, .. }
             | Self::AddGroup { .. }

@@ -106,6 +106,43 @@ pub enum Step {
 }
 
 impl Step {
+    /// Whether something that runs ends with it.
+    pub fn takes_away(&self) -> bool {
+        matches!(
+            self,
+            Self::StopMembers { .. } | Self::RemoveGroup { .. } | Self::RemoveProducer { .. }
+        )
+    }
+
+    /// The members that it starts and does not wait for.
+    pub fn starts(&self) -> Option<(&str, MemberNumbers)> {
+        match self {
+            Self::AddGroup { group, now } => Some((group, (1..=now.members).collect())),
+            Self::StartMembers { group, numbers, .. } => Some((group, numbers.clone())),
+            _ => None,
+        }
+    }
+
+    /// What it is about, such as `topic Delivery`.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::ChangeKafka { .. } => "kafka".to_owned(),
+            Self::ChangeLog { .. } => "log".to_owned(),
+            Self::ChangeDaemon { .. } => "daemon".to_owned(),
+            Self::EnsureTopic { topic, .. } => format!("topic {topic}"),
+            Self::AddProducer { producer, .. }
+            | Self::ChangeProducer { producer, .. }
+            | Self::ReplaceProducer { producer, .. }
+            | Self::RemoveProducer { producer, .. } => format!("producer {producer}"),
+            Self::ChangeGroup { group, .. }
+            | Self::AddGroup { group, .. }
+            | Self::StartMembers { group, .. }
+            | Self::ReplaceMembers { group, .. }
+            | Self::StopMembers { group, .. }
+            | Self::RemoveGroup { group, .. } => format!("group {group}"),
+        }
+    }
+
     /// The step that undoes this one; `None` for a topic, which is never deleted or shrunk.
     pub fn inverse(&self) -> Option<Step> {
         let step = match self.clone() {

@@ -399,7 +399,7 @@ fn refusals_name_the_setting() {
     );
     assert_eq!(
         refused[2].to_string(),
-        "daemon.http 127.0.0.1:8660 → off can't change while it runs: the port is bound once; \
+        "daemon.http: 127.0.0.1:8660 → off can't be changed while it runs: the port is bound once; \
          restart deliveryd to change it"
     );
     assert!(refused.iter().all(|refusal| !refusal.instead.is_empty()));

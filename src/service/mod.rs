@@ -1,0 +1,3 @@
+//! What ties the daemon to the service manager.
+
+pub mod notify;

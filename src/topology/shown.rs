@@ -1,0 +1,75 @@
+//! What is looked at while something else may be changing what runs: the producers, and which handler
+//! each group and producer runs.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::handlers::HandlerSlot;
+use crate::observe::Board;
+
+use super::producers::RunningProducer;
+use super::running::handler_status;
+
+/// Shared by [`Running`](super::Running), which changes it step by step, and the daemon, which looks
+/// at it also while a reload is under way. Locks are held for a look, never over a wait.
+pub struct Shown {
+    board: Board,
+    away: Arc<AtomicBool>,
+    slots: Mutex<BTreeMap<String, Arc<HandlerSlot>>>,
+    producers: Mutex<BTreeMap<String, RunningProducer>>,
+}
+
+impl Shown {
+    pub(super) fn new(board: Board, away: Arc<AtomicBool>) -> Self {
+        Self {
+            board,
+            away,
+            slots: Mutex::default(),
+            producers: Mutex::default(),
+        }
+    }
+
+    /// The handlers of the groups that run, by group.
+    pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<String, Arc<HandlerSlot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn producers(&self) -> MutexGuard<'_, BTreeMap<String, RunningProducer>> {
+        self.producers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handler of a group that runs.
+    pub fn handler(&self, group: &str) -> Option<Arc<HandlerSlot>> {
+        self.slots().get(group).cloned()
+    }
+
+    /// The groups that run.
+    pub fn groups(&self) -> Vec<String> {
+        self.slots().keys().cloned().collect()
+    }
+
+    /// Shows which handlers run now, and what is wrong with those that were refused.
+    pub fn show_handlers(&self) {
+        for (group, slot) in self.slots().iter() {
+            self.board.set_group_handler(group, handler_status(slot));
+        }
+        for producer in self.producers().values() {
+            producer.show_handler();
+        }
+    }
+
+    /// Brings what is shown of producers up to date, and says which of them died.
+    pub fn look_at_producers(&self) -> Vec<String> {
+        let away = self.away.load(Ordering::Relaxed);
+        self.producers()
+            .iter()
+            .filter_map(|(name, producer)| {
+                let reason = producer.look(away)?;
+                Some(format!("producer {name} died: {reason}"))
+            })
+            .collect()
+    }
+}
