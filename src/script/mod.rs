@@ -1,7 +1,8 @@
 //! Rhai handlers: compiled, caged, called.
 //!
 //! A [`Program`] is a checked set of sources that can go anywhere; a [`Handler`] is one member's own
-//! engine with that program compiled into it and lives on the member's thread. Nothing here knows
+//! engine with that program compiled into it and lives on the member's thread. [`testing`] runs the
+//! tests that stand beside handlers. Nothing here knows
 //! Kafka: a record comes in, an [`Outcome`] and [`Effects`](crate::delivery::Effects) come out.
 
 mod api;

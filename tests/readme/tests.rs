@@ -82,12 +82,7 @@ fn the_tests_on_the_page_pass_and_tell_the_mistake() {
 /// Every function and field of the table of tests is one that a test has.
 #[test]
 fn what_the_table_of_tests_lists_exists() {
-    let folder = repository().join("src/script/testing");
-    let files = fs::read_dir(folder).unwrap_or_else(|error| panic!("{error}"));
-    let source: String = files
-        .flatten()
-        .map(|file| fs::read_to_string(file.path()).unwrap_or_default())
-        .collect();
+    let source = texts(&repository().join("src/script/testing"));
     let rows = Page::read().rows(&["in a test", "what it does"]);
     assert!(rows.len() > 10, "{rows:?}");
     for span in rows.iter().flat_map(|row| spans(&row[0])) {
@@ -102,4 +97,14 @@ fn what_the_table_of_tests_lists_exists() {
             );
         }
     }
+}
+
+/// The text of every file in a folder and below.
+fn texts(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{error}"));
+    let texts = entries.flatten().map(|entry| match entry.path() {
+        path if path.is_dir() => texts(&path),
+        path => fs::read_to_string(path).unwrap_or_else(|error| panic!("{error}")),
+    });
+    texts.collect()
 }

@@ -11,7 +11,7 @@ use super::report::{FileReport, Report};
 use crate::diagnostic::{Diagnostic, shown_path};
 use crate::script::testing::Tested;
 
-/// Writes the results to `file`, as a whole or not at all.
+/// Writes the results to `file`.
 ///
 /// # Errors
 /// What the file system says.

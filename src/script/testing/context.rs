@@ -31,7 +31,7 @@ pub(super) struct Context {
     /// The test file.
     tests: Arc<Program>,
     settings: Settings,
-    capture: Capture,
+    capture: Rc<Capture>,
     deadline: Instant,
     inner: RefCell<Inner>,
 }
@@ -66,12 +66,12 @@ impl Context {
         tests: &Arc<Program>,
         subject: Option<Arc<Program>>,
         settings: Settings,
-        capture: &Capture,
+        capture: &Rc<Capture>,
     ) -> Rc<Self> {
         Rc::new(Self {
             tests: Arc::clone(tests),
             settings,
-            capture: capture.clone(),
+            capture: Rc::clone(capture),
             deadline: Instant::now() + settings.test,
             inner: RefCell::new(Inner {
                 subject,

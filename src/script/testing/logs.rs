@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::{Dispatch, Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// One log line of a script.
@@ -15,9 +16,10 @@ pub(super) struct Line {
 }
 
 /// Catches the lines that scripts log on one thread.
-#[derive(Clone)]
 pub(super) struct Capture {
     dispatch: Dispatch,
+    // After the dispatch, so that it is dropped when that is gone.
+    _forget: Forget,
     // A subscriber must be `Sync`; there is one thread, and nobody to wait for.
     lines: Arc<Mutex<Vec<Line>>>,
 }
@@ -25,9 +27,12 @@ pub(super) struct Capture {
 impl Capture {
     pub(super) fn new() -> Self {
         let lines = Arc::default();
-        let layer = Collect(Arc::clone(&lines));
+        // The target of everything that a script logs, and of nothing else.
+        let handlers = Targets::new().with_target("handler", Level::DEBUG);
+        let layer = Collect(Arc::clone(&lines)).with_filter(handlers);
         Self {
             dispatch: Dispatch::new(tracing_subscriber::registry().with(layer)),
+            _forget: Forget,
             lines,
         }
     }
@@ -44,14 +49,20 @@ impl Capture {
     }
 }
 
+/// `tracing` keeps in mind what some subscriber wants to hear, and looks again only when told to: else
+/// the whole process would go on making the debug lines that only a test's capture heard.
+struct Forget;
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        tracing::callsite::rebuild_interest_cache();
+    }
+}
+
 struct Collect(Arc<Mutex<Vec<Line>>>);
 
 impl<S: Subscriber> Layer<S> for Collect {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // The target of everything that a script logs, and of nothing else.
-        if event.metadata().target() != "handler" {
-            return;
-        }
         let mut text = Text(String::new());
         event.record(&mut text);
         let line = Line {

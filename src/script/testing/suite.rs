@@ -1,6 +1,7 @@
 //! One test file: its tests found, and run one by one.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,7 +91,7 @@ impl Suite {
     /// Runs one test: with an engine, a handler and random values of its own.
     pub fn run(&self, name: &str) -> Tested {
         let begun = Instant::now();
-        let capture = Capture::new();
+        let capture = Rc::new(Capture::new());
         let verdict = capture.during(|| self.verdict(name, &self.settings, &capture));
         Tested {
             name: name.to_owned(),
@@ -102,7 +103,7 @@ impl Suite {
         }
     }
 
-    fn verdict(&self, name: &str, settings: &Settings, capture: &Capture) -> Verdict {
+    fn verdict(&self, name: &str, settings: &Settings, capture: &Rc<Capture>) -> Verdict {
         let context = Context::new(&self.tests, self.subject.clone(), *settings, capture);
         let caller = Caller {
             group: "test".into(),
