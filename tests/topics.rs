@@ -178,3 +178,30 @@ fn three_daemons_can_start_together() {
         assert_eq!(probe.partitions(&topic), Some(2));
     }
 }
+
+/// A topic that others create is taken as it is, where no size is configured for it: nothing is told,
+/// and its dead-letter topic gets as many partitions as it has.
+#[test]
+fn a_topic_of_others_has_its_own_size() {
+    needs_kafka!();
+    let probe = Kafka::shared().probe();
+    let topic = unique("theirs");
+    probe.create_topic(&topic, 5);
+    let daemon = Setup::new(
+        &Kafka::shared().servers(),
+        &format!(
+            "[topics.{topic:?}]\ncreate = false\n\
+             [groups.{topic:?}]\ntopics = [{topic:?}]\nhandler = \"handle.rhai\"\n"
+        ),
+    )
+    .handler("handle.rhai", "fn handle(msg) {}")
+    .start();
+    let status = daemon.wait_until_assigned(&topic, 5);
+    assert_eq!(
+        status.at(&format!("/topics/{topic}/mismatch")),
+        &serde_json::Value::Null
+    );
+    assert_eq!(probe.partitions(&format!("{topic}.dead")), Some(5));
+    let exit = daemon.stop();
+    assert!(!exit.output.contains("WARN"), "{}", exit.output);
+}

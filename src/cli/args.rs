@@ -29,6 +29,11 @@ const EXAMPLES: &str = "Examples:\n  \
     Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
     Exit codes: 0 done, 1 failed while running, 2 wrong command line, 78 wrong configuration.";
 
+const COMPLETIONS: &str = "Examples:\n  \
+    deliveryd completions bash > /etc/bash_completion.d/deliveryd\n  \
+    deliveryd completions zsh > ~/.zfunc/_deliveryd\n  \
+    deliveryd completions fish > ~/.config/fish/completions/deliveryd.fish";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
@@ -64,6 +69,19 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Write a commented config and handlers to start from
+    Init {
+        /// The directory; it is made if it is not there
+        directory: PathBuf,
+    },
+    /// What a shell needs to complete commands and options
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page: deliveryd man | man -l -
+    Man,
     /// What runs now, once
     Status {
         /// As JSON, as /api/status has it
@@ -74,6 +92,9 @@ pub enum Command {
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did
     Reload,
+    /// What a handler can call
+    #[command(subcommand)]
+    Handlers(HandlersCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,4 +103,19 @@ pub enum ConfigCommand {
     Show,
     /// The JSON Schema of the configuration file
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HandlersCommand {
+    /// Everything that a script can call, with examples; or one name
+    Doc {
+        /// A function, field or constant: `emit`, `msg.json`
+        name: Option<String>,
+    },
+    /// Write Rhai definition files, with which editors complete and explain
+    Definitions {
+        /// A folder of the project that the editor opens; it is made if need be
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }

@@ -2,8 +2,11 @@
 
 mod args;
 mod check;
+mod completions;
 mod config_schema;
 mod config_show;
+mod handlers;
+mod init;
 mod plan;
 mod reload;
 mod remote;
@@ -13,10 +16,13 @@ mod test;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, LogFormat};
+pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
 pub use check::check;
+pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use handlers::handlers;
+pub use init::init;
 pub use plan::plan;
 pub use reload::reload;
 pub use run::run;
@@ -114,6 +120,10 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         }),
         Command::Config(ConfigCommand::Schema) => config_schema(output),
         Command::Test(args) => test(args, &remote::wanted(global), output),
+        Command::Init { directory } => init(&directory, output),
+        Command::Completions { shell } => completions(shell, output),
+        Command::Man => man(output),
+        Command::Handlers(command) => handlers(&command, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
@@ -153,7 +163,9 @@ mod tests {
     }
 
     /// What a command wrote to its two outputs, and how it ended.
-    fn run(command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>) -> (String, String, Exit) {
+    pub(super) fn run(
+        command: impl FnOnce(&mut Output<'_>) -> io::Result<Exit>,
+    ) -> (String, String, Exit) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut output = Output {
             out: &mut out,

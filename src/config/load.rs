@@ -8,7 +8,7 @@ use figment::value::{Dict, Value};
 use super::checks;
 use super::control::control_socket;
 use super::env::{Set, from_environment};
-use super::layers::{LayerData, Origins, defaults};
+use super::layers::{Layer, LayerData, Origins, defaults};
 use super::names::client_mistake;
 use super::places::SourceFile;
 use super::reader::Reader;
@@ -176,6 +176,7 @@ pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Fa
         .for_each(|mistake| reader.report.unnamed(mistake));
     let mut config: Config = reader.table(&Value::from(merged.clone()), &[]);
     config.file = path;
+    leave_sizes_open(&mut config, &merged, &origins);
     checks::check(&config, &mut reader, &merged, outside);
 
     let (mistakes, warnings) = reader.report.into_lists();
@@ -188,6 +189,22 @@ pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Fa
         })
     } else {
         Err(Failed { mistakes, warnings })
+    }
+}
+
+/// A topic that others create has the size that they gave it, where the configuration says none.
+fn leave_sizes_open(config: &mut Config, merged: &Dict, origins: &Origins) {
+    for (name, topic) in config.topics.iter_mut().filter(|(_, topic)| !topic.create) {
+        let given = |setting: &str| {
+            let table = merged.get("topics")?.as_dict()?.get(name)?.as_dict()?;
+            Some(origins.layer(table.get(setting)?.tag()) != Layer::Default)
+        };
+        topic.partitions = topic
+            .partitions
+            .filter(|_| given("partitions") == Some(true));
+        topic.replication = topic
+            .replication
+            .filter(|_| given("replication") == Some(true));
     }
 }
 

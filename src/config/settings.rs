@@ -177,10 +177,11 @@ settings! {
 
     /// A topic.
     Topic is "a topic" {
-        /// How many partitions it has. An existing topic is grown to this, never shrunk.
-        partitions: whole(1, 100_000) => Default("1");
-        /// On how many brokers each partition is kept.
-        replication: whole(1, 1_000) => Default("1");
+        /// How many partitions it has. An existing topic is grown to this, never shrunk. With
+        /// `create = false` and no number here, it is as it is.
+        partitions: optional(whole(1, 100_000)) => Default("1");
+        /// On how many brokers each partition is kept; likewise.
+        replication: optional(whole(1, 1_000)) => Default("1");
         /// Kafka's topic configuration, such as `"retention.ms"`.
         config: texts() => Default("{}");
         /// Whether the topic is created and grown; with `false` it must be there already.

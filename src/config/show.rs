@@ -28,6 +28,18 @@ impl Effective {
                 }
             }
         }
+        // So would the size of a topic that is as others made it.
+        if let Some(Value::Dict(_, topics)) = merged.get_mut("topics") {
+            for (name, topic) in topics {
+                if let (Value::Dict(_, table), Some(topic)) = (topic, config.topics.get(name)) {
+                    table.retain(|setting, _| match setting.as_str() {
+                        "partitions" => topic.partitions.is_some(),
+                        "replication" => topic.replication.is_some(),
+                        _ => true,
+                    });
+                }
+            }
+        }
         Self { merged, origins }
     }
 

@@ -121,8 +121,10 @@ impl fmt::Debug for PropertyValue {
 /// `[topics.NAME]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Topic {
-    pub partitions: i32,
-    pub replication: i32,
+    /// `None`: as it has them. Only where it is not deliveryd that creates it.
+    pub partitions: Option<i32>,
+    /// `None`: as it is. Likewise.
+    pub replication: Option<i32>,
     /// Kafka's topic configuration, such as `retention.ms`.
     pub config: BTreeMap<String, String>,
     /// Whether deliveryd creates and grows it; else it must be there already.

@@ -140,7 +140,7 @@ fn clear(path: &Path) -> Result<(), SocketError> {
     }
     match UnixStream::connect(path) {
         Ok(stream) => fail(
-            format!("{} has it", owner(stream)),
+            format!("it belongs to {}", owner(stream)),
             "stop that one, or give this one its own `daemon.instance` or `daemon.control`",
         ),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

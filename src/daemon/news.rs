@@ -178,17 +178,14 @@ pub(super) fn see_cluster(
 }
 
 fn mismatch(wanted: &crate::config::Topic, found: &TopicState) -> Option<String> {
-    if found.partitions > wanted.partitions {
+    let (partitions, replication) = (found.partitions, found.replication);
+    if let Some(wanted) = wanted.partitions.filter(|wanted| partitions > *wanted) {
         Some(format!(
-            "it has {} partitions, {} are configured; partitions are never removed",
-            found.partitions, wanted.partitions
-        ))
-    } else if found.replication != wanted.replication {
-        Some(format!(
-            "its replication is {}, {} is configured",
-            found.replication, wanted.replication
+            "it has {partitions} partitions, {wanted} are configured; partitions are never removed"
         ))
     } else {
-        None
+        let wanted = wanted.replication?;
+        (replication != wanted)
+            .then(|| format!("its replication is {replication}, {wanted} is configured"))
     }
 }

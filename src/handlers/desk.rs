@@ -4,10 +4,11 @@
 //! `use NAME` imports that file from its directory. An empty file is one that was caught between the
 //! opening and the writing; whether the store sees it is chance, and no test minds.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ pub(super) struct Pretended {
 
 impl Loaded for Pretended {
     fn load(file: &Path, _: Kind, _: &Limits) -> Result<Self, Vec<Diagnostic>> {
+        *loads().entry(file.to_path_buf()).or_default() += 1;
         let mut program = Self {
             text: String::new(),
             files: Vec::new(),
@@ -37,6 +39,13 @@ impl Loaded for Pretended {
     fn files(&self) -> &[PathBuf] {
         &self.files
     }
+}
+
+/// How often each handler was loaded, by its file.
+static LOADS: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
+
+fn loads() -> MutexGuard<'static, BTreeMap<PathBuf, usize>> {
+    LOADS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pretended {
@@ -88,13 +97,23 @@ impl Desk {
     }
 
     pub fn with(mode: Watch, quiet: Duration) -> Self {
+        Self::timed(mode, |timing| {
+            timing.quiet = quiet;
+            timing.longest = timing.longest.max(quiet * 10);
+        })
+    }
+
+    /// With other times than the tests' usual ones.
+    pub fn timed(mode: Watch, change: impl FnOnce(&mut Timing)) -> Self {
         let temp = tempfile::tempdir().expect("a temporary directory");
         let (tell, events) = mpsc::channel();
-        let timing = Timing {
-            quiet,
-            longest: Duration::from_millis(100).max(quiet * 10),
+        let mut timing = Timing {
+            writing: DEADLINE,
+            settle: Duration::from_millis(60),
             poll: Duration::from_millis(20),
+            ..Timing::default()
         };
+        change(&mut timing);
         let on_event = move |event| tell.send(event).expect("the test listens");
         Self {
             dir: fs::canonicalize(temp.path()).expect("it is there"),
@@ -170,6 +189,21 @@ impl Desk {
         }
         assert_eq!(change.from, slot.current().version());
         assert!(slot.error().is_some());
+    }
+
+    /// How often a handler was loaded so far.
+    pub fn loads_of(&self, file: &str) -> usize {
+        loads()
+            .get(&self.dir.join(file))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Nothing is told for a while. On a slow machine it may just not have come yet, so that what is
+    /// told next has to prove it.
+    pub fn nothing_for(&self, time: Duration) {
+        let told = self.events.recv_timeout(time);
+        assert_eq!(told, Err(RecvTimeoutError::Timeout));
     }
 
     /// Nothing was told, after the store has looked at everything once more.

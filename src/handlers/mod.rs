@@ -7,6 +7,8 @@
 
 #[cfg(test)]
 mod desk;
+mod entry;
+mod gathered;
 mod paths;
 mod slot;
 mod store;

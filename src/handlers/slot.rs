@@ -1,9 +1,10 @@
 //! What a group's members share: the program that they run, and the mistake that keeps the next out.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::Notify;
 
 use crate::diagnostic::Diagnostic;
 use crate::script::Kind;
@@ -16,6 +17,8 @@ pub struct Slot<P> {
     program: ArcSwap<P>,
     generation: AtomicU64,
     error: ArcSwapOption<Vec<Diagnostic>>,
+    /// Of those who may be asleep when a program is set; some are gone by then.
+    sleepers: Mutex<Vec<Weak<Notify>>>,
 }
 
 impl<P> Slot<P> {
@@ -27,6 +30,7 @@ impl<P> Slot<P> {
             program: ArcSwap::new(program),
             generation: AtomicU64::new(0),
             error: ArcSwapOption::empty(),
+            sleepers: Mutex::default(),
         }
     }
 
@@ -55,6 +59,22 @@ impl<P> Slot<P> {
         self.program.store(program);
         self.error.store(None);
         self.generation.fetch_add(1, Ordering::Release);
+        for sleeper in self.sleepers().iter().filter_map(Weak::upgrade) {
+            sleeper.notify_one();
+        }
+    }
+
+    /// Has `sleeper` notified of each program that is set from now on, so that one without messages
+    /// takes it up, too.
+    pub fn wakes(&self, sleeper: &Arc<Notify>) {
+        let mut sleepers = self.sleepers();
+        sleepers.retain(|sleeper| sleeper.strong_count() > 0);
+        sleepers.push(Arc::downgrade(sleeper));
+    }
+
+    fn sleepers(&self) -> MutexGuard<'_, Vec<Weak<Notify>>> {
+        // A list is whole after any panic.
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why the version on disk does not run; `None` when it does.

@@ -71,6 +71,11 @@ pub struct Timing {
     pub quiet: Duration,
     /// At most, however many events follow.
     pub longest: Duration,
+    /// For a file that somebody has written to and not closed, from the first event on.
+    pub writing: Duration,
+    /// Until a version that is wrong is told, and is looked at once more before: it may be half of
+    /// what is being saved. Where files are polled, also until one that changed is read.
+    pub settle: Duration,
     /// Between two looks at the files where they are polled.
     pub poll: Duration,
 }
@@ -80,6 +85,8 @@ impl Default for Timing {
         Self {
             quiet: Duration::from_millis(30),
             longest: Duration::from_millis(100),
+            writing: Duration::from_secs(5),
+            settle: Duration::from_millis(250),
             poll: Duration::from_secs(1),
         }
     }

@@ -23,6 +23,8 @@ pub struct Watching {
     ways: Ways,
     /// Where modules are: any `.rhai` file below matters.
     homes: BTreeSet<PathBuf>,
+    /// Handlers and modules that were written to and not closed since.
+    open: BTreeSet<PathBuf>,
 }
 
 impl Watching {
@@ -34,6 +36,7 @@ impl Watching {
             set: BTreeMap::new(),
             ways: Ways::default(),
             homes: BTreeSet::new(),
+            open: BTreeSet::new(),
         })
     }
 
@@ -84,21 +87,47 @@ impl Watching {
     /// Whether `event` may have changed a program. Forgets the watches that it took along.
     pub fn matters(&mut self, event: &notify::Event) -> bool {
         if event.need_rescan() {
+            self.give_up_waiting();
             return true;
         }
         match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                for path in &event.paths {
+                    self.open.remove(path);
+                }
+            }
             // Our own reading makes these.
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
             EventKind::Access(_) => return false,
+            EventKind::Modify(ModifyKind::Data(_)) => self.note_open(&event.paths),
             // A directory that was moved takes its watches along, and may come back as itself.
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
                 for path in &event.paths {
+                    self.open.retain(|open| !open.starts_with(path));
                     self.forget_below(path);
                 }
             }
             _ => {}
         }
         event.paths.iter().any(|path| self.concerns(path))
+    }
+
+    /// Whether a handler or a module is being written: what stands there may be half of it.
+    pub fn sees_writing(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Waits for none of those that are being written any longer.
+    pub fn give_up_waiting(&mut self) {
+        self.open.clear();
+    }
+
+    fn note_open(&mut self, paths: &[PathBuf]) {
+        for path in paths {
+            let is_script = path.extension().is_some_and(|kind| kind == "rhai");
+            if is_script || self.ways.names.contains(path) {
+                self.open.insert(path.clone());
+            }
+        }
     }
 
     fn concerns(&self, path: &Path) -> bool {

@@ -1,22 +1,20 @@
 //! The store's thread: waits for events, gathers them, loads what changed, sets the slots.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Instant;
-
-use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant};
 
 use crate::config::Watch;
-use crate::diagnostic::{Diagnostic, Place};
 use crate::script::Kind;
 
 use super::Loaded;
+use super::entry::{Entry, Judged, Loads};
+use super::gathered::Gathered;
 use super::paths::Ways;
-use super::store::{Change, Event, Outcome, Timing, Watched};
+use super::store::{Change, Event, Timing, Watched};
 use super::watching::Watching;
 
 /// Directories searched for modules that a broken version may have begun to import.
@@ -34,17 +32,18 @@ pub enum Input<P> {
     Stop,
 }
 
-/// What a file held when it was last read; `None`: it could not be read.
-type Print = Option<[u8; 32]>;
-
-struct Entry<P> {
-    watched: Watched<P>,
-    /// Of every known file, taken before the load that they led to.
-    prints: BTreeMap<PathBuf, Print>,
+/// How a look comes about, and so what it may believe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Somebody asks: what is there counts.
+    Asked,
+    /// The same of what was added, while everything else is left for its time.
+    Added,
+    /// After events; what is wrong may be half of what is being saved.
+    Events,
+    /// Nobody says whether a file that changed is complete.
+    Polled,
 }
-
-/// Loads of one look at the files, so that groups with the same handler share one program.
-type Loads<P> = Vec<(usize, Result<Arc<P>, Arc<Vec<Diagnostic>>>)>;
 
 pub struct Worker<P> {
     mode: Watch,
@@ -53,8 +52,8 @@ pub struct Worker<P> {
     watching: Option<Watching>,
     /// Why the files are polled although events were asked for.
     polling: Option<String>,
-    /// When gathered events are read: after quiet, at the latest.
-    pending: Option<(Instant, Instant)>,
+    /// Events that wait for the next look.
+    gathered: Option<Gathered>,
     inputs: Sender<Input<P>>,
     on_event: Box<dyn Fn(Event) + Send>,
 }
@@ -72,7 +71,7 @@ impl<P: Loaded> Worker<P> {
             entries: Vec::new(),
             watching: None,
             polling: None,
-            pending: None,
+            gathered: None,
             inputs,
             on_event,
         }
@@ -91,13 +90,12 @@ impl<P: Loaded> Worker<P> {
         let mut next_poll = Instant::now() + self.timing.poll;
         loop {
             let polls = self.mode == Watch::Poll || self.polling.is_some();
-            let wake = match (self.pending, polls) {
-                (Some((quiet, latest)), _) => Some(quiet.min(latest)),
-                (None, true) => Some(next_poll),
-                (None, false) => None,
-            };
-            let input = match wake {
-                Some(at) => inputs.recv_timeout(at.saturating_duration_since(Instant::now())),
+            let due = self.due(polls.then_some(next_poll));
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let input = match left {
+                // Before the next event: in a busy folder there is always one.
+                Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
+                Some(left) => inputs.recv_timeout(left),
                 None => inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match input {
@@ -107,12 +105,47 @@ impl<P: Loaded> Worker<P> {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.look();
-                    next_poll = Instant::now() + self.timing.poll;
+                    if !self.waits_for_a_writer() {
+                        self.look(if polls { Look::Polled } else { Look::Events });
+                        next_poll = Instant::now() + self.timing.poll;
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// When to look next.
+    fn due(&self, next_poll: Option<Instant>) -> Option<Instant> {
+        let events = self.gathered.as_ref().map(Gathered::due);
+        if self
+            .gathered
+            .as_ref()
+            .is_some_and(Gathered::waits_for_writer)
+        {
+            return events;
+        }
+        let doubts = self.entries.iter().filter_map(Entry::due).min();
+        [events, doubts, next_poll].into_iter().flatten().min()
+    }
+
+    /// Whether the next look is put off until a file is closed that somebody is writing.
+    fn waits_for_a_writer(&mut self) -> bool {
+        let Some(watching) = &mut self.watching else {
+            return false;
+        };
+        if !watching.sees_writing() {
+            return false;
+        }
+        let now = Instant::now();
+        let gathered = self
+            .gathered
+            .get_or_insert_with(|| Gathered::new(now, &self.timing));
+        if gathered.wait_for_writer(now) {
+            return true;
+        }
+        watching.give_up_waiting();
+        false
     }
 
     /// Returns whether to go on.
@@ -125,12 +158,9 @@ impl<P: Loaded> Worker<P> {
             Input::Stop => return false,
             Input::Add(watched, done) => {
                 self.drop_entry(watched.slot.kind(), watched.slot.name());
-                self.entries.push(Entry {
-                    watched: *watched,
-                    prints: BTreeMap::new(),
-                });
+                self.entries.push(Entry::new(*watched));
                 if self.mode != Watch::Off {
-                    self.look();
+                    self.look(Look::Added);
                 }
                 done
             }
@@ -142,15 +172,16 @@ impl<P: Loaded> Worker<P> {
             Input::Mode(mode, done) => {
                 self.mode = mode;
                 if mode == Watch::Off {
-                    self.pending = None;
+                    self.gathered = None;
+                    self.entries.iter_mut().for_each(Entry::forget_doubts);
                     self.follow();
                 } else {
-                    self.look();
+                    self.look(Look::Asked);
                 }
                 done
             }
             Input::CheckNow(done) => {
-                self.look();
+                self.look(Look::Asked);
                 done
             }
         };
@@ -162,7 +193,7 @@ impl<P: Loaded> Worker<P> {
 
     fn drop_entry(&mut self, kind: Kind, name: &str) {
         self.entries.retain(|entry| {
-            let slot = &entry.watched.slot;
+            let slot = entry.slot();
             slot.kind() != kind || &**slot.name() != name
         });
     }
@@ -178,37 +209,49 @@ impl<P: Loaded> Worker<P> {
         };
         if matters {
             let now = Instant::now();
-            let latest = self.pending.map_or(now + self.timing.longest, |(_, at)| at);
-            self.pending = Some((now + self.timing.quiet, latest));
+            self.gathered
+                .get_or_insert_with(|| Gathered::new(now, &self.timing))
+                .one_more(now, &self.timing);
         }
     }
 
     /// Compares every file with what it was, and loads what changed.
-    fn look(&mut self) {
-        self.pending = None;
+    fn look(&mut self, how: Look) {
+        if how != Look::Added {
+            self.gathered = None;
+        }
         self.follow();
         for _ in 0..MOST_ROUNDS {
-            self.load_changed();
+            self.load_changed(how);
             // Watches are set before the files are read again, so that no change falls between.
             if !self.follow() {
-                return;
+                break;
             }
         }
+        self.entries.iter_mut().for_each(Entry::was_looked_at);
     }
 
-    fn load_changed(&mut self) {
-        let mut loads = Loads::new();
+    fn load_changed(&mut self, how: Look) {
+        let now = Instant::now();
+        let mut loads = Loads::default();
         let mut changes: Vec<Change> = Vec::new();
-        for index in 0..self.entries.len() {
-            let entry = &self.entries[index];
-            let prints = prints(&entry.watched);
-            // A refused version may wait for a file that is not known here: always try again.
-            if prints == entry.prints && entry.watched.slot.error().is_none() {
+        for entry in &mut self.entries {
+            let settle = match how {
+                Look::Asked => None,
+                Look::Added if entry.is_new() => None,
+                Look::Added => continue,
+                Look::Events | Look::Polled => Some(self.timing.settle),
+            };
+            if !entry.has_changed(now, settle.filter(|_| how == Look::Polled)) {
                 continue;
             }
-            self.entries[index].prints = prints;
-            let loaded = self.load(index, &mut loads);
-            let Some(mut change) = settle(&self.entries[index].watched, loaded) else {
+            let judged = entry.judge(&mut loads);
+            if let (Judged::Wrong(mistakes), Some(settle)) = (&judged, settle)
+                && entry.is_in_doubt(mistakes, now, settle)
+            {
+                continue;
+            }
+            let Some(mut change) = entry.settle(judged) else {
                 continue;
             };
             let same = |earlier: &&mut Change| {
@@ -223,25 +266,6 @@ impl<P: Loaded> Worker<P> {
         for change in changes {
             (self.on_event)(Event::Handler(change));
         }
-    }
-
-    fn load(&self, index: usize, loads: &mut Loads<P>) -> Result<Arc<P>, Arc<Vec<Diagnostic>>> {
-        let wanted = &self.entries[index].watched;
-        let same = loads.iter().find(|(other, _)| {
-            let other = &self.entries[*other].watched;
-            other.file == wanted.file
-                && other.limits == wanted.limits
-                && other.slot.kind() == wanted.slot.kind()
-        });
-        if let Some((_, loaded)) = same {
-            return loaded.clone();
-        }
-        let loaded = contained(&wanted.file, || {
-            P::load(&wanted.file, wanted.slot.kind(), &wanted.limits)
-        });
-        let loaded = loaded.map(Arc::new).map_err(Arc::new);
-        loads.push((index, loaded.clone()));
-        loaded
     }
 
     /// Sets the watches to where the paths lead now; returns whether one was added.
@@ -290,103 +314,18 @@ impl<P: Loaded> Worker<P> {
     fn ways(&self) -> (Ways, BTreeSet<PathBuf>) {
         let mut ways = Ways::default();
         let mut homes = BTreeSet::new();
-        for Entry { watched, .. } in &self.entries {
-            for file in files(watched) {
+        for entry in &self.entries {
+            for file in entry.files() {
                 ways.add(&file);
             }
-            let Some(home) = watched.file.parent() else {
+            let Some(home) = entry.home() else {
                 continue;
             };
-            if watched.slot.error().is_some() {
+            if entry.is_wrong() {
                 ways.add_below(home, MOST_MODULE_DIRS);
             }
             homes.extend(fs::canonicalize(home));
         }
         (ways, homes)
     }
-}
-
-/// The files that the running program was read from, and the one it is to be read from.
-fn files<P: Loaded>(watched: &Watched<P>) -> BTreeSet<PathBuf> {
-    let mut files: BTreeSet<PathBuf> = watched.slot.current().files().iter().cloned().collect();
-    files.insert(watched.file.clone());
-    files
-}
-
-fn prints<P: Loaded>(watched: &Watched<P>) -> BTreeMap<PathBuf, Print> {
-    files(watched)
-        .into_iter()
-        .map(|file| {
-            let print = fs::read(&file)
-                .ok()
-                .map(|bytes| Sha256::digest(bytes).into());
-            (file, print)
-        })
-        .collect()
-}
-
-/// Sets the slot to what was loaded, or keeps the mistakes; says what is new in that.
-fn settle<P: Loaded>(
-    watched: &Watched<P>,
-    loaded: Result<Arc<P>, Arc<Vec<Diagnostic>>>,
-) -> Option<Change> {
-    let slot = &watched.slot;
-    let running = slot.current();
-    let refused_before = slot.error();
-    let from = running.version().to_owned();
-    let checked = loaded.and_then(|program| {
-        if program.version() == from {
-            return Ok(program);
-        }
-        match &watched.check {
-            Some(check) => contained(&watched.file, || check(&program))
-                .map(|()| program)
-                .map_err(Arc::new),
-            None => Ok(program),
-        }
-    });
-    let outcome = match checked {
-        Err(mistakes) if refused_before.as_ref() == Some(&mistakes) => return None,
-        Err(mistakes) => {
-            slot.set_error(Some(mistakes.clone()));
-            Outcome::Refused(mistakes)
-        }
-        Ok(program) if program.version() == from => {
-            slot.set_error(None);
-            refused_before.map(|_| Outcome::Mended)?
-        }
-        Ok(program) => {
-            let to = program.version().to_owned();
-            slot.set(program);
-            Outcome::Changed {
-                to,
-                mended: refused_before.is_some(),
-            }
-        }
-    };
-    Some(Change {
-        file: watched.file.clone(),
-        from,
-        outcome,
-        slots: vec![(slot.kind(), slot.name().clone())],
-    })
-}
-
-/// A panic in a load or a check refuses the version; it does not end the watching.
-fn contained<T>(
-    file: &Path,
-    run: impl FnOnce() -> Result<T, Vec<Diagnostic>>,
-) -> Result<T, Vec<Diagnostic>> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        Err(vec![Diagnostic {
-            message: format!(
-                "loading {} failed inside deliveryd: {}",
-                file.display(),
-                crate::panic_text(panic.as_ref())
-            ),
-            place: Place::Nowhere,
-            label: String::new(),
-            hints: Vec::new(),
-        }])
-    })
 }

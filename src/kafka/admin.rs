@@ -148,12 +148,13 @@ impl Admin {
             }
         };
         let mut grown = None;
-        if found.partitions < wanted.partitions && wanted.create {
-            self.grow(name, wanted.partitions).await.map_err(fail)?;
-            self.wait_seen(name, wanted.partitions)
-                .await
-                .map_err(fail)?;
-            grown = Some((found.partitions, wanted.partitions));
+        if let Some(partitions) = wanted.partitions
+            && found.partitions < partitions
+            && wanted.create
+        {
+            self.grow(name, partitions).await.map_err(fail)?;
+            self.wait_seen(name, partitions).await.map_err(fail)?;
+            grown = Some((found.partitions, partitions));
         }
         let mismatches = self.mismatches(name, wanted, &found).await.map_err(fail)?;
         Ok(match (mismatches.is_empty(), grown) {
@@ -180,7 +181,7 @@ impl Admin {
     /// Whether it was this call that created it.
     async fn create(&self, name: &str, wanted: &Topic) -> Result<bool, KafkaError> {
         if let Some(embedded) = &self.shared.embedded {
-            return match embedded.create_topic(name, wanted.partitions) {
+            return match embedded.create_topic(name, wanted.partitions.unwrap_or(1)) {
                 Ok(()) => Ok(true),
                 Err(error) if error.code == "TOPIC_ALREADY_EXISTS" => Ok(false),
                 Err(error) => Err(error),
@@ -190,8 +191,8 @@ impl Admin {
         blocking(move || {
             let topic = NewTopic {
                 name: &name,
-                partitions: wanted.partitions,
-                replication: wanted.replication,
+                partitions: wanted.partitions.unwrap_or(1),
+                replication: wanted.replication.unwrap_or(1),
                 config: &wanted.config,
             };
             match shared.ask(|client| client.create_topic(&topic, REQUEST)) {
@@ -249,9 +250,11 @@ impl Admin {
         found: &TopicState,
     ) -> Result<Vec<Mismatch>, KafkaError> {
         let mut mismatches = Vec::new();
-        if found.partitions > wanted.partitions {
+        if let Some(wanted) = wanted.partitions
+            && found.partitions > wanted
+        {
             mismatches.push(Mismatch::MorePartitions {
-                wanted: wanted.partitions,
+                wanted,
                 found: found.partitions,
             });
         }
@@ -259,9 +262,11 @@ impl Admin {
         if self.shared.embedded.is_some() {
             return Ok(mismatches);
         }
-        if found.replication != wanted.replication {
+        if let Some(wanted) = wanted.replication
+            && found.replication != wanted
+        {
             mismatches.push(Mismatch::Replication {
-                wanted: wanted.replication,
+                wanted,
                 found: found.replication,
             });
         }

@@ -41,7 +41,7 @@ use crate::handlers::HandlerSlot;
 use crate::kafka::{Cluster, Partition};
 
 pub use rate::RateLimit;
-pub use report::{Event, MemberReport, Observer, PartitionReport, State};
+pub use report::{Calls, Event, MemberReport, Observer, PartitionReport, State};
 pub use share::Share;
 pub use trial::try_handler;
 
@@ -142,6 +142,7 @@ impl MemberHandle {
         let number = setup.number;
         let (commands, receiver) = mpsc::unbounded_channel();
         let wake = Arc::new(Notify::new());
+        setup.slot.wakes(&wake);
         let (alive, ended) = oneshot::channel();
         let inbox = turn::Inbox {
             commands: receiver,

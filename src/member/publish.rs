@@ -8,7 +8,7 @@ use crate::delivery::Verdict;
 
 use super::Setup;
 use super::lane::Mode;
-use super::report::{MemberReport, PartitionReport, State};
+use super::report::{Calls, MemberReport, PartitionReport, State};
 use super::send::KnownTopics;
 use super::turn::Member;
 
@@ -30,6 +30,8 @@ pub(super) struct Tally {
     /// By topic: messages since the last report, for each of `COUNTED`.
     fresh: Vec<(Arc<str>, [u64; 3])>,
     totals: [u64; 3],
+    /// Since the last report, all of one version of the handler.
+    pub(super) by_version: Calls,
     pub(super) failed: u64,
     pub(super) retried: u64,
     pub(super) commits_refused: u64,
@@ -51,6 +53,7 @@ impl Tally {
         Self {
             fresh: Vec::new(),
             totals: [0; 3],
+            by_version: Calls::default(),
             failed: 0,
             retried: 0,
             commits_refused: 0,
@@ -161,6 +164,7 @@ impl Member {
 
     pub(super) fn publish_now(&mut self) {
         self.flush_share();
+        self.tell_calls();
         self.tally.last = self.now;
         self.tally.changed = false;
         self.tally.calls = 0;
@@ -175,6 +179,13 @@ impl Member {
         }
         let report = self.report();
         self.setup.observer.publish(report);
+    }
+
+    /// Tells the calls of the version that is in use; before another one takes its place, too.
+    pub(super) fn tell_calls(&mut self) {
+        let calls = std::mem::take(&mut self.tally.by_version);
+        let version = self.handler.program().version();
+        self.setup.observer.called(version, calls);
     }
 
     /// Lets the group's share of dead letters know what else this member finished.

@@ -72,6 +72,15 @@ pub struct MemberReport {
     pub partitions: Vec<PartitionReport>,
 }
 
+/// How calls of `handle` ended, each attempt counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// They returned.
+    pub done: u64,
+    pub failed: u64,
+    pub rejected: u64,
+}
+
 /// Something that happened to a member.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -103,6 +112,8 @@ pub trait Observer: Send {
     fn finished(&mut self, topic: &Arc<str>, verdict: Verdict, n: u64);
     /// So long a call of the handler took, in seconds. A sample of the calls when there are many.
     fn handler_seconds(&mut self, seconds: f64);
+    /// So many more calls of this version of the handler ended so.
+    fn called(&mut self, version: &str, calls: Calls);
     /// The handler counted.
     fn count(&mut self, name: &Arc<str>, n: u64);
     /// The handler observed a value.

@@ -243,6 +243,7 @@ impl Member {
     }
 
     /// Takes up a new version of the handler, once the effects of the last call have left the old one.
+    #[inline]
     pub(super) fn follow_handler(&mut self) {
         if self.sending.is_none() && self.setup.slot.generation() != self.handler_generation {
             self.rebuild_handler();
@@ -253,7 +254,12 @@ impl Member {
     fn rebuild_handler(&mut self) {
         self.handler_generation = self.setup.slot.generation();
         match build_handler(&self.setup, &self.name, &self.group) {
-            Ok(handler) => self.handler = handler,
+            Ok(handler) => {
+                self.tell_calls();
+                self.handler = handler;
+                // Who looks at the status shall see it soon, also of a member that idles.
+                self.tally.touch();
+            }
             Err(error) => tracing::error!(%error, "the version before stays in use"),
         }
     }

@@ -160,6 +160,9 @@ impl Member {
 
     /// Calls the handler, and goes on as it says.
     fn call(&mut self, delivery: Delivery) {
+        // Here and not only once a round: a member that sleeps is woken by its next message. It costs
+        // one atomic load.
+        self.follow_handler();
         let clock = self.tally.clock_for_call();
         let outcome = self.handler.handle(delivery.record(), delivery.attempt());
         if let Some(started) = clock {
@@ -170,12 +173,19 @@ impl Member {
             self.turn_is_over |= ended.saturating_duration_since(self.now) > TURN;
         }
         match outcome {
-            Outcome::Done => self.send(delivery, Verdict::Handled, None),
+            Outcome::Done => {
+                self.tally.by_version.done += 1;
+                self.send(delivery, Verdict::Handled, None);
+            }
             Outcome::Rejected(failure) => {
+                self.tally.by_version.rejected += 1;
                 self.tally.failed += 1;
                 self.reject(delivery, *failure);
             }
-            Outcome::Failed(failure) => self.fail(delivery, *failure),
+            Outcome::Failed(failure) => {
+                self.tally.by_version.failed += 1;
+                self.fail(delivery, *failure);
+            }
         }
     }
 

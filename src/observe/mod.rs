@@ -7,6 +7,7 @@
 mod board;
 mod clock;
 pub mod http;
+mod lessons;
 pub mod logs;
 pub mod metrics;
 mod pulse;

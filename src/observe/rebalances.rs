@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::board::Board;
 use super::clock;
+use super::lessons;
 use super::metrics::Metrics;
 use super::status::{Assignment, GroupStatus, MemberState, Rebalance, Status};
 use super::terminal;
@@ -151,6 +152,11 @@ pub async fn follow(board: Board, metrics: Metrics) {
             if let Some(settled) = settling.look(group, &partitions, now) {
                 note(&board, &metrics, &status, name, settled);
             }
+        }
+        let mut lessons = status.lessons.clone();
+        // The snapshot is from before what was just noted: the next round sees that.
+        if lessons::look(&mut lessons, &status, clock::now()) {
+            board.set_lessons(lessons);
         }
         let unrest = groups.values().any(|settling| settling.unrest.is_some());
         // Members publish ten times a second; looking no more often than that is enough.

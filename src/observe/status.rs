@@ -32,6 +32,24 @@ pub struct Status {
     pub topics: BTreeMap<String, TopicStatus>,
     pub producers: BTreeMap<String, ProducerStatus>,
     pub groups: BTreeMap<String, GroupStatus>,
+    /// What the daemon has seen happen of what there is to learn about groups.
+    #[serde(default)]
+    pub lessons: Lessons,
+}
+
+/// The five lessons about consumer groups: when each was first seen happening here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lessons {
+    /// Two groups got the messages of one topic.
+    pub independent_groups: Option<Timestamp>,
+    /// Two members of a group held partitions of one topic.
+    pub shared_partitions: Option<Timestamp>,
+    /// A member idled while others held all partitions.
+    pub idle_spare: Option<Timestamp>,
+    /// Partitions came to other members.
+    pub rebalanced: Option<Timestamp>,
+    /// A group went on, after the daemon's start, from the offset it had committed before.
+    pub own_offsets: Option<Timestamp>,
 }
 
 /// What the daemon as a whole is doing.
@@ -159,6 +177,9 @@ pub struct GroupStatus {
     pub waiting: u64,
     /// Paused by command.
     pub paused: bool,
+    /// It had committed offsets in all its topics when it was started here.
+    #[serde(default)]
+    pub continues: bool,
     pub rebalances: u64,
     /// The last rebalances, the newest last.
     pub rebalance_history: Vec<Rebalance>,

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use rhai::packages::{Package, StandardPackage};
 use rhai::{
     AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Module, ModuleResolver, OptimizationLevel,
-    Position, Scope, Shared,
+    Position, Scope, Shared, Stmt,
 };
 
 use super::json::{self, Doc, JsonObject};
@@ -53,11 +53,13 @@ pub(crate) fn build(
     let mut modules = HashMap::new();
     let mut handler = None;
     let mut names = BTreeSet::new();
+    let mut in_closures = false;
     for source in program.sources() {
         match engine.compile(&source.text) {
             Ok(mut ast) => {
                 ast.set_source(source.shown.as_str());
                 property_names(&ast, &mut names);
+                in_closures |= shares_params(&ast);
                 if source.import.is_empty() {
                     handler = Some(ast);
                 } else {
@@ -70,13 +72,19 @@ pub(crate) fn build(
     let Some(ast) = handler.filter(|_| mistakes.is_empty()) else {
         return Err(mistakes);
     };
-    json::register(&mut engine);
+    json::register(&mut engine, state.limits.string);
     for name in &names {
         json::register_field(&mut engine, name);
     }
     api::register(&mut engine, state);
     more(&mut engine);
-    engine.register_global_module(constants(params)?.into());
+    let params = constant(params)?;
+    if in_closures {
+        in_every_closure(&mut engine, params.clone());
+    }
+    let mut constants = Module::new();
+    constants.set_var("params", params);
+    engine.register_global_module(constants.into());
     engine.set_module_resolver(Snapshot {
         modules,
         ready: RefCell::default(),
@@ -98,17 +106,37 @@ fn property_names(ast: &AST, names: &mut BTreeSet<String>) {
     });
 }
 
-/// `params`, where every function of every file sees it.
-fn constants(params: &Params) -> Result<Module, Vec<Diagnostic>> {
+/// Whether a closure in a tree takes `params` along.
+fn shares_params(ast: &AST) -> bool {
+    // The walk goes on while it is told so: it ends where one is found.
+    !ast.walk(&mut |path: &[ASTNode]| match path.last() {
+        Some(ASTNode::Stmt(Stmt::Share(shared))) => {
+            !shared.iter().any(|(variable, _)| variable.name == "params")
+        }
+        _ => true,
+    })
+}
+
+/// Lets closures take `params` along: Rhai shares a variable with a closure only where it finds it in
+/// the scope, and a constant of the engine is in none. Every look at a variable pays for this, so it
+/// is done only for scripts that have such a closure.
+fn in_every_closure(engine: &mut Engine, params: Dynamic) {
+    #[allow(deprecated)] // "volatile": there is no other way, and Rhai's version is pinned
+    engine.on_var(move |name, index, context| {
+        // An index is a local variable's own.
+        let ours = index == 0 && name == "params" && !context.scope().contains(name);
+        Ok(ours.then(|| params.clone()))
+    });
+}
+
+/// `params` as a script's constant.
+fn constant(params: &Params) -> Result<Dynamic, Vec<Diagnostic>> {
     let text = serde_json::to_string(params).map_err(|error| error.to_string());
     let doc = text.and_then(|text| {
         Doc::of_text(text).map_err(|error| format!("{} at byte {}", error.why, error.offset))
     });
     let doc = doc.map_err(|error| vec![diagnose::nowhere(format!("`params`: {error}"))])?;
-    let params = Dynamic::from(JsonObject::new(&Rc::new(doc), 0)).into_read_only();
-    let mut module = Module::new();
-    module.set_var("params", params);
-    Ok(module)
+    Ok(Dynamic::from(JsonObject::new(&Rc::new(doc), 0)).into_read_only())
 }
 
 /// The modules of one program, from the text that was read when it was loaded.

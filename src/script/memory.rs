@@ -1,7 +1,8 @@
 //! How much heap this thread holds, counted where it is allocated.
 //!
-//! `Counting` is the process's allocator: the system's, with a count per thread beside it. The
-//! meter reads [`held`] between two operations of a script. Nothing here knows scripts.
+//! `Counting` is the process's allocator: the system's, with counts per thread beside it. The meter
+//! reads [`held`] and [`blocks`] between two operations of a script, and keeps in [`alarm`] when it
+//! wants to look at more than that; a large allocation sets the alarm off. Nothing here knows scripts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,10 +10,15 @@ use std::cell::Cell;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// An allocation of so many bytes sets the alarm off: filling it takes longer than a look at the clock.
+const LARGE: usize = 64 << 10;
+
 thread_local! {
     // `const` and without a destructor, so that reading it is one load and never allocates.
     static HELD: Cell<isize> = const { Cell::new(0) };
+    static BLOCKS: Cell<isize> = const { Cell::new(0) };
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static ALARM: Cell<u64> = const { Cell::new(u64::MAX) };
 }
 
 /// Bytes allocated less bytes freed by this thread since it began.
@@ -22,6 +28,25 @@ thread_local! {
 #[inline]
 pub fn held() -> isize {
     HELD.with(Cell::get)
+}
+
+/// Pieces of memory allocated less pieces freed by this thread; as with [`held`], only differences
+/// mean anything.
+#[inline]
+pub(crate) fn blocks() -> isize {
+    BLOCKS.with(Cell::get)
+}
+
+/// At which operation of its call this thread wants to look up; 0 after a large allocation.
+#[inline]
+pub(crate) fn alarm() -> u64 {
+    ALARM.with(Cell::get)
+}
+
+/// Sets the alarm.
+#[inline]
+pub(crate) fn set_alarm(operation: u64) {
+    ALARM.with(|alarm| alarm.set(operation));
 }
 
 /// How many times this thread has asked for memory.
@@ -34,41 +59,45 @@ pub fn allocations() -> u64 {
 struct Counting;
 
 #[inline]
-fn add(bytes: isize) {
+fn add(bytes: isize, blocks: isize) {
     HELD.with(|held| held.set(held.get().wrapping_add(bytes)));
+    BLOCKS.with(|held| held.set(held.get().wrapping_add(blocks)));
 }
 
 #[inline]
-fn count() {
+fn count(size: usize) {
     ALLOCATIONS.with(|count| count.set(count.get().wrapping_add(1)));
+    if size >= LARGE {
+        set_alarm(0);
+    }
 }
 
 // SAFETY: every call is handed to the system's allocator unchanged; the counters are thread-local
 // cells that neither allocate nor unwind.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        add(layout.size() as isize);
-        count();
+        add(layout.size() as isize, 1);
+        count(layout.size());
         // SAFETY: the caller's contract is the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        add(-(layout.size() as isize));
+        add(-(layout.size() as isize), -1);
         // SAFETY: `pointer` came from `alloc` above, which is the system's.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        add(layout.size() as isize);
-        count();
+        add(layout.size() as isize, 1);
+        count(layout.size());
         // SAFETY: the caller's contract is the system allocator's.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        add(size as isize - layout.size() as isize);
-        count();
+        add(size as isize - layout.size() as isize, 0);
+        count(size);
         // SAFETY: `pointer` came from `alloc` above, which is the system's.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -87,5 +116,29 @@ mod tests {
         assert!(allocations() > calls);
         drop(block);
         assert!(held() - before < 100_000);
+    }
+
+    /// Pieces are counted by number, whatever their size.
+    #[test]
+    fn counts_pieces() {
+        let before = blocks();
+        let pieces: Vec<Box<i32>> = (0..1000)
+            .map(|n| std::hint::black_box(Box::new(n)))
+            .collect();
+        assert!(blocks() - before >= 1000);
+        drop(pieces);
+        assert!(blocks() - before < 1000);
+    }
+
+    /// Whoever watches is woken by a large allocation and by no small one.
+    #[test]
+    fn a_large_allocation_sets_the_alarm_off() {
+        set_alarm(7);
+        let small = std::hint::black_box(vec![0_u8; 1000]);
+        assert_eq!(alarm(), 7);
+        let large = std::hint::black_box(vec![0_u8; 100_000]);
+        assert_eq!(alarm(), 0);
+        drop((small, large));
+        set_alarm(u64::MAX);
     }
 }

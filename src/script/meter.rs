@@ -1,19 +1,21 @@
-//! The meter of one call: operations, time and memory, looked at between two operations.
+//! The meter of one call: operations, time, memory and stack, looked at between two operations.
 //!
 //! [`begin`] before a call, [`tick`] at every operation, [`charge`] in natives whose work grows with
 //! their input, [`end`] after it. A short call never asks the clock: the first look is at
-//! [`FIRST_LOOK`] operations. Rhai's own count is not used, because a closure that a native calls
-//! (`array.map(|x| …)`) counts on a copy that is thrown away.
+//! [`FIRST_LOOK`] operations, or after a large allocation. Rhai's own count is not used, because a
+//! closure that a native calls (`array.map(|x| …)`) counts on a copy that is thrown away.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::memory;
+use super::{MAX_PIECES, SCRIPT_STACK, memory};
 
 /// The clock is first asked at this many operations, some tens of microseconds into a call.
 const FIRST_LOOK: u64 = 256;
 /// And then each time so many have passed.
 const LOOK_EVERY: u64 = 64;
+/// Operations that take this long between two looks are looked at one by one.
+const SLOW: Duration = Duration::from_millis(1);
 
 /// What a call has used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +23,22 @@ pub(crate) enum Exceeded {
     Operations,
     Time,
     Memory,
+    /// Too many values held at once: as one chain they would overflow the stack when dropped.
+    Pieces,
+    Stack,
 }
 
 #[derive(Clone)]
 struct Meter {
     operations: Cell<u64>,
-    /// The next operation at which anything but memory is looked at.
-    look_at: Cell<u64>,
     operation_limit: Cell<u64>,
     deadline: Cell<Option<Instant>>,
+    looked: Cell<Option<Instant>>,
     timeout: Cell<Duration>,
     memory_limit: Cell<isize>,
+    pieces_limit: Cell<isize>,
+    /// The lowest address that the script's calls may reach.
+    stack_floor: Cell<usize>,
     exceeded: Cell<Option<Exceeded>>,
     /// The call is over in all but name: every further operation ends at once.
     stopped: Cell<bool>,
@@ -42,11 +49,13 @@ thread_local! {
     static METER: Meter = const {
         Meter {
             operations: Cell::new(0),
-            look_at: Cell::new(u64::MAX),
             operation_limit: Cell::new(u64::MAX),
             deadline: Cell::new(None),
+            looked: Cell::new(None),
             timeout: Cell::new(Duration::MAX),
             memory_limit: Cell::new(isize::MAX),
+            pieces_limit: Cell::new(isize::MAX),
+            stack_floor: Cell::new(0),
             exceeded: Cell::new(None),
             stopped: Cell::new(false),
         }
@@ -59,13 +68,18 @@ pub(crate) fn begin(operations: u64, memory: usize, timeout: Duration) {
     METER.with(|meter| {
         meter.operations.set(0);
         meter.operation_limit.set(operations);
-        meter.look_at.set(FIRST_LOOK.min(operations));
+        memory::set_alarm(FIRST_LOOK.min(operations));
         meter.deadline.set(None);
+        meter.looked.set(None);
         meter.timeout.set(timeout);
         let memory = isize::try_from(memory).unwrap_or(isize::MAX);
         meter
             .memory_limit
             .set(memory::held().saturating_add(memory));
+        meter.pieces_limit.set(memory::blocks() + MAX_PIECES);
+        meter
+            .stack_floor
+            .set(stack_pointer().saturating_sub(SCRIPT_STACK));
         meter.exceeded.set(None);
         meter.stopped.set(false);
     });
@@ -75,9 +89,11 @@ pub(crate) fn begin(operations: u64, memory: usize, timeout: Duration) {
 #[inline]
 pub(crate) fn end() -> Option<Exceeded> {
     METER.with(|meter| {
-        meter.look_at.set(u64::MAX);
+        memory::set_alarm(u64::MAX);
         meter.operation_limit.set(u64::MAX);
         meter.memory_limit.set(isize::MAX);
+        meter.pieces_limit.set(isize::MAX);
+        meter.stack_floor.set(0);
         meter.stopped.set(false);
         meter.exceeded.take()
     })
@@ -89,7 +105,7 @@ pub(crate) fn tick() -> bool {
     METER.with(|meter| {
         let operations = meter.operations.get() + 1;
         meter.operations.set(operations);
-        if operations < meter.look_at.get() && memory::held() <= meter.memory_limit.get() {
+        if operations < memory::alarm() && memory::held() <= meter.memory_limit.get() {
             return true;
         }
         look(meter)
@@ -107,20 +123,27 @@ pub(crate) fn charge(operations: usize) {
 /// Runs what is measured by itself, such as a handler's call in the middle of a test's: the outer
 /// call's operations stand still meanwhile, and memory that stays behind is not on its account.
 pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
-    let (outer, held) = METER.with(|meter| (meter.clone(), memory::held()));
+    let outer = METER.with(Meter::clone);
+    let (alarm, held, blocks) = (memory::alarm(), memory::held(), memory::blocks());
     let result = run();
+    let held = memory::held().saturating_sub(held);
+    let blocks = memory::blocks().saturating_sub(blocks);
     METER.with(|meter| {
-        let left = memory::held().saturating_sub(held);
-        let limit = outer.memory_limit.get().saturating_add(left);
+        let memory = outer.memory_limit.get().saturating_add(held);
+        let pieces = outer.pieces_limit.get().saturating_add(blocks);
         meter.operations.set(outer.operations.get());
-        meter.look_at.set(outer.look_at.get());
         meter.operation_limit.set(outer.operation_limit.get());
         meter.deadline.set(outer.deadline.get());
+        // Else the time of what was apart would look like slow operations of the outer call.
+        meter.looked.set(None);
         meter.timeout.set(outer.timeout.get());
-        meter.memory_limit.set(limit);
+        meter.memory_limit.set(memory);
+        meter.pieces_limit.set(pieces);
+        meter.stack_floor.set(outer.stack_floor.get());
         meter.exceeded.set(outer.exceeded.get());
         meter.stopped.set(outer.stopped.get());
     });
+    memory::set_alarm(alarm);
     result
 }
 
@@ -128,7 +151,7 @@ pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
 pub(crate) fn stop() {
     METER.with(|meter| {
         meter.stopped.set(true);
-        meter.look_at.set(0);
+        memory::set_alarm(0);
     });
 }
 
@@ -145,31 +168,36 @@ fn look(meter: &Meter) -> bool {
         return false;
     }
     let operations = meter.operations.get();
+    let now = Instant::now();
     let exceeded = if memory::held() > meter.memory_limit.get() {
         Some(Exceeded::Memory)
     } else if operations > meter.operation_limit.get() {
         Some(Exceeded::Operations)
-    } else if late(meter) {
+    } else if memory::blocks() > meter.pieces_limit.get() {
+        Some(Exceeded::Pieces)
+    } else if stack_pointer() < meter.stack_floor.get() {
+        Some(Exceeded::Stack)
+    } else if late(meter, now) {
         Some(Exceeded::Time)
     } else {
         None
     };
     if exceeded.is_some() {
         meter.exceeded.set(exceeded);
-        meter.stopped.set(true);
-        meter.look_at.set(0);
+        stop();
         return false;
     }
-    let next = operations + LOOK_EVERY;
+    let slow = meter
+        .looked
+        .replace(Some(now))
+        .is_some_and(|looked| now.duration_since(looked) > SLOW);
+    let next = operations + if slow { 1 } else { LOOK_EVERY };
     // One past the limit, so that exactly the limit's number of operations is allowed.
-    meter
-        .look_at
-        .set(next.min(meter.operation_limit.get().saturating_add(1)));
+    memory::set_alarm(next.min(meter.operation_limit.get().saturating_add(1)));
     true
 }
 
-fn late(meter: &Meter) -> bool {
-    let now = Instant::now();
+fn late(meter: &Meter, now: Instant) -> bool {
     match meter.deadline.get() {
         Some(deadline) => now >= deadline,
         None => {
@@ -178,6 +206,13 @@ fn late(meter: &Meter) -> bool {
             false
         }
     }
+}
+
+/// Where the stack is now, near enough: the address of something on it.
+#[inline(never)]
+fn stack_pointer() -> usize {
+    let here = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
 }
 
 #[cfg(test)]

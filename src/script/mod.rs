@@ -11,6 +11,7 @@ mod check;
 mod diagnose;
 mod engine;
 mod generator;
+pub mod guide;
 mod handler;
 mod json;
 pub mod memory;
@@ -33,11 +34,20 @@ pub use program::Program;
 use crate::config::{Limits, Params};
 use crate::diagnostic::Diagnostic;
 
-/// The stack, in bytes, that a thread needs to call scripts with the default limits.
+/// The stack, in bytes, of a thread that calls scripts.
 ///
-/// A script that nests expressions in calls as deeply as it may, or drops an array of 10,000 levels,
-/// goes far beyond the 2 MiB that a Rust thread has by itself. Only what is touched costs memory.
-pub const STACK_SIZE: usize = 16 << 20;
+/// A part is for the script's own calls ([`SCRIPT_STACK`]); the rest for Rhai to copy and drop a
+/// chain of as many values as a call may hold ([`MAX_PIECES`]), each inside the one before: that
+/// takes about 1 KiB of stack a level in a debug build, and a level is at least two pieces. Only
+/// what is touched costs memory.
+pub const STACK_SIZE: usize = 128 << 20;
+
+/// How deep the script's calls and expressions may reach into the stack. The default depth limits
+/// need half of it in a debug build.
+const SCRIPT_STACK: usize = 32 << 20;
+
+/// The most pieces of memory that a call may hold at once.
+const MAX_PIECES: isize = 1 << 17;
 
 /// What a script is for, and so which functions it must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -302,7 +302,7 @@ fn unreadable(path: &Path, why: &str) -> Diagnostic {
 
 fn refused(source: &Source, import: &Import, why: &str) -> Diagnostic {
     Diagnostic {
-        message: format!("`{}` can't be imported", import.path),
+        message: format!("`{}` can't be imported", import.path.escape_debug()),
         place: diagnose::place(source, import.line, import.column, import.path.chars().count() + 2),
         label: why.to_owned(),
         hints: vec![

@@ -28,6 +28,17 @@ pub(crate) fn shared(text: &str) -> ImmutableString {
     })
 }
 
+/// The same for bytes that were found to be UTF-8 before: looked at again only where no slot has them.
+#[inline]
+pub(crate) fn shared_bytes(bytes: &[u8]) -> ImmutableString {
+    let known = POOL.with(|pool| {
+        let pool = pool.try_borrow().ok()?;
+        let slot = pool.get(slot_of(bytes))?;
+        (slot.as_bytes() == bytes).then(|| slot.clone())
+    });
+    known.unwrap_or_else(|| shared(std::str::from_utf8(bytes).unwrap_or_default()))
+}
+
 fn take(pool: &mut Vec<ImmutableString>, text: &str) -> ImmutableString {
     if pool.is_empty() {
         pool.resize_with(SLOTS, ImmutableString::new);
@@ -36,7 +47,7 @@ fn take(pool: &mut Vec<ImmutableString>, text: &str) -> ImmutableString {
             *slot = ImmutableString::from(String::new());
         }
     }
-    let slot = &mut pool[slot_of(text)];
+    let slot = &mut pool[slot_of(text.as_bytes())];
     if slot.as_str() == text {
         return slot.clone();
     }
@@ -51,14 +62,19 @@ fn take(pool: &mut Vec<ImmutableString>, text: &str) -> ImmutableString {
 }
 
 /// FNV-1a over the text, folded to the number of slots.
-fn slot_of(text: &str) -> usize {
+#[inline]
+fn slot_of(text: &[u8]) -> usize {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for chunk in text.as_bytes().chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3);
+    let mut mix = |word: u64| {
+        hash = (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
         hash ^= hash >> 29;
-    }
+    };
+    let (words, rest) = text.as_chunks::<8>();
+    words.iter().for_each(|word| mix(u64::from_le_bytes(*word)));
+    // One by one instead of through a copy: a copy of unknown length is a call.
+    mix(rest
+        .iter()
+        .fold(0_u64, |word, byte| word << 8 | u64::from(*byte)));
     (hash ^ (hash >> 32)) as usize % SLOTS
 }
 

@@ -199,7 +199,12 @@ impl Running {
     async fn step(&mut self, step: &Step, programs: &Programs) -> Result<(), String> {
         // Going back, a group has its offsets already, and needs no broker to come again.
         if let Step::AddGroup { group, now } = step {
-            self.begin_where_said(group, now).await?;
+            let continues = self.begin_where_said(group, now).await?;
+            self.take(step, programs).await?;
+            if continues {
+                self.ground.board.set_group_continues(group);
+            }
+            return Ok(());
         }
         self.take(step, programs).await
     }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc::UnboundedSender, watch};
 
 use crate::config::Group;
 use crate::delivery::Verdict;
-use crate::member::{Event, MemberReport, Observer, PartitionReport, State};
+use crate::member::{Calls, Event, MemberReport, Observer, PartitionReport, State};
 use crate::observe::metrics::{MemberMetrics, Outcome};
 use crate::observe::status::{MemberState, MemberStatus, PartitionStatus, Totals};
 use crate::observe::{MemberBoard, now};
@@ -50,6 +50,13 @@ impl Observer for Listener {
 
     fn handler_seconds(&mut self, seconds: f64) {
         self.metrics.handler_seconds.observe(seconds);
+    }
+
+    fn called(&mut self, version: &str, calls: Calls) {
+        let counters = self.metrics.of_version(version);
+        counters.done.inc_by(calls.done);
+        counters.failed.inc_by(calls.failed);
+        counters.rejected.inc_by(calls.rejected);
     }
 
     fn count(&mut self, name: &Arc<str>, n: u64) {

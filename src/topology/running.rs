@@ -161,13 +161,12 @@ impl Running {
             self.groups.insert(name.to_owned(), group);
             self.shown.slots().insert(name.to_owned(), slot);
         }
-        self.show_group(name, &self.groups[name]);
+        let group = &self.groups[name];
+        self.show_group(name, group);
+        // Before its members: the file may have changed since it was compiled.
+        self.watch_group(group.slot.clone(), config);
         let ground = self.ground.clone();
-        let group = self.running_group(name)?;
-        group.start(1..=config.members, &ground)?;
-        let slot = group.slot.clone();
-        self.watch_group(slot, config);
-        Ok(())
+        self.running_group(name)?.start(1..=config.members, &ground)
     }
 
     fn watch_group(&self, slot: Arc<HandlerSlot>, config: &Arc<Group>) {
@@ -235,7 +234,11 @@ impl Running {
         programs: &Programs,
     ) -> Result<(), String> {
         let ground = self.ground.clone();
-        if let Some(program) = programs.consumer(&config.handler) {
+        let group = self.running_group(name)?;
+        let another =
+            group.config.handler != config.handler || group.config.limits != config.limits;
+        // Else what was compiled for the reload may be older by now than what runs.
+        if another && let Some(program) = programs.consumer(&config.handler) {
             self.handlers.remove(Kind::Consumer, name);
             self.running_group(name)?.slot.set(program);
         }

@@ -70,8 +70,8 @@ impl Running {
         match self.admin.ensure_topic(name, &wanted).await? {
             TopicOutcome::Created => tracing::info!(
                 "topic {name} created with {} partitions, replication {}",
-                wanted.partitions,
-                wanted.replication
+                wanted.partitions.unwrap_or(1),
+                wanted.replication.unwrap_or(1)
             ),
             TopicOutcome::Existed => tracing::debug!("topic {name} is there"),
             TopicOutcome::Grown { from, to } => self.grown(name, from, to),
@@ -87,10 +87,12 @@ impl Running {
         let mut known = (**self.ground.topics.load()).clone();
         known.insert(name.to_owned());
         self.ground.topics.store(Arc::new(known));
-        if needed.dead_letters_of.is_empty() {
+        if needed.dead_letters_of.is_empty()
+            && let (Some(partitions), Some(replication)) = (wanted.partitions, wanted.replication)
+        {
             let shown = TopicStatus {
-                partitions: wanted.partitions,
-                replication: wanted.replication,
+                partitions,
+                replication,
                 mismatch: None,
             };
             self.ground.board.set_topic(name, shown);
@@ -107,26 +109,26 @@ impl Running {
     /// Fills in what a dead-letter topic takes over from its source.
     async fn sized(&self, name: &str, needed: &NeededTopic) -> Result<Topic, KafkaError> {
         let mut found: BTreeMap<String, TopicState> = BTreeMap::new();
-        if needed.partitions.is_none() || needed.replication.is_none() {
+        let follows = !needed.dead_letters_of.is_empty();
+        if follows && (needed.partitions.is_none() || needed.replication.is_none()) {
             let sources: Vec<String> = needed.dead_letters_of.iter().cloned().collect();
             found = self.admin.describe(&sources).await?;
             tracing::debug!("topic {name} takes its size from {sources:?}");
         }
-        let most = |of: fn(&TopicState) -> i32| found.values().map(of).max().unwrap_or(1);
+        let most = |of: fn(&TopicState) -> i32| found.values().map(of).max();
         Ok(Topic {
-            partitions: needed
-                .partitions
-                .unwrap_or_else(|| most(|topic| topic.partitions)),
+            partitions: needed.partitions.or_else(|| most(|topic| topic.partitions)),
             replication: needed
                 .replication
-                .unwrap_or_else(|| most(|topic| topic.replication)),
+                .or_else(|| most(|topic| topic.replication)),
             config: needed.config.clone(),
             create: needed.create,
         })
     }
 
-    /// Commits where a group begins in topics of which it has no offset yet.
-    pub(super) async fn begin_where_said(&self, name: &str, group: &Group) -> Result<(), String> {
+    /// Commits where a group begins in topics of which it has no offset yet. Returns whether there
+    /// was none such.
+    pub(super) async fn begin_where_said(&self, name: &str, group: &Group) -> Result<bool, String> {
         let mut outage = Outage::new();
         loop {
             let resolved = self
@@ -139,10 +141,10 @@ impl Running {
             };
             match resolved {
                 Ok(commits) => {
-                    for commit in commits {
+                    for commit in &commits {
                         tracing::debug!("{name} begins at {}@{}", commit.partition, commit.offset);
                     }
-                    return Ok(());
+                    return Ok(commits.is_empty());
                 }
                 Err(error) if self.is_starting() && (error.is_outage() || error.retriable) => {
                     self.wait_for_broker(&error, &mut outage).await;

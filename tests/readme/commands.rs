@@ -1,9 +1,10 @@
 //! The page's commands: run where that is cheap, else at least taken apart.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use deliveryd::cli::{self, Cli};
 
 use crate::configs::copy_of_repository;
@@ -11,7 +12,11 @@ use crate::page::Page;
 use crate::support::run_dir::repository;
 
 /// Cargo's commands that stand for themselves.
-const CARGO: &[&str] = &["cargo test", "cargo build --release"];
+const CARGO: &[&str] = &[
+    "cargo test",
+    "cargo build --release",
+    "STORM=long cargo test --release --test storm -- --nocapture",
+];
 
 /// A line of a shell as words; only what the page uses of quoting.
 fn words(line: &str) -> Vec<String> {
@@ -57,6 +62,16 @@ impl Call {
         })
     }
 
+    /// Whether it talks to a running daemon; the tour does that.
+    fn asks_a_daemon(&self) -> bool {
+        let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
+        let asks = |command| {
+            use cli::Command::{Plan, Reload, Status};
+            matches!(command, Plan | Reload | Status { .. })
+        };
+        parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
+    }
+
     /// What clap makes of it; the daemon is only checked, everything else is run.
     fn run(&self, dir: &Path) -> Output {
         let mut arguments = self.arguments.clone();
@@ -99,6 +114,16 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
         ["cargo", "run", "--release", "--manifest-path", file] => {
             (!repository().join(file).is_file()).then(|| format!("{file} is not there"))
         }
+        [
+            "cargo",
+            "bench",
+            "--manifest-path",
+            file,
+            "--bench",
+            bench,
+            "--features",
+            feature,
+        ] => no_bench(file, bench, feature),
         ["docker", "compose", "up", rest @ ..] => {
             let missing = rest
                 .iter()
@@ -107,10 +132,30 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
         }
         ["docker", "compose", "down"] | ["docker", "compose", "down", "--volumes"] => None,
         ["kill", "-HUP", "PID"] | ["kill", "-HUP"] | ["kill", "-9"] => None,
+        ["curl", "-s", "--unix-socket", _, address] => (!address
+            .starts_with("http://localhost/v1/"))
+        .then(|| format!("{address} is not of the control socket")),
         // Asked of a running daemon by the tour.
         ["curl", "-s", address] => (!address.starts_with("http://127.0.0.1:8660/"))
             .then(|| format!("{address} is not deliveryd's page")),
         _ => Some("nobody knows how to check it".to_owned()),
+    }
+}
+
+/// What of a bench the manifest `file` does not have, if anything.
+fn no_bench(file: &str, bench: &str, feature: &str) -> Option<String> {
+    let text = std::fs::read_to_string(repository().join(file))
+        .unwrap_or_else(|error| panic!("{file}: {error}"));
+    let manifest: toml_edit::DocumentMut = text
+        .parse()
+        .unwrap_or_else(|error| panic!("{file}: {error}"));
+    let benches = manifest["bench"].as_array_of_tables().into_iter().flatten();
+    let mut names = benches.filter_map(|each| each.get("name")?.as_str());
+    let named = names.any(|name| name == bench);
+    match (named, manifest["features"].get(feature)) {
+        (false, _) => Some(format!("{file} has no bench {bench}")),
+        (_, None) => Some(format!("{file} has no feature {feature}")),
+        _ => None,
     }
 }
 
@@ -129,6 +174,7 @@ fn commands_are_taken() {
     for block in page.blocks("sh", "") {
         for line in block.text.lines() {
             match Call::of(line) {
+                Some(call) if call.asks_a_daemon() => {}
                 Some(call) => {
                     let output = call.run(dir.path());
                     assert!(output.status.success(), "{line}\n{}", text(&output));
@@ -160,18 +206,24 @@ fn commands_in_running_text_exist() {
     }
 }
 
-/// Options and subcommands that are named are ones that there are.
+/// The long options of a command and of all below it.
+fn options(command: &clap::Command, found: &mut BTreeSet<String>) {
+    let own = command.get_arguments().filter_map(clap::Arg::get_long);
+    found.extend(own.map(|name| format!("--{name}")));
+    for inner in command.get_subcommands() {
+        options(inner, found);
+    }
+}
+
+/// Options that are named are ones that there are.
 #[test]
 fn options_in_running_text_exist() {
-    let help = ["deliveryd --help", "deliveryd test --help"]
-        .into_iter()
-        .filter_map(Call::of)
-        .map(|call| text(&call.run(&repository())));
-    let help: String = help.collect();
+    let mut known = BTreeSet::from(["--help".to_owned(), "--version".to_owned()]);
+    options(&Cli::command(), &mut known);
     for span in Page::read().spans() {
         let option = span.split([' ', '=']).next().unwrap_or_default();
         if option.starts_with("--") && option != "---" {
-            assert!(help.contains(option), "{option} is not in --help:\n{help}");
+            assert!(known.contains(option), "{option} is not among {known:?}");
         }
     }
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use deliveryd::config::Limits;
 use deliveryd::delivery::Record;
+use deliveryd::script::guide;
 use deliveryd::script::{Caller, Generator, Handler, Kind, Outcome, Program, STACK_SIZE, Settings};
 use serde_json::json;
 
 use crate::page::{Page, spans};
+use crate::support::run_dir::repository;
 
 /// A message that has every field that the page's handlers touch.
 fn message() -> Rc<Record> {
@@ -122,9 +124,9 @@ fn handlers_compile_and_run() {
     });
 }
 
-/// What the tables say of messages and of random values can be called.
+/// What the table says of messages can be read.
 #[test]
-fn fields_and_functions_of_the_tables_can_be_called() {
+fn fields_of_the_table_can_be_read() {
     with_stack(|| {
         let page = Page::read();
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
@@ -136,11 +138,35 @@ fn fields_and_functions_of_the_tables_can_be_called() {
             let source = format!("fn handle(msg) {{ let x = {field}; }}");
             assert_eq!(run(dir.path(), &source), Ok(()), "{field}");
         }
-        let functions = page.rows(&["function", "what it gives"]);
-        for function in functions.iter().flat_map(|row| spans(&row[0])) {
-            let source =
-                format!("fn generate(n) {{ let array = [1, 2, 3, 4]; `${{{function}}}` }}");
-            assert_eq!(run(dir.path(), &source), Ok(()), "{function}");
-        }
     });
+}
+
+/// The tables of fields and functions are what the functions say of themselves. After a change
+/// there, `UPDATE_GOLDEN=1 cargo test --test readme` writes them anew.
+#[test]
+fn tables_are_what_the_functions_say() {
+    const END: &str = "<!-- end of table -->\n";
+    let file = repository().join("README.md");
+    let mut text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{error}"));
+    let mut wanted = text.clone();
+    for part in [guide::FIELDS, guide::FUNCTIONS] {
+        let begin = format!("<!-- table of {part} -->\n");
+        let from = wanted.find(&begin).map(|at| at + begin.len());
+        let from = from.unwrap_or_else(|| panic!("README.md has no line {begin}"));
+        let len = wanted[from..].find(END);
+        let len = len.unwrap_or_else(|| panic!("the table of {part} has no end"));
+        let table = guide::table(part).unwrap_or_default();
+        assert!(table.lines().count() > 10, "{table}");
+        wanted.replace_range(from..from + len, &format!("\n{table}\n"));
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && wanted != text {
+        fs::write(&file, &wanted).unwrap_or_else(|error| panic!("{error}"));
+        text = wanted.clone();
+    }
+    let differs = text
+        .lines()
+        .zip(wanted.lines())
+        .find(|(is, told)| is != told);
+    assert_eq!(differs, None, "README.md and what the functions say");
+    assert_eq!(text.len(), wanted.len());
 }

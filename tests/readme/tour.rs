@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::needs_kafka;
@@ -40,7 +42,7 @@ fn the_tour_on_the_embedded_broker() {
     daemon.wait_for_line("late-1  Delivery/", SOON);
 
     daemon.edit_config("members = 2", "members = 3");
-    daemon.reload();
+    let printed = ["plan", "reload", "status"].map(|command| daemon.command(&[command]).out);
     daemon.wait_for_line("idle: group-1-3", SOON);
     daemon.edit_config("members = 3", "membres = 3");
     daemon.reload();
@@ -58,7 +60,8 @@ fn the_tour_on_the_embedded_broker() {
 
     let exit = daemon.end_with(libc::SIGINT);
     assert_eq!(exit.status.code(), Some(0), "{}", exit.output);
-    assert_printed("tour", &exit.output);
+    let all = format!("{}\n{}", exit.output, printed.concat());
+    assert_printed("tour", &all);
 }
 
 /// What needs a real broker: a topic that grows, and offsets that stay.
@@ -122,6 +125,20 @@ fn running() -> Daemon {
     daemon
 }
 
+/// The answer to `METHOD PATH` over the control socket.
+fn over_the_socket(daemon: &Daemon, request: &str) -> String {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = UnixStream::connect(daemon.dir().join("control.sock"))?;
+        stream.set_read_timeout(Some(SOON))?;
+        let head = "Host: localhost\r\nConnection: close\r\n\r\n";
+        write!(stream, "{request} HTTP/1.1\r\n{head}")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().unwrap_or_else(|error| panic!("{request}: {error}"))
+}
+
 /// The paths, the metrics and the fields of the status that the page names are there.
 #[test]
 fn http_answers_what_the_page_says() {
@@ -139,6 +156,11 @@ fn http_answers_what_the_page_says() {
     for path in asked.filter_map(|line| line.strip_prefix("curl -s http://127.0.0.1:8660")) {
         assert_eq!(daemon.get(path).code, 200, "{path}");
     }
+    for row in page.rows(&["request", "answer"]) {
+        let request = spans(&row[0]).concat().replace("GROUP", "group-1");
+        let answer = over_the_socket(&daemon, &request);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{request}: {answer}");
+    }
 
     let metrics = daemon.metrics();
     for row in page.rows(&["metric", "labels"]) {
@@ -152,7 +174,8 @@ fn http_answers_what_the_page_says() {
                 .into_iter()
                 .filter(|_| !row[1].contains(" or "))
             {
-                let value = ["done", "dead_lettered", "skipped", "ok", "refused"].contains(&label);
+                let values = ["done", "dead_lettered", "skipped", "failed", "rejected"];
+                let value = values.contains(&label) || ["ok", "refused"].contains(&label);
                 let there = series.is_none_or(|series| series.contains(&format!("{label}=")));
                 assert!(value || there, "{name} has no label {label}: {series:?}");
             }

@@ -76,6 +76,11 @@ impl Setup {
         self
     }
 
+    /// The directory with its config and handlers.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Another binary than the one that Cargo built for the test; the benches have none.
     pub fn program(mut self, program: &Path) -> Setup {
         self.program = Some(program.to_owned());

@@ -117,6 +117,17 @@ impl Kafka {
         Tools::new(&self.servers())
     }
 
+    /// How often a group of the classic protocol has been rebalanced, as the brokers' logs tell it.
+    pub fn rebalances(&self, group: &str) -> usize {
+        let needle = format!("Stabilized group {group} generation ");
+        let logs = self.brokers.iter().map(|broker| {
+            let log = broker.properties.with_extension("log");
+            std::fs::read_to_string(&log)
+                .unwrap_or_else(|error| panic!("can't read {}: {error}", log.display()))
+        });
+        logs.map(|log| log.matches(&needle).count()).sum()
+    }
+
     /// `kill -9`. Brokers count from 1, as their ids do.
     pub fn kill_broker(&self, id: usize) {
         if let Some(mut server) = self.broker(id).server().take() {

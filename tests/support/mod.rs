@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod case;
+pub mod cli;
 pub mod daemon;
 pub mod http;
 pub mod jars;
@@ -25,6 +26,7 @@ pub mod tools;
 pub mod wait;
 
 pub use case::{COPY, Case};
+pub use cli::Answer;
 pub use daemon::{Daemon, Exit, Setup};
 pub use jars::Release;
 pub use kafka::{Kafka, Settings};

@@ -18,17 +18,12 @@ fn replication(checks: &mut Checks<'_, '_>) {
     if checks.config.kafka.brokers != Brokers::Embedded || !checks.good(&["kafka", "brokers"]) {
         return;
     }
-    for (name, topic) in checks
-        .config
-        .topics
-        .iter()
-        .filter(|(_, topic)| topic.replication > 1)
-    {
+    for (name, topic) in &checks.config.topics {
+        let Some(replication) = topic.replication.filter(|replication| *replication > 1) else {
+            continue;
+        };
         let said = Said::new(
-            format!(
-                "`replication` can't be {} on the embedded broker",
-                topic.replication
-            ),
+            format!("`replication` can't be {replication} on the embedded broker"),
             "the embedded broker is one broker",
         );
         checks.mistake(

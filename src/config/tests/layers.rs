@@ -39,8 +39,8 @@ fn variables_match_names_leniently() {
         .env("DELIVERYD_daemon__Http", "off");
     let config = sample.good().config;
     assert_eq!(config.topics.len(), 2);
-    assert_eq!(config.topics["Orders-eu.v1"].partitions, 7);
-    assert_eq!(config.topics["my__topic"].partitions, 8);
+    assert_eq!(config.topics["Orders-eu.v1"].partitions, Some(7));
+    assert_eq!(config.topics["my__topic"].partitions, Some(8));
     assert_eq!(config.daemon.http, None);
 }
 
@@ -52,7 +52,7 @@ fn exact_spelling_decides_between_similar_names() {
     let topics = sample.good().config.topics;
     assert_eq!(
         (topics["Delivery"].partitions, topics["delivery"].partitions),
-        (7, 1)
+        (Some(7), Some(1))
     );
     let sample = Sample::new(text).env("DELIVERYD_TOPICS__DELIVERY__PARTITIONS", "7");
     assert!(sample.wrong().contains("could be `Delivery` or `delivery`"));

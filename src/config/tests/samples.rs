@@ -39,7 +39,7 @@ fn as_json(name: &str) -> Value {
 fn default_is_the_lesson() {
     let config = sample("default.toml");
     assert_eq!(config.kafka.brokers, Brokers::Embedded);
-    assert_eq!(config.topics["Delivery"].partitions, 2);
+    assert_eq!(config.topics["Delivery"].partitions, Some(2));
     assert_eq!(config.producers["random"].rate, Rate::PerSecond(5.0));
     let members = |id: &str| (config.groups[id].topics.clone(), config.groups[id].members);
     assert_eq!(members("group-1"), (vec!["Delivery".to_owned()], 2));

@@ -257,3 +257,18 @@ fn control_socket_has_the_instances_name() {
         PathBuf::from("/run/deliveryd/control.sock")
     );
 }
+
+/// A topic that others create has no size here unless one is asked for.
+#[test]
+fn sizes_of_others_topics_are_left_open() {
+    let sample = Sample::new(
+        "[topics.theirs]\ncreate = false\n\
+         [topics.checked]\ncreate = false\npartitions = 1\n\
+         [topics.ours]\n",
+    );
+    let topics = sample.good().config.topics;
+    let sizes = |name: &str| (topics[name].partitions, topics[name].replication);
+    assert_eq!(sizes("theirs"), (None, None));
+    assert_eq!(sizes("checked"), (Some(1), None));
+    assert_eq!(sizes("ours"), (Some(1), Some(1)));
+}

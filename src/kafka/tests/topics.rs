@@ -9,8 +9,8 @@ use crate::kafka::*;
 
 fn wanted(partitions: i32) -> Topic {
     Topic {
-        partitions,
-        replication: 1,
+        partitions: Some(partitions),
+        replication: Some(1),
         config: BTreeMap::new(),
         create: true,
     }

@@ -29,6 +29,7 @@ pub struct GroupInfo {
 #[derive(Debug, Default)]
 pub(super) struct GroupCorner {
     pub info: GroupInfo,
+    pub continues: bool,
     pub rebalances: u64,
     pub history: VecDeque<Rebalance>,
     /// By number, so that `group-1-10` follows `group-1-9`; two of one number while one replaces
@@ -57,6 +58,7 @@ impl GroupCorner {
             in_flight: members.iter().map(|member| member.in_flight).sum(),
             waiting: members.iter().map(|member| member.waiting).sum(),
             paused: self.info.paused,
+            continues: self.continues,
             rebalances: self.rebalances,
             rebalance_history: self.history.iter().cloned().collect(),
             members_wanted: self.info.members_wanted,

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use super::clock;
 use super::pulse::Pulse;
 use super::status::{
-    BrokerState, BrokerStatus, DaemonState, HandlerStatus, MemberStatus, ProducerState,
+    BrokerState, BrokerStatus, DaemonState, HandlerStatus, Lessons, MemberStatus, ProducerState,
     ProducerStatus, Rate, Rebalance, Reload, Status, TopicStatus, Totals,
 };
 pub use corner::GroupInfo;
@@ -57,6 +57,7 @@ struct Daemon {
     reloads: VecDeque<Reload>,
     on_disk: Option<String>,
     topics: BTreeMap<String, TopicStatus>,
+    lessons: Lessons,
 }
 
 /// A loop that has stopped going round.
@@ -149,6 +150,11 @@ impl Board {
         self.daemon(|daemon| daemon.on_disk = problem);
     }
 
+    /// What has been seen of the five lessons.
+    pub fn set_lessons(&self, lessons: Lessons) {
+        self.daemon(|daemon| daemon.lessons = lessons);
+    }
+
     /// Notes a reload's result; if it went well its generation is in force from now on.
     pub fn reloaded(&self, reload: Reload) {
         self.daemon(|daemon| {
@@ -167,6 +173,11 @@ impl Board {
     /// Shows which handler a group runs, and why a changed one is refused.
     pub fn set_group_handler(&self, group: &str, handler: HandlerStatus) {
         self.group(group, |corner| corner.info.handler = handler);
+    }
+
+    /// Shows that a group goes on from offsets which it had before it was started here.
+    pub fn set_group_continues(&self, group: &str) {
+        self.group(group, |corner| corner.continues = true);
     }
 
     /// Shows a group as paused by command, or no longer.
@@ -275,6 +286,7 @@ impl Board {
             topics: daemon.topics.clone(),
             producers,
             groups,
+            lessons: daemon.lessons.clone(),
         }
     }
 

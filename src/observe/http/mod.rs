@@ -6,6 +6,7 @@
 
 mod events;
 mod health;
+mod history;
 mod host;
 mod routes;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::board::Board;
 use super::metrics::Metrics;
+use history::History;
 pub use host::FurtherHosts;
 use host::Hosts;
 
@@ -95,6 +97,7 @@ pub struct HttpServer {
 struct App {
     board: Board,
     metrics: Metrics,
+    history: History,
     hosts: Arc<Hosts>,
     streams: Arc<Semaphore>,
     /// Becomes true at the end, so that event streams finish.
@@ -121,9 +124,11 @@ impl HttpServer {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let (stopping, stopped) = watch::channel(false);
         let instance = board.snapshot().instance;
+        let history = History::default();
         let router = routes::router(App {
+            history: history.clone(),
             hosts: Arc::new(Hosts::new(self.address.ip(), &instance, hosts)),
-            board,
+            board: board.clone(),
             metrics,
             streams: Arc::new(Semaphore::new(STREAMS)),
             stopping: stopped.clone(),
@@ -132,6 +137,7 @@ impl HttpServer {
         tokio::select! {
             () = stop => {}
             () = accept(&listener, &router, &graceful, &stopped) => {}
+            () = history::follow(history, board) => {}
         }
         drop(listener);
         stopping.send_replace(true);

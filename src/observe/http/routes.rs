@@ -1,5 +1,7 @@
 //! What is answered under which path, and to whom.
 
+use std::sync::LazyLock;
+
 use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,8 +16,20 @@ use super::{App, events, health};
 use crate::observe::metrics::Exposition;
 use crate::observe::status::Status;
 
-/// The page, with `{nonce}` where its script and style name theirs.
-const PAGE: &str = include_str!("page.html");
+/// The page, one file for the browser, with `{nonce}` where its script and style name theirs.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let script = [
+        include_str!("page/dom.js"),
+        include_str!("page/history.js"),
+        include_str!("page/plots.js"),
+        include_str!("page/groups.js"),
+        include_str!("page/lists.js"),
+        include_str!("page/live.js"),
+    ];
+    include_str!("page/page.html")
+        .replace("{style}", include_str!("page/style.css"))
+        .replace("{script}", &script.join("\n"))
+});
 
 pub(super) fn router(app: App) -> Router {
     // For browsers: only under our own names.
@@ -23,6 +37,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/", get(page))
         .route("/api/status", get(status))
         .route("/api/events", get(events::events))
+        .route("/api/history", get(history))
         .layer(middleware::from_fn_with_state(app.clone(), check_host));
     // For probes and scrapers: under any.
     Router::new()
@@ -53,6 +68,10 @@ async fn page() -> Response {
 
 async fn status(State(app): State<App>) -> Json<Status> {
     Json(app.board.snapshot())
+}
+
+async fn history(State(app): State<App>) -> Json<serde_json::Value> {
+    Json(json!({ "samples": app.history.samples() }))
 }
 
 async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {

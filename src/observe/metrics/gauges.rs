@@ -3,7 +3,7 @@
 //! Nothing is kept, so the series of a partition that moved, a member that left and a group that was
 //! removed are gone with it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use prometheus_client::collector::Collector;
@@ -83,6 +83,14 @@ fn handlers(out: &mut Out<'_>, status: &Status) -> fmt::Result {
             }),
     )?;
     out.gauge(
+        "deliveryd_handler_members",
+        "Members that run a version of their group's handler.",
+        running(status).into_iter().map(|((group, version), n)| {
+            let labels = vec![("group", group.to_owned()), ("version", version.to_owned())];
+            (labels, f64::from(n))
+        }),
+    )?;
+    out.gauge(
         "deliveryd_handler_refused",
         "1 while the handler's changed file is refused and the old version runs.",
         all.iter().map(|(kind, name, handler)| {
@@ -90,6 +98,17 @@ fn handlers(out: &mut Out<'_>, status: &Status) -> fmt::Result {
             (vec![(*kind, (*name).clone())], refused)
         }),
     )
+}
+
+/// How many members run which version; one that has just started runs none yet.
+fn running(status: &Status) -> BTreeMap<(&str, &str), u32> {
+    let mut running = BTreeMap::new();
+    for (group, member) in each_member(status).filter(|(_, m)| !m.handler_version.is_empty()) {
+        *running
+            .entry((group, &*member.handler_version))
+            .or_default() += 1;
+    }
+    running
 }
 
 fn members(out: &mut Out<'_>, status: &Status) -> fmt::Result {

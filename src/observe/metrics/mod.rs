@@ -6,7 +6,7 @@
 //! Counters never go back and are never removed while the process lives: those of a member that left
 //! stay at their last value and go on when one of its name comes again. That is what `rate()` and
 //! `increase()` expect; who wants only what runs now looks at the gauges, whose series go with what
-//! they describe.
+//! they describe. Only the counters of a handler's versions are bounded: see `versions`.
 
 mod exposition;
 mod gauges;
@@ -15,6 +15,7 @@ mod process;
 mod tests;
 mod timings;
 mod user;
+mod versions;
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use super::board::Board;
 pub use exposition::Exposition;
 pub use timings::{Histogram, Timings};
 pub use user::{NAMES_PER_GROUP, UserMetrics};
+pub use versions::{CallCounters, VERSIONS_PER_GROUP};
 
 /// Upper bounds in seconds: a call of a compiled script to its timeout.
 const HANDLER_SECONDS: &[f64] = &[
@@ -107,6 +109,7 @@ struct Inner {
     rebalances: Family<OfGroup, Counter>,
     rebalance_seconds: Family<OfGroup, Histogram, fn() -> Histogram>,
     reloads: Family<ReloadResult, Counter>,
+    versions: versions::Versions,
     user: user::UserRegistry,
 }
 
@@ -125,6 +128,7 @@ impl Metrics {
             rebalances: Family::default(),
             rebalance_seconds: Family::new_with_constructor(|| Histogram::new(REBALANCE_SECONDS)),
             reloads: Family::default(),
+            versions: versions::Versions::default(),
             user: user::UserRegistry::default(),
         };
         inner.register(board);
@@ -232,6 +236,11 @@ impl Inner {
             self.handler_seconds.clone(),
         );
         registry.register(
+            "handler_calls",
+            "Calls of a group's handler by its version and how they ended, of the newest versions",
+            self.versions.calls(),
+        );
+        registry.register(
             "rebalances",
             "Rebalances that are over",
             self.rebalances.clone(),
@@ -274,6 +283,7 @@ impl GroupMetrics {
             commits_refused: all.commits_refused.get_or_create_owned(&labels),
             handler_seconds: self.handler_seconds.timings(),
             user: UserMetrics::new(&self.group, &all.user),
+            version: None,
             labels,
             all: self.all.clone(),
             topics: Vec::new(),
@@ -286,6 +296,8 @@ pub struct MemberMetrics {
     labels: OfMember,
     all: Metrics,
     topics: Vec<(Arc<str>, [Counter; 3])>,
+    /// The version that calls were last counted for.
+    version: Option<(Arc<str>, CallCounters)>,
     /// Calls that ended in an error or a rejection.
     pub failed: Counter,
     /// Of those, the ones that are tried again.
@@ -315,6 +327,17 @@ impl MemberMetrics {
             self.topics.len() - 1
         });
         &self.topics[at].1[outcome as usize]
+    }
+
+    /// The counters of the calls of one version of the group's handler.
+    pub fn of_version(&mut self, version: &str) -> &CallCounters {
+        let known = self.version.take();
+        let known = known.filter(|(known, _)| **known == *version);
+        let (_, counters) = self.version.insert(known.unwrap_or_else(|| {
+            let versions = &self.all.0.versions;
+            (version.into(), versions.of(&self.labels.group, version))
+        }));
+        counters
     }
 
     /// Makes visible what was timed and observed since the last time.

@@ -50,6 +50,7 @@ fn scrape(metrics: &Metrics) -> BTreeMap<String, f64> {
 fn member_with_partition(board: &Board, number: u32, lag: i64) -> MemberBoard {
     let mut member = board.member("group-1", number, Duration::from_secs(1));
     member.publish(MemberStatus {
+        handler_version: "abc".to_owned(),
         oldest_in_flight_seconds: 0.5,
         partitions: vec![PartitionStatus {
             topic: "Delivery".to_owned(),
@@ -86,6 +87,7 @@ fn metrics_have_the_promised_names() {
     let topic: Arc<str> = Arc::from("Delivery");
     member.handled(&topic, Outcome::Done).inc_by(60);
     member.handled(&topic, Outcome::DeadLettered).inc_by(2);
+    member.of_version("abc").done.inc_by(62);
     member.handler_seconds.observe(0.000_002);
     member.handler_seconds.observe(100.0);
     member.user.count(&Arc::from("orders"), 3);
@@ -157,6 +159,18 @@ fn metrics_have_the_promised_names() {
         (
             r#"deliveryd_handler_info{group="group-1",version="abc"}"#,
             1.0,
+        ),
+        (
+            r#"deliveryd_handler_members{group="group-1",version="abc"}"#,
+            1.0,
+        ),
+        (
+            r#"deliveryd_handler_calls_total{group="group-1",version="abc",result="done"}"#,
+            62.0,
+        ),
+        (
+            r#"deliveryd_handler_calls_total{group="group-1",version="abc",result="rejected"}"#,
+            0.0,
         ),
         (r#"deliveryd_handler_refused{group="group-1"}"#, 1.0),
         (r#"deliveryd_user_orders_total{group="group-1"}"#, 3.0),

@@ -1,7 +1,8 @@
 //! Rhai's own functions that can make much of little, with the limits applied before the work.
 //!
 //! Nothing can interrupt a native function, so each of these counts first and refuses, and charges
-//! the meter for what it does. `sleep` is refused: it would hold up the member.
+//! the meter for what it does. `sleep` is refused: it would hold up the member. What works on whole
+//! arrays and maps is in `nested`.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Position};
 
@@ -14,6 +15,7 @@ const BYTES_PER_OPERATION: usize = 64;
 
 pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
     replacing(engine, limits.string);
+    padding(engine, limits.string);
     splitting(engine, limits.array);
     engine.register_fn("sleep", |_: INT| -> Fallible<()> { Err(no_sleep()) });
     engine.register_fn("sleep", |_: FLOAT| -> Fallible<()> { Err(no_sleep()) });
@@ -24,11 +26,11 @@ fn no_sleep() -> Box<EvalAltResult> {
         .into()
 }
 
-fn too_long() -> Box<EvalAltResult> {
+pub(super) fn too_long() -> Box<EvalAltResult> {
     EvalAltResult::ErrorDataTooLarge("Length of string".into(), Position::NONE).into()
 }
 
-fn too_many() -> Box<EvalAltResult> {
+pub(super) fn too_many() -> Box<EvalAltResult> {
     EvalAltResult::ErrorDataTooLarge("Size of array/BLOB".into(), Position::NONE).into()
 }
 
@@ -71,6 +73,47 @@ fn replacing(engine: &mut Engine, limit: usize) {
             move |text: &mut ImmutableString, find: char, by: char| {
                 let find = find.encode_utf8(&mut [0; 4]).to_owned();
                 replace(text, &find, by.encode_utf8(&mut [0; 4]), limit)
+            },
+        );
+}
+
+/// Makes `text` at least `len` letters long by repeating `by`. Rhai's own never ends where `by` is empty.
+fn pad(text: &mut ImmutableString, len: INT, by: &str, limit: usize) -> Fallible<()> {
+    meter::charge(text.len() / BYTES_PER_OPERATION);
+    let wanted = usize::try_from(len).unwrap_or(0);
+    let missing = wanted.saturating_sub(text.chars().count());
+    let period = by.chars().count();
+    if missing == 0 || period == 0 {
+        return Ok(());
+    }
+    // Each letter is at least one byte, so this comes before any work.
+    if wanted > limit {
+        return Err(too_long());
+    }
+    let rest: String = by.chars().take(missing % period).collect();
+    let added = (missing / period).saturating_mul(by.len()) + rest.len();
+    if text.len().saturating_add(added) > limit {
+        return Err(too_long());
+    }
+    meter::charge(added / BYTES_PER_OPERATION);
+    let mut padded = String::with_capacity(text.len() + added);
+    padded.push_str(text);
+    (0..missing / period).for_each(|_| padded.push_str(by));
+    padded.push_str(&rest);
+    *text = padded.into();
+    Ok(())
+}
+
+fn padding(engine: &mut Engine, limit: usize) {
+    engine
+        .register_fn(
+            "pad",
+            move |text: &mut ImmutableString, len: INT, by: &str| pad(text, len, by, limit),
+        )
+        .register_fn(
+            "pad",
+            move |text: &mut ImmutableString, len: INT, by: char| {
+                pad(text, len, by.encode_utf8(&mut [0; 4]), limit)
             },
         );
 }

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use rhai::{Blob, Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Blob, Dynamic, EvalAltResult, Map};
 
 use super::Fallible;
+use super::catalog::{Api, Section};
 use super::headers::Headers;
 use crate::delivery::{EmitBuilder, Record};
 use crate::script::json::write;
@@ -24,44 +25,59 @@ struct Parts {
     timestamp: Option<i64>,
 }
 
-pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
-    let owned = Rc::clone(state);
-    engine.register_fn(
+pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
+    let (short, keyed, spelt) = (Rc::clone(state), Rc::clone(state), Rc::clone(state));
+    api.describe(
+        Section::Effects,
         "emit",
+        "A message to another topic. The short form keeps the message's key; a key of `()` is no key, \
+         a value of `()` a tombstone. Strings and blobs are written as they are, anything else as \
+         JSON. The map takes `topic` and `value`, and if you like `key`, `headers`, `partition` and \
+         `timestamp`. Emits leave when the call has returned; `throw`, `retry` and `reject` discard \
+         them.",
+        "emit(\"Copies\", msg.json);\n\
+         emit(\"ByCity\", msg.json.city, msg.json);\n\
+         emit(#{topic: \"Audit\", key: msg.key, value: #{ok: true}, headers: #{source: \"x\"}});",
+    )
+    .form(
+        "emit(topic: string, value: any)",
         move |topic: Dynamic, value: Dynamic| -> Fallible<()> {
             let parts = Parts {
-                key: None,
                 value,
                 ..Parts::default()
             };
-            keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Message)
+            keep(&short, &topic_name(&topic)?, parts, KeyFrom::Message)
         },
-    );
-    let owned = Rc::clone(state);
-    engine.register_fn(
-        "emit",
+    )
+    .form(
+        "emit(topic: string, key: any, value: any)",
         move |topic: Dynamic, key: Dynamic, value: Dynamic| -> Fallible<()> {
             let parts = Parts {
                 key: Some(key),
                 value,
                 ..Parts::default()
             };
-            keep(&owned, &topic_name(&topic)?, parts, KeyFrom::Script)
+            keep(&keyed, &topic_name(&topic)?, parts, KeyFrom::Script)
         },
-    );
-    let owned = Rc::clone(state);
-    engine.register_fn("emit", move |message: Dynamic| -> Fallible<()> {
-        let Some(map) = message.read_lock::<Map>() else {
-            return Err(format!(
-                "emit takes a topic and a value, or a map: found {}",
-                type_name(&message)
-            )
-            .into());
-        };
-        let topic = map.get("topic").ok_or("emit: `topic` is missing")?;
-        let parts = parts(&map, FIELDS)?;
-        keep(&owned, &topic_name(topic)?, parts, KeyFrom::Script)
-    });
+    )
+    .form("emit(message: map)", move |message: Dynamic| {
+        spelt_out(&spelt, &message)
+    })
+    .done();
+}
+
+/// `emit(#{…})`.
+fn spelt_out(state: &State, message: &Dynamic) -> Fallible<()> {
+    let Some(map) = message.read_lock::<Map>() else {
+        return Err(format!(
+            "emit takes a topic and a value, or a map: found {}",
+            type_name(message)
+        )
+        .into());
+    };
+    let topic = map.get("topic").ok_or("emit: `topic` is missing")?;
+    let parts = parts(&map, FIELDS)?;
+    keep(state, &topic_name(topic)?, parts, KeyFrom::Script)
 }
 
 /// Keeps what `generate` returned as the one message of its call.
@@ -92,12 +108,13 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
     if topic.is_empty() {
         return Err("emit: the topic's name is empty".into());
     }
+    let limit = state.limits.memory;
     let record = state.record.borrow();
     let record = record.as_deref();
     let mut effects = state.effects.borrow_mut();
     let mut emit = effects.emit(state.name(topic));
     match (&parts.key, key_from) {
-        (Some(key), _) => write_key(&mut emit, key)?,
+        (Some(key), _) => write_key(&mut emit, key, limit)?,
         (None, KeyFrom::Message) => {
             if let Some(key) = record.and_then(Record::key) {
                 emit.key(key);
@@ -105,10 +122,10 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
         }
         (None, KeyFrom::Script) => {}
     }
-    write_value(&mut emit, &parts.value)?;
+    write_value(&mut emit, &parts.value, limit)?;
     let mut named = Vec::new();
     if let Some(headers) = &parts.headers {
-        write_headers(&mut emit, headers, &mut named)?;
+        write_headers(&mut emit, headers, &mut named, limit)?;
     }
     if let Some(record) = record {
         for (name, value) in record.headers() {
@@ -184,11 +201,11 @@ fn number<T: TryFrom<i64> + Default + PartialOrd>(map: &Map, name: &str) -> Fall
     }
 }
 
-fn json(value: &Dynamic, out: &mut Vec<u8>) -> Fallible<()> {
-    write(value, out).map_err(|error| Box::<EvalAltResult>::from(error.to_string()))
+fn json(value: &Dynamic, out: &mut Vec<u8>, limit: usize) -> Fallible<()> {
+    write(value, out, limit).map_err(|error| Box::<EvalAltResult>::from(error.to_string()))
 }
 
-fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic) -> Fallible<()> {
+fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic, limit: usize) -> Fallible<()> {
     if key.is_unit() {
         return Ok(());
     }
@@ -198,12 +215,12 @@ fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic) -> Fallible<()> {
     } else if let Some(blob) = key.read_lock::<Blob>() {
         emit.key(&blob);
     } else {
-        emit.key_with(|out| written = json(key, out));
+        emit.key_with(|out| written = json(key, out, limit));
     }
     written
 }
 
-fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic) -> Fallible<()> {
+fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic, limit: usize) -> Fallible<()> {
     if value.is_unit() {
         return Ok(());
     }
@@ -213,7 +230,7 @@ fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic) -> Fallible<()> {
     } else if let Some(blob) = value.read_lock::<Blob>() {
         emit.value(&blob);
     } else {
-        emit.value_with(|out| written = json(value, out));
+        emit.value_with(|out| written = json(value, out, limit));
     }
     written
 }
@@ -223,6 +240,7 @@ fn write_headers(
     emit: &mut EmitBuilder<'_>,
     headers: &Dynamic,
     named: &mut Vec<String>,
+    limit: usize,
 ) -> Fallible<()> {
     if headers.is_unit() {
         return Ok(());
@@ -242,16 +260,21 @@ fn write_headers(
         match value.read_lock::<rhai::Array>() {
             Some(values) => {
                 for value in values.iter() {
-                    write_header(emit, name, value)?;
+                    write_header(emit, name, value, limit)?;
                 }
             }
-            None => write_header(emit, name, value)?,
+            None => write_header(emit, name, value, limit)?,
         }
     }
     Ok(())
 }
 
-fn write_header(emit: &mut EmitBuilder<'_>, name: &str, value: &Dynamic) -> Fallible<()> {
+fn write_header(
+    emit: &mut EmitBuilder<'_>,
+    name: &str,
+    value: &Dynamic,
+    limit: usize,
+) -> Fallible<()> {
     if value.is_unit() {
         emit.header(name, None);
     } else if let Ok(text) = value.as_immutable_string_ref() {
@@ -260,7 +283,7 @@ fn write_header(emit: &mut EmitBuilder<'_>, name: &str, value: &Dynamic) -> Fall
         emit.header(name, Some(&blob));
     } else {
         let mut text = Vec::new();
-        json(value, &mut text)?;
+        json(value, &mut text, limit)?;
         emit.header(name, Some(&text));
     }
     Ok(())

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
+use rhai::{Array, Dynamic, INT, ImmutableString, Map};
 
+use super::catalog::{Api, Section};
 use super::message::bytes;
 use crate::script::state::State;
 use crate::script::strings;
@@ -62,32 +63,85 @@ impl Headers {
     }
 }
 
-pub(crate) fn register(engine: &mut Engine) {
-    engine
-        .register_type_with_name::<Headers>("headers")
-        .register_indexer_get(|headers: &mut Headers, name: ImmutableString| headers.last(&name))
-        .register_fn("get", |headers: &mut Headers, name: ImmutableString| {
-            headers.last(&name)
-        })
-        .register_fn("all", |headers: &mut Headers, name: ImmutableString| {
-            headers.all(&name)
-        })
-        .register_fn(
-            "contains",
-            |headers: &mut Headers, name: ImmutableString| headers.names().contains(&name),
-        )
-        .register_fn("keys", |headers: &mut Headers| -> Array {
-            headers.names().into_iter().map(Dynamic::from).collect()
-        })
-        .register_fn("len", |headers: &mut Headers| {
-            let mut len: INT = 0;
-            headers.each(|_, _| len += 1);
-            len
-        })
-        .register_fn("to_map", |headers: &mut Headers| headers.to_map());
+pub(crate) fn register(api: &mut Api<'_>) {
+    api.engine.register_type_with_name::<Headers>("headers");
     for name in ["to_string", "to_debug", "print", "debug"] {
-        engine.register_fn(name, |headers: &mut Headers| {
+        api.engine.register_fn(name, |headers: &mut Headers| {
             Dynamic::from_map(headers.to_map()).to_string()
         });
     }
+    api.describe(
+        Section::Headers,
+        "get",
+        "The last value of a header, as text where it is UTF-8, else a blob; `()` where there is no \
+         such header, or it is null. `msg.headers[\"name\"]` is the same.",
+        "msg.headers[\"content-type\"]    // → \"application/json\"",
+    )
+    .form(
+        "get(headers: headers, name: string) -> any",
+        |headers: &mut Headers, name: ImmutableString| headers.last(&name),
+    )
+    .index(
+        "[](headers: headers, name: string) -> any",
+        |headers: &mut Headers, name: ImmutableString| headers.last(&name),
+    )
+    .done();
+    api.describe(
+        Section::Headers,
+        "all",
+        "Every value of a header that is repeated, in the message's order.",
+        "msg.headers.all(\"via\")    // → [\"a\", \"b\"]",
+    )
+    .form(
+        "all(headers: headers, name: string) -> array",
+        |headers: &mut Headers, name: ImmutableString| headers.all(&name),
+    )
+    .done();
+    api.describe(
+        Section::Headers,
+        "contains",
+        "Whether the message has a header of this name.",
+        "msg.headers.contains(\"via\")    // → true",
+    )
+    .form(
+        "contains(headers: headers, name: string) -> bool",
+        |headers: &mut Headers, name: ImmutableString| headers.names().contains(&name),
+    )
+    .done();
+    api.describe(
+        Section::Headers,
+        "keys",
+        "The names of the headers, each once.",
+        "msg.headers.keys()    // → [\"content-type\", \"via\"]",
+    )
+    .form(
+        "keys(headers: headers) -> array",
+        |headers: &mut Headers| -> Array {
+            headers.names().into_iter().map(Dynamic::from).collect()
+        },
+    )
+    .done();
+    api.describe(
+        Section::Headers,
+        "len",
+        "How many headers there are, repeated ones counted.",
+        "msg.headers.len()    // → 3",
+    )
+    .form("len(headers: headers) -> int", |headers: &mut Headers| {
+        let mut len: INT = 0;
+        headers.each(|_, _| len += 1);
+        len
+    })
+    .done();
+    api.describe(
+        Section::Headers,
+        "to_map",
+        "The headers as a map, of a repeated one the last value.",
+        "msg.headers.to_map().via    // → \"b\"",
+    )
+    .form(
+        "to_map(headers: headers) -> map",
+        |headers: &mut Headers| headers.to_map(),
+    )
+    .done();
 }

@@ -2,32 +2,74 @@
 
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
+use rhai::{Dynamic, ImmutableString, NativeCallContext};
 use tracing::Level;
 
 use super::Fallible;
+use super::catalog::{Api, FormKind, Section};
 use crate::script::state::State;
 
-pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
-    for (name, level) in [
-        ("info", Level::INFO),
-        ("warn", Level::WARN),
-        ("error", Level::ERROR),
-    ] {
-        let state = Rc::clone(state);
-        engine.register_fn(
-            name,
-            move |context: NativeCallContext, value: Dynamic| -> Fallible<()> {
-                line(&state, level, &text(&context, value)?);
-                Ok(())
-            },
-        );
-    }
+/// The functions that Rhai does not have itself.
+const LEVELS: [(&str, &str, Level, &str); 3] = [
+    (
+        "info",
+        "info(value: any)",
+        Level::INFO,
+        "info(`order ${msg.json.id} is in`);",
+    ),
+    (
+        "warn",
+        "warn(value: any)",
+        Level::WARN,
+        "warn(\"no weight, taking 1 kg\");",
+    ),
+    (
+        "error",
+        "error(value: any)",
+        Level::ERROR,
+        "error(#{id: msg.json.id, why: \"no such city\"});",
+    ),
+];
+
+pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
     // Rhai has `print` and `debug` itself: it makes the text and hands it over.
     let owned = Rc::clone(state);
-    engine.on_print(move |text| line(&owned, Level::INFO, text));
+    api.engine
+        .on_print(move |text| line(&owned, Level::INFO, text));
     let owned = Rc::clone(state);
-    engine.on_debug(move |text, _, _| line(&owned, Level::DEBUG, text));
+    api.engine
+        .on_debug(move |text, _, _| line(&owned, Level::DEBUG, text));
+    api.describe(
+        Section::Logging,
+        "print",
+        "A log line at level info. As every log line it carries the group, member, topic, partition \
+         and offset.",
+        "print(`${msg.key}: ${msg.value}`);",
+    )
+    .given(FormKind::Function, "print()")
+    .given(FormKind::Function, "print(value: any)")
+    .done();
+    api.describe(
+        Section::Logging,
+        "debug",
+        "A log line at level debug; strings are shown in quotes. Seen with `log.level = \"debug\"`.",
+        "debug(msg.json.items);",
+    )
+    .given(FormKind::Function, "debug()")
+    .given(FormKind::Function, "debug(value: any)")
+    .done();
+    for (name, signature, level, example) in LEVELS {
+        let state = Rc::clone(state);
+        api.describe(Section::Logging, name, "A log line at this level.", example)
+            .form(
+                signature,
+                move |context: NativeCallContext, value: Dynamic| -> Fallible<()> {
+                    line(&state, level, &text(&context, value)?);
+                    Ok(())
+                },
+            )
+            .done();
+    }
 }
 
 /// A value as `print` would show it.
@@ -39,7 +81,20 @@ pub(crate) fn text(context: &NativeCallContext, mut value: Dynamic) -> Fallible<
     Ok(text.into_immutable_string().unwrap_or_default())
 }
 
+/// What a script logs beyond so many bytes is cut off.
+const LONGEST: usize = 16 << 10;
+
 fn line(state: &State, level: Level, text: &str) {
+    if text.len() > LONGEST {
+        let shown = text.floor_char_boundary(LONGEST);
+        let missing = text.len() - shown;
+        let cut = format!("{}… and {missing} bytes more", &text[..shown]);
+        return write(state, level, &cut);
+    }
+    write(state, level, text);
+}
+
+fn write(state: &State, level: Level, text: &str) {
     let record = state.record.borrow();
     let (group, member) = (&*state.caller.group, &*state.caller.member);
     // `tracing` wants level and fields at compile time, so each level is spelt out.

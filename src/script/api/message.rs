@@ -3,9 +3,10 @@
 use std::any::TypeId;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, INT, ImmutableString, NativeCallContext};
+use rhai::{Dynamic, INT, NativeCallContext};
 
 use super::Fallible;
+use super::catalog::{Api, Section};
 use super::headers::Headers;
 use crate::delivery::Record;
 use crate::script::state::State;
@@ -36,70 +37,167 @@ impl Message {
     }
 }
 
-pub(crate) fn register(engine: &mut Engine) {
-    engine
-        .register_type_with_name::<Message>("message")
-        .register_get("topic", |msg: &mut Message| {
-            text_or_empty(msg.record(|record| strings::shared(&record.topic)))
-        })
-        .register_get("partition", |msg: &mut Message| {
-            msg.record(|record| INT::from(record.partition))
-                .unwrap_or_default()
-        })
-        .register_get("offset", |msg: &mut Message| {
-            msg.record(|record| record.offset).unwrap_or_default()
-        })
-        .register_get("timestamp", |msg: &mut Message| {
-            let timestamp = msg.record(|record| record.timestamp).flatten();
-            timestamp.map_or(Dynamic::UNIT, Dynamic::from_int)
-        })
-        .register_get("key", |msg: &mut Message| {
-            msg.record(|record| bytes(record.key()))
-                .unwrap_or(Dynamic::UNIT)
-        })
-        .register_get("value", |msg: &mut Message| {
-            msg.record(|record| bytes(record.value()))
-                .unwrap_or(Dynamic::UNIT)
-        })
-        .register_get("attempt", |msg: &mut Message| {
-            INT::from(msg.0.attempt.get())
-        })
-        .register_get("group", |msg: &mut Message| {
-            strings::shared(&msg.0.caller.group)
-        })
-        .register_get("member", |msg: &mut Message| {
-            strings::shared(&msg.0.caller.member)
-        })
-        .register_get("headers", |msg: &mut Message| Headers(Rc::clone(&msg.0)))
-        .register_get(
-            "json",
-            |context: NativeCallContext, msg: &mut Message| -> Fallible<Dynamic> {
-                msg.0.json(&context)
-            },
-        )
-        .register_fn("to_string", describe)
-        .register_fn("to_debug", describe)
-        .register_fn("print", describe)
-        .register_fn("debug", describe);
+pub(crate) fn register(api: &mut Api<'_>) {
+    api.engine.register_type_with_name::<Message>("message");
+    for name in ["to_string", "to_debug", "print", "debug"] {
+        api.engine.register_fn(name, describe);
+    }
+    place(api);
+    content(api);
+    caller(api);
+    json(api);
+}
+
+fn place(api: &mut Api<'_>) {
+    api.describe(
+        Section::Message,
+        "topic",
+        "The topic it was read from.",
+        "msg.topic    // → \"Delivery\"",
+    )
+    .field("topic(msg: message) -> string", |msg: &mut Message| {
+        let topic = msg.record(|record| strings::shared(&record.topic));
+        topic.unwrap_or_default()
+    })
+    .done();
+    api.describe(
+        Section::Message,
+        "partition",
+        "The partition of the topic.",
+        "msg.partition    // → 1",
+    )
+    .field("partition(msg: message) -> int", |msg: &mut Message| {
+        msg.record(|record| INT::from(record.partition))
+            .unwrap_or_default()
+    })
+    .done();
+    api.describe(
+        Section::Message,
+        "offset",
+        "Its place in the partition.",
+        "msg.offset    // → 4711",
+    )
+    .field("offset(msg: message) -> int", |msg: &mut Message| {
+        msg.record(|record| record.offset).unwrap_or_default()
+    })
+    .done();
+    api.describe(
+        Section::Message,
+        "timestamp",
+        "Milliseconds since 1970, or `()`.",
+        "format_time(msg.timestamp)    // → \"2023-11-14T22:13:20Z\"",
+    )
+    .field("timestamp(msg: message) -> int", |msg: &mut Message| {
+        let timestamp = msg.record(|record| record.timestamp).flatten();
+        timestamp.map_or(Dynamic::UNIT, Dynamic::from_int)
+    })
+    .done();
+}
+
+fn content(api: &mut Api<'_>) {
+    api.describe(
+        Section::Message,
+        "key",
+        "A string where it is UTF-8, else a blob; `()` where it is null.",
+        "msg.key ?? \"none\"    // → \"d-17\"",
+    )
+    .field("key(msg: message) -> any", |msg: &mut Message| {
+        msg.record(|record| bytes(record.key()))
+            .unwrap_or(Dynamic::UNIT)
+    })
+    .done();
+    api.describe(
+        Section::Message,
+        "value",
+        "A string where it is UTF-8, else a blob; `()` where it is null (a tombstone).",
+        "if msg.value == () { print(`${msg.key} was deleted`); }",
+    )
+    .field("value(msg: message) -> any", |msg: &mut Message| {
+        msg.record(|record| bytes(record.value()))
+            .unwrap_or(Dynamic::UNIT)
+    })
+    .done();
+    api.describe(
+        Section::Message,
+        "headers",
+        "Its headers: `msg.headers[\"name\"]` is the last value, `msg.headers.all(\"name\")` all of them.",
+        "msg.headers[\"via\"]    // → \"b\"",
+    )
+    .field("headers(msg: message) -> headers", |msg: &mut Message| {
+        Headers(Rc::clone(&msg.0))
+    })
+    .done();
+}
+
+fn caller(api: &mut Api<'_>) {
+    api.describe(
+        Section::Message,
+        "attempt",
+        "1 at first, 2 at the first retry.",
+        "msg.attempt    // → 1",
+    )
+    .field("attempt(msg: message) -> int", |msg: &mut Message| {
+        INT::from(msg.0.attempt.get())
+    })
+    .done();
+    api.describe(
+        Section::Message,
+        "group",
+        "The group that handles it.",
+        "msg.group    // → \"group-1\"",
+    )
+    .field("group(msg: message) -> string", |msg: &mut Message| {
+        strings::shared(&msg.0.caller.group)
+    })
+    .done();
+    api.describe(
+        Section::Message,
+        "member",
+        "The member of the group.",
+        "msg.member    // → \"group-1-2\"",
+    )
+    .field("member(msg: message) -> string", |msg: &mut Message| {
+        strings::shared(&msg.0.caller.member)
+    })
+    .done();
+}
+
+fn json(api: &mut Api<'_>) {
+    api.describe(
+        Section::Message,
+        "json",
+        "The value as JSON, parsed once. A missing field is `()`. It may be changed; retries and \
+         dead letters see the original. `()` for a tombstone; a value that is not JSON is rejected.",
+        "let d = msg.json;\n\
+         d.items[0].sku                        // → \"a\"\n\
+         d.address?.street ?? \"none\"           // → \"none\"\n\
+         d[\"default\"]                          // → \"x\"\n\
+         d.checked = true;\n\
+         emit(\"Checked\", d);",
+    )
+    .field(
+        "json(msg: message) -> any",
+        |context: NativeCallContext, msg: &mut Message| -> Fallible<Dynamic> {
+            msg.0.json(&context)
+        },
+    )
+    .done();
     // Raw, because a typed argument would be moved out of the view that Rhai writes back.
     let types = [TypeId::of::<Message>(), TypeId::of::<Dynamic>()];
-    engine.register_raw_fn("set$json", types, |_, args| -> Fallible<()> {
-        let state = args[0].read_lock::<Message>().map(|msg| Rc::clone(&msg.0));
-        if let Some(state) = state {
-            state.set_json(args[1]);
-        }
-        Ok(())
-    });
+    api.engine
+        .register_raw_fn("set$json", types, |_, args| -> Fallible<()> {
+            let state = args[0].read_lock::<Message>().map(|msg| Rc::clone(&msg.0));
+            if let Some(state) = state {
+                state.set_json(args[1]);
+            }
+            Ok(())
+        });
 }
 
 /// What `print(msg)` shows: where the message stands.
 fn describe(msg: &mut Message) -> String {
     msg.record(|record| format!("{}/{}@{}", record.topic, record.partition, record.offset))
         .unwrap_or_default()
-}
-
-fn text_or_empty(text: Option<ImmutableString>) -> ImmutableString {
-    text.unwrap_or_default()
 }
 
 /// A key, value or header as Rhai has it: text where it is UTF-8, else a blob, `()` where null.

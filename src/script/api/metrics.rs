@@ -2,26 +2,46 @@
 
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, FLOAT, INT};
+use rhai::{Dynamic, FLOAT, INT};
 
 use super::Fallible;
+use super::catalog::{Api, Section};
 use super::emit::type_name;
 use crate::script::state::State;
 
-pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
+pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
+    let (one, many) = (Rc::clone(state), Rc::clone(state));
+    api.describe(
+        Section::Logging,
+        "count",
+        "Adds 1, or `n`, to a counter of your own: `/metrics` shows it as `deliveryd_user_NAME_total`.",
+        "count(\"orders\");\ncount(\"items\", msg.json.items.len());",
+    )
+    .form("count(name: string)", move |name: &str| count(&one, name, 1))
+    .form("count(name: string, n: int)", move |name: &str, n: INT| {
+        count(&many, name, n)
+    })
+    .done();
     let owned = Rc::clone(state);
-    engine.register_fn("count", move |name: &str| count(&owned, name, 1));
-    let owned = Rc::clone(state);
-    engine.register_fn("count", move |name: &str, n: INT| count(&owned, name, n));
-    let owned = Rc::clone(state);
-    engine.register_fn("observe", move |name: &str, x: Dynamic| -> Fallible<()> {
-        let number = x.as_float().or_else(|_| x.as_int().map(|x| x as FLOAT));
-        let number =
-            number.map_err(|_| format!("observe takes a number, found {}", type_name(&x)))?;
-        let name = metric(&owned, name)?;
-        owned.effects.borrow_mut().observations.push((name, number));
-        Ok(())
-    });
+    api.describe(
+        Section::Logging,
+        "observe",
+        "Adds a value to a histogram of your own: `/metrics` shows it as `deliveryd_user_NAME`.",
+        "observe(\"weight_kg\", 12.5);",
+    )
+    .form(
+        "observe(name: string, value: float)",
+        move |name: &str, x: Dynamic| observe(&owned, name, &x),
+    )
+    .done();
+}
+
+fn observe(state: &State, name: &str, x: &Dynamic) -> Fallible<()> {
+    let number = x.as_float().or_else(|_| x.as_int().map(|x| x as FLOAT));
+    let number = number.map_err(|_| format!("observe takes a number, found {}", type_name(x)))?;
+    let name = metric(state, name)?;
+    state.effects.borrow_mut().observations.push((name, number));
+    Ok(())
 }
 
 fn count(state: &State, name: &str, n: INT) -> Fallible<()> {

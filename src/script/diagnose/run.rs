@@ -8,11 +8,12 @@ use super::missing::{last_name, no_function, no_property};
 use super::{chain_before, nowhere, place, word_width};
 use crate::config::Limits;
 use crate::diagnostic::Diagnostic;
+use crate::script::json;
 use crate::script::meter::Exceeded;
 use crate::script::program::Program;
 use crate::script::runtime::Ended;
 use crate::script::state::{Stop, StopKind};
-use crate::script::{Failure, Outcome};
+use crate::script::{Failure, MAX_PIECES, Outcome};
 
 /// The outcome of a call that did not return.
 ///
@@ -29,7 +30,8 @@ pub(crate) fn outcome(
         Ended::Stopped(stop) => !matches!(stop.kind, StopKind::Retry(_)),
         _ => false,
     };
-    let diagnostic = diagnostic(program, ended, limits, timeout, value);
+    let mut diagnostic = diagnostic(program, ended, limits, timeout, value);
+    diagnostic.message = short(diagnostic.message);
     let failure = Box::new(Failure {
         reason: diagnostic.message.clone(),
         diagnostic: Some(diagnostic)
@@ -90,6 +92,14 @@ fn limit(
         Exceeded::Memory => (
             format!("the call used more than {} bytes of memory", limits.memory),
             "the limit is limits.memory",
+        ),
+        Exceeded::Pieces => (
+            format!("the call holds more than {MAX_PIECES} values at once"),
+            "nested in each other, so many would overflow the stack; keep fewer of them",
+        ),
+        Exceeded::Stack => (
+            "the functions that call each other need more stack than there is".to_owned(),
+            "lower limits.call_depth, or split deep expressions with `let`",
         ),
     };
     let (source, inner) = error.map_or((None, None), |error| innermost(error));
@@ -296,7 +306,15 @@ fn thrown_text(thrown: &Dynamic) -> String {
     if thrown.is_unit() {
         return "the script threw an error without a reason".into();
     }
-    one_line(&thrown.to_string())
+    if let Ok(text) = thrown.as_immutable_string_ref() {
+        return one_line(&text);
+    }
+    // As JSON, because that has a bound for length and depth.
+    let mut text = Vec::new();
+    match json::write(thrown, &mut text, LONGEST) {
+        Ok(()) | Err(json::NoJson::TooLong(_)) => one_line(&String::from_utf8_lossy(&text)),
+        Err(why) => format!("the script threw what can't be shown: {why}"),
+    }
 }
 
 /// A diagnostic at a place of a source, or without a place where there is none.
@@ -324,9 +342,22 @@ pub(super) fn at(
     }
 }
 
-/// A reason is one line: the rest would break the log's.
+/// What is longer, in bytes, is cut: a reason goes into the log and into a header of the dead letter.
+const LONGEST: usize = 1000;
+
+/// At most [`LONGEST`] bytes of `text`, and a word on how much is missing.
+fn short(mut text: String) -> String {
+    if text.len() > LONGEST {
+        let missing = text.len() - text.floor_char_boundary(LONGEST);
+        text.truncate(text.len() - missing);
+        text.push_str(&format!("… and {missing} bytes more"));
+    }
+    text
+}
+
+/// A reason is one line, and nothing in it moves a terminal's cursor.
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r'])
+    text.split(char::is_control)
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" ")

@@ -87,30 +87,23 @@ impl Doc {
         self.slice(node.start, node.end)
     }
 
-    /// The same as text; parsing has checked that it is UTF-8.
-    pub(crate) fn raw_text(&self, node: Node) -> &str {
-        std::str::from_utf8(self.raw(node)).unwrap_or_default()
-    }
-
     /// Calls `with` with the text of a string or name.
     pub(crate) fn with_text<R>(&self, node: Node, with: impl FnOnce(&str) -> R) -> R {
-        let raw = self.raw_text(node);
+        let inside = std::str::from_utf8(self.inside(node)).unwrap_or_default();
         match node.kind {
-            Kind::Escaped => with(&unescape(raw)),
-            _ => with(raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()),
+            Kind::Escaped => with(&unescape(inside)),
+            _ => with(inside),
         }
     }
 
-    /// Whether the name at `node` is `name`.
-    #[inline]
-    fn is_named(&self, node: Node, name: &str) -> bool {
-        match node.kind {
-            Kind::Escaped => unescape(self.raw_text(node)) == name,
-            _ => {
-                (node.end - node.start) as usize == name.len() + 2
-                    && self.slice(node.start + 1, node.end - 1) == name.as_bytes()
-            }
-        }
+    /// What stands between the quotes of a string or name.
+    pub(crate) fn inside(&self, node: Node) -> &[u8] {
+        self.slice(node.start + 1, node.end.saturating_sub(1))
+    }
+
+    /// Whether the string or name at `node` is `text`.
+    pub(crate) fn is_text(&self, node: Node, text: &str) -> bool {
+        is_text(self.bytes(), &node, text)
     }
 
     /// The members of an object as tape indexes of name and value; empty for anything else.
@@ -130,25 +123,20 @@ impl Doc {
 
     /// The value of the member called `name`; of several, the last, as everywhere in JSON's practice.
     pub(crate) fn find(&self, object: u32, name: &str) -> Option<u32> {
-        // Spelt out, not through `members`: this is what a field of `msg.json` costs.
         let (bytes, tape) = (self.bytes(), self.tape.as_slice());
         let node = tape.get(object as usize)?;
         if node.kind != Kind::Object {
             return None;
         }
         let mut found = None;
-        let mut at = object as usize + 1;
+        let mut at = object + 1;
+        // From name to name, not through `members`: this is what a field of `msg.json` costs.
         for _ in 0..node.len {
-            let (key, value) = (tape.get(at)?, tape.get(at + 1)?);
-            let named = if key.kind == Kind::Escaped {
-                self.is_named(*key, name)
-            } else {
-                bytes.get(key.start as usize + 1..key.end as usize - 1) == Some(name.as_bytes())
-            };
-            if named {
-                found = Some(at as u32 + 1);
+            let key = tape.get(at as usize)?;
+            if is_text(bytes, key, name) {
+                found = Some(at + 1);
             }
-            at = value.next as usize;
+            at = key.next;
         }
         found
     }
@@ -157,7 +145,7 @@ impl Doc {
     pub(crate) fn repeats_later(&self, object: u32, key: u32) -> bool {
         self.with_text(self.node(key), |name| {
             self.members(object)
-                .any(|(other, _)| other > key && self.is_named(self.node(other), name))
+                .any(|(other, _)| other > key && self.is_text(self.node(other), name))
         })
     }
 
@@ -175,6 +163,25 @@ impl Doc {
     }
 }
 
+/// Whether the string or name at `node` of the text `bytes` is `text`.
+#[inline(always)]
+fn is_text(bytes: &[u8], node: &Node, text: &str) -> bool {
+    // The length first, which tells most names apart. By bytes, so that UTF-8 is not checked again.
+    let inside = || bytes.get(node.start as usize + 1..node.end.wrapping_sub(1) as usize);
+    if node.kind == Kind::Escaped {
+        return is_escaped_text(inside(), text);
+    }
+    node.end.wrapping_sub(node.start) as usize == text.len() + 2
+        && inside() == Some(text.as_bytes())
+}
+
+#[cold]
+fn is_escaped_text(inside: Option<&[u8]>, text: &str) -> bool {
+    inside
+        .and_then(|inside| std::str::from_utf8(inside).ok())
+        .is_some_and(|inside| unescape(inside) == text)
+}
+
 /// The members of an object.
 pub(crate) struct Members<'a> {
     doc: &'a Doc,
@@ -188,8 +195,8 @@ impl Iterator for Members<'_> {
     #[inline]
     fn next(&mut self) -> Option<(u32, u32)> {
         self.left = self.left.checked_sub(1)?;
-        let (key, value) = (self.at, self.at + 1);
-        self.at = self.doc.node(value).next;
-        Some((key, value))
+        let key = self.at;
+        self.at = self.doc.node(key).next;
+        Some((key, key + 1))
     }
 }

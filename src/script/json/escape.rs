@@ -1,12 +1,11 @@
 //! The insides of a JSON string: where its plain text ends, and what its escapes stand for.
 
-/// The text of a string node's bytes, quotes included, with its escapes resolved.
+/// What stands between the quotes of a string, with its escapes resolved.
 ///
-/// `raw` must have passed [`parse`].
-pub(crate) fn unescape(raw: &str) -> String {
-    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
+/// `inside` must have passed [`parse`](super::parse).
+pub(crate) fn unescape(inside: &str) -> String {
+    let mut text = String::with_capacity(inside.len());
+    let mut rest = inside;
     while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         let escape = rest.as_bytes().get(at + 1).copied().unwrap_or(b'\\');
@@ -43,33 +42,51 @@ fn hex(text: &str) -> u32 {
         .unwrap_or(0xFFFD)
 }
 
-/// How many bytes at the start of `text` are neither a quote, a backslash nor a control character.
-#[inline]
-pub(super) fn plain_run(text: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let mut run = 0;
+/// Bytes of a string that stand for themselves.
+pub(super) struct Run {
+    /// Where the first quote, backslash or control character is, or the text ends.
+    pub end: usize,
+    /// All the bytes, one over the other; those after `end` may be among them.
+    pub bits: u64,
+}
+
+/// Each byte's lowest bit.
+const ONES: u64 = u64::MAX / 255;
+/// Each byte's highest bit: where none is set, the bytes are ASCII.
+pub(super) const HIGHS: u64 = ONES << 7;
+
+/// The run from `at` on.
+#[inline(always)]
+pub(super) fn plain_run(text: &[u8], mut at: usize) -> Run {
+    let mut bits = 0;
     // Eight bytes at a time: a byte that is zero after the exclusive-or, or below 0x20, sets its high bit.
-    while let Some(chunk) = text.get(run..run + 8) {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+        let word = u64::from_le_bytes(*chunk);
         let quote = word ^ (ONES * u64::from(b'"'));
         let backslash = word ^ (ONES * u64::from(b'\\'));
         let found = (quote.wrapping_sub(ONES) & !quote)
             | (backslash.wrapping_sub(ONES) & !backslash)
             | (word.wrapping_sub(ONES * 0x20) & !word);
         let found = found & HIGHS;
+        bits |= word;
         if found != 0 {
-            return run + (found.trailing_zeros() / 8) as usize;
+            let end = at + (found.trailing_zeros() / 8) as usize;
+            return Run { end, bits };
         }
-        run += 8;
+        at += 8;
     }
-    while let Some(byte) = text.get(run) {
+    short_run(text, at, bits)
+}
+
+/// The same for less than eight bytes, at the end of the text.
+#[inline(never)]
+fn short_run(text: &[u8], mut end: usize, mut bits: u64) -> Run {
+    while let Some(byte) = text.get(end) {
         if matches!(byte, b'"' | b'\\' | 0..=0x1f) {
             break;
         }
-        run += 1;
+        bits |= u64::from(*byte);
+        end += 1;
     }
-    run
+    Run { end, bits }
 }

@@ -1,7 +1,8 @@
 //! What a script can call on a JSON object or array: everything it can call on a Rhai map or array.
 //!
 //! Reading is done on the view. What a view has no cheap way for is done on a Rhai map or array made
-//! for the call; where the method changes its object, that map or array takes the view's place.
+//! for the call; where the method changes it, an object takes over what differs, and the array takes
+//! the view's place.
 
 use std::any::TypeId;
 use std::rc::Rc;
@@ -18,13 +19,15 @@ use super::write::write;
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers the two types and all their methods.
-pub(crate) fn register(engine: &mut Engine) {
+///
+/// A text that a script makes of a value is at most `longest` bytes long.
+pub(crate) fn register(engine: &mut Engine, longest: usize) {
     engine.register_type_with_name::<JsonObject>("map");
     engine.register_type_with_name::<JsonArray>("array");
     engine.register_iterator::<JsonArray>();
     objects(engine);
     arrays(engine);
-    texts(engine);
+    texts(engine, longest);
     comparisons(engine);
     for (name, arguments, changes) in OBJECT_METHODS {
         delegate::<JsonObject>(engine, name, *arguments, *changes);
@@ -76,8 +79,7 @@ fn objects(engine: &mut Engine) {
             object.names().into_iter().map(Dynamic::from).collect()
         })
         .register_fn("values", |object: &mut JsonObject| -> Array {
-            let names = object.names();
-            names.iter().map(|name| object.field(name)).collect()
+            object.entries().map(|(_, value)| value).collect()
         });
 }
 
@@ -134,29 +136,29 @@ fn replace(place: &mut Dynamic, new: Dynamic) {
     }
 }
 
-fn json_text(value: &Dynamic) -> Fallible<ImmutableString> {
+fn json_text(value: &Dynamic, longest: usize) -> Fallible<ImmutableString> {
     let mut text = Vec::new();
-    write(value, &mut text).map_err(|error| error.to_string())?;
+    write(value, &mut text, longest).map_err(|error| error.to_string())?;
     Ok(String::from_utf8(text)
         .map_err(|error| error.to_string())?
         .into())
 }
 
 /// A view prints as its JSON; `to_json` and `parse_json` work on anything.
-fn texts(engine: &mut Engine) {
+fn texts(engine: &mut Engine, longest: usize) {
     for name in ["to_string", "to_debug", "print", "debug", "to_json"] {
-        engine.register_fn(name, |object: &mut JsonObject| {
-            json_text(&Dynamic::from(object.clone()))
+        engine.register_fn(name, move |object: &mut JsonObject| {
+            json_text(&Dynamic::from(object.clone()), longest)
         });
-        engine.register_fn(name, |array: &mut JsonArray| {
-            json_text(&Dynamic::from(array.clone()))
+        engine.register_fn(name, move |array: &mut JsonArray| {
+            json_text(&Dynamic::from(array.clone()), longest)
         });
     }
-    engine.register_fn("to_json", |map: &mut Map| {
-        json_text(&Dynamic::from_map(map.clone()))
+    engine.register_fn("to_json", move |map: &mut Map| {
+        json_text(&Dynamic::from_map(map.clone()), longest)
     });
-    engine.register_fn("to_json", |array: &mut Array| {
-        json_text(&Dynamic::from_array(array.clone()))
+    engine.register_fn("to_json", move |array: &mut Array| {
+        json_text(&Dynamic::from_array(array.clone()), longest)
     });
     engine.register_fn("parse_json", |text: &str| -> Fallible<Dynamic> {
         match Doc::of_text(text.to_owned()) {
@@ -290,11 +292,30 @@ fn delegate<T: 'static>(engine: &mut Engine, name: &'static str, arguments: usiz
             all.extend(rest.iter_mut());
             let result = context.call_native_fn_raw(name, true, &mut all)?;
             if changes {
-                replace(args[0], this);
+                write_back(args[0], this);
             }
             Ok(result)
         },
     );
+}
+
+/// After a method that changed `now`, a copy of what stands at `place`: an object takes over only
+/// what differs, so that all else keeps its text and its order; an array is replaced.
+fn write_back(place: &mut Dynamic, now: Dynamic) {
+    if let Some(map) = now.read_lock::<Map>()
+        && let Some(mut object) = place.write_lock::<JsonObject>()
+    {
+        for name in object.names() {
+            if !map.contains_key(name.as_str()) {
+                drop(object.remove(&name));
+            }
+        }
+        for (name, value) in map.iter() {
+            object.set(name, value.clone());
+        }
+        return;
+    }
+    replace(place, now);
 }
 
 /// An argument as Rhai's own method wants it: where it takes a whole map or array, not a view.

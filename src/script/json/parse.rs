@@ -4,8 +4,12 @@
 //! exactly what RFC 8259 does, down to lone surrogates and numbers too large for a double, and
 //! refuses nesting deeper than [`MAX_DEPTH`]. It keeps places, not values: a number or a string is
 //! only read when someone asks.
+//!
+//! One loop and no recursion, so that the place in the text stays in a register: `document` reads
+//! values and what follows them, `open` and `close` keep the way back to the container in the tape
+//! itself, and `string`, `number` and `word` each return where they ended.
 
-use super::escape::plain_run;
+use super::escape::{self, Run};
 
 /// The deepest nesting of arrays and objects; the same as serde_json's.
 pub(crate) const MAX_DEPTH: usize = 127;
@@ -35,7 +39,7 @@ pub(crate) struct Node {
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
-    /// The tape's index after this node and all in it.
+    /// The tape's index after this node and all in it; for an object's name, after its value.
     pub next: u32,
     /// Members of an object or elements of an array.
     pub len: u32,
@@ -59,324 +63,342 @@ pub(crate) fn parse(text: &[u8], tape: &mut Vec<Node>) -> Result<(), NotJson> {
             why: "it is larger than a Kafka message can be",
         });
     }
-    if let Err(error) = std::str::from_utf8(text) {
-        return Err(NotJson {
-            offset: error.valid_up_to(),
-            why: "it is not UTF-8",
-        });
+    match document(text, tape) {
+        Ok(Letters::Ascii) => Ok(()),
+        other => match std::str::from_utf8(text) {
+            Ok(_) => other.map(drop),
+            Err(error) => Err(NotJson {
+                offset: error.valid_up_to(),
+                why: "it is not UTF-8",
+            }),
+        },
     }
-    let mut parser = Parser {
-        text,
-        at: 0,
-        tape: std::mem::take(tape),
-        mistake: None,
+}
+
+/// What the strings of a text are made of; outside them only ASCII is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Letters {
+    Ascii,
+    /// Perhaps not even UTF-8.
+    Other,
+}
+
+/// The parent of the outermost value.
+const NOWHERE: u32 = u32::MAX;
+
+fn document(text: &[u8], tape: &mut Vec<Node>) -> Result<Letters, NotJson> {
+    let mut at = 0;
+    // The container that is being read, how many values of it are done, and how deep it is.
+    let (mut parent, mut len, mut depth) = (NOWHERE, 0, 0);
+    let mut object = false;
+    // All bytes of strings, one over the other, for their highest bit.
+    let mut bits = 0;
+    loop {
+        let byte = peek(text, at);
+        match byte {
+            b'"' => at = string(text, at, tape, 1, &mut bits)?,
+            b'-' | b'0'..=b'9' => at = number(text, at, tape)?,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(mistake(text, at, "it is nested deeper than 127 levels"));
+                }
+                if let Some(node) = tape.get_mut(parent as usize) {
+                    node.len = len;
+                }
+                let index = tape.len() as u32;
+                object = byte == b'{';
+                tape.push(Node {
+                    start: at as u32,
+                    end: 0,
+                    next: parent,
+                    len: 0,
+                    kind: if object { Kind::Object } else { Kind::Array },
+                });
+                (parent, len) = (index, 0);
+                at = space(text, at + 1);
+                if peek(text, at) != closing(object) {
+                    if object {
+                        at = name(text, at, tape, &mut bits)?;
+                    }
+                    continue;
+                }
+                at += 1;
+                depth -= 1;
+                (parent, len, object) = close(tape, parent, len, at);
+            }
+            b't' => at = word(text, at, tape, b"true", Kind::True)?,
+            b'f' => at = word(text, at, tape, b"false", Kind::False)?,
+            b'n' => at = word(text, at, tape, b"null", Kind::Null)?,
+            b' ' | b'\n' | b'\t' | b'\r' => {
+                at = more_space(text, at);
+                continue;
+            }
+            _ => return Err(mistake(text, at, "a value was expected")),
+        }
+        // A value is done, and with it perhaps the containers that it stands last in.
+        loop {
+            at = space(text, at);
+            if parent == NOWHERE {
+                if at < text.len() {
+                    return Err(mistake(text, at, "nothing was expected after the value"));
+                }
+                let ascii = bits & escape::HIGHS == 0;
+                return Ok(if ascii {
+                    Letters::Ascii
+                } else {
+                    Letters::Other
+                });
+            }
+            len += 1;
+            let byte = peek(text, at);
+            if byte == b',' {
+                at += 1;
+                if object {
+                    at = name(text, space(text, at), tape, &mut bits)?;
+                }
+                break;
+            }
+            if byte != closing(object) {
+                let why = if object {
+                    "`,` or `}` was expected"
+                } else {
+                    "`,` or `]` was expected"
+                };
+                return Err(mistake(text, at, why));
+            }
+            at += 1;
+            depth -= 1;
+            (parent, len, object) = close(tape, parent, len, at);
+        }
+    }
+}
+
+#[inline(always)]
+fn closing(object: bool) -> u8 {
+    if object { b'}' } else { b']' }
+}
+
+/// Ends the container at `index` before `at`; returns the one around it, with what was noted of it.
+#[inline(always)]
+fn close(tape: &mut [Node], index: u32, len: u32, at: usize) -> (u32, u32, bool) {
+    let next = tape.len() as u32;
+    let Some(node) = tape.get_mut(index as usize) else {
+        return (NOWHERE, 0, false);
     };
-    let parsed = parser.document();
-    *tape = parser.tape;
-    match (parsed, parser.mistake) {
-        (Ok(()), None) => Ok(()),
-        (_, mistake) => Err(mistake.unwrap_or(NotJson {
-            offset: parser.at,
-            why: "a value was expected",
-        })),
+    let parent = std::mem::replace(&mut node.next, next);
+    node.end = at as u32;
+    node.len = len;
+    let Some(around) = tape.get(parent as usize) else {
+        return (NOWHERE, 0, false);
+    };
+    let (len, object) = (around.len, around.kind == Kind::Object);
+    if object && let Some(name) = tape.get_mut(index as usize - 1) {
+        name.next = next;
+    }
+    (parent, len, object)
+}
+
+#[cold]
+fn mistake(text: &[u8], at: usize, why: &'static str) -> NotJson {
+    let ended = at >= text.len();
+    NotJson {
+        offset: at.min(text.len()),
+        why: if ended { "it ends too early" } else { why },
     }
 }
 
-/// There is a mistake; the parser keeps which. Without a size, so that a result fits a register.
-struct Mistake;
-
-type Parsed = Result<(), Mistake>;
-
-struct Parser<'a> {
-    text: &'a [u8],
-    at: usize,
-    tape: Vec<Node>,
-    mistake: Option<NotJson>,
+#[inline(always)]
+fn peek(text: &[u8], at: usize) -> u8 {
+    text.get(at).copied().unwrap_or(0)
 }
 
-impl Parser<'_> {
-    fn document(&mut self) -> Parsed {
-        self.space();
-        self.value(0)?;
-        self.space();
-        if self.at < self.text.len() {
-            return Err(self.error("nothing was expected after the value"));
+#[inline(always)]
+fn space(text: &[u8], at: usize) -> usize {
+    // Most JSON between programs has none: one comparison then.
+    if peek(text, at) <= b' ' {
+        more_space(text, at)
+    } else {
+        at
+    }
+}
+
+fn more_space(text: &[u8], mut at: usize) -> usize {
+    while matches!(peek(text, at), b' ' | b'\n' | b'\t' | b'\r') {
+        at += 1;
+    }
+    at
+}
+
+/// Appends a value that ends before `end`, and returns `end`. `width` is how far the next node is.
+#[inline(always)]
+fn push(tape: &mut Vec<Node>, start: usize, end: usize, width: u32, kind: Kind) -> usize {
+    tape.push(Node {
+        start: start as u32,
+        end: end as u32,
+        next: tape.len() as u32 + width,
+        len: 0,
+        kind,
+    });
+    end
+}
+
+/// A member's name and the colon after it.
+#[inline(always)]
+fn name(text: &[u8], at: usize, tape: &mut Vec<Node>, bits: &mut u64) -> Result<usize, NotJson> {
+    if peek(text, at) != b'"' {
+        return Err(mistake(text, at, "a name in double quotes was expected"));
+    }
+    // Two to the next name; where the value has parts, `close` corrects it.
+    let at = string(text, at, tape, 2, bits)?;
+    let at = space(text, at);
+    if peek(text, at) != b':' {
+        return Err(mistake(text, at, "`:` was expected"));
+    }
+    Ok(at + 1)
+}
+
+#[inline(always)]
+fn string(
+    text: &[u8],
+    start: usize,
+    tape: &mut Vec<Node>,
+    width: u32,
+    bits: &mut u64,
+) -> Result<usize, NotJson> {
+    let Run { end, bits: seen } = escape::plain_run(text, start + 1);
+    *bits |= seen;
+    if peek(text, end) == b'"' {
+        return Ok(push(tape, start, end + 1, width, Kind::Plain));
+    }
+    let end = escaped(text, end, bits)?;
+    Ok(push(tape, start, end, width, Kind::Escaped))
+}
+
+/// The rest of a string from its first escape, or to its first mistake.
+#[inline(never)]
+fn escaped(text: &[u8], mut at: usize, bits: &mut u64) -> Result<usize, NotJson> {
+    loop {
+        match peek(text, at) {
+            b'"' => return Ok(at + 1),
+            b'\\' => at = one_escape(text, at + 1)?,
+            _ => {
+                let why = "a control character in a string must be escaped";
+                return Err(mistake(text, at, why));
+            }
         }
-        Ok(())
+        let Run { end, bits: seen } = escape::plain_run(text, at);
+        *bits |= seen;
+        at = end;
     }
+}
 
-    #[cold]
-    fn error(&mut self, why: &'static str) -> Mistake {
-        let why = if self.at >= self.text.len() {
-            "it ends too early"
-        } else {
-            why
+/// What stands after a backslash.
+fn one_escape(text: &[u8], at: usize) -> Result<usize, NotJson> {
+    match peek(text, at) {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
+        b'u' => {
+            let unit = hex4(text, at + 1)?;
+            let at = at + 5;
+            match unit {
+                0xD800..=0xDBFF => low_surrogate(text, at),
+                0xDC00..=0xDFFF => Err(mistake(text, at, "half of a surrogate pair")),
+                _ => Ok(at),
+            }
+        }
+        _ => Err(mistake(text, at, "there is no such escape")),
+    }
+}
+
+fn low_surrogate(text: &[u8], mut at: usize) -> Result<usize, NotJson> {
+    if peek(text, at) == b'\\' && peek(text, at + 1) == b'u' {
+        at += 2;
+        let unit = hex4(text, at)?;
+        at += 4;
+        if matches!(unit, 0xDC00..=0xDFFF) {
+            return Ok(at);
+        }
+    }
+    Err(mistake(text, at, "half of a surrogate pair"))
+}
+
+fn hex4(text: &[u8], at: usize) -> Result<u16, NotJson> {
+    let mut unit = 0_u16;
+    for at in at..at + 4 {
+        let digit = match peek(text, at) {
+            byte @ b'0'..=b'9' => byte - b'0',
+            byte @ b'a'..=b'f' => byte - b'a' + 10,
+            byte @ b'A'..=b'F' => byte - b'A' + 10,
+            _ => return Err(mistake(text, at, "four hexadecimal digits were expected")),
         };
-        self.mistake = Some(NotJson {
-            offset: self.at.min(self.text.len()),
-            why,
-        });
-        Mistake
+        unit = unit << 4 | u16::from(digit);
     }
+    Ok(unit)
+}
 
-    #[inline(always)]
-    fn peek(&self) -> u8 {
-        self.text.get(self.at).copied().unwrap_or(0)
+fn word(
+    text: &[u8],
+    start: usize,
+    tape: &mut Vec<Node>,
+    word: &'static [u8],
+    kind: Kind,
+) -> Result<usize, NotJson> {
+    let end = start + word.len();
+    if text.get(start..end) == Some(word) {
+        return Ok(push(tape, start, end, 1, kind));
     }
+    let right = (text[start..].iter().zip(word)).take_while(|(is, should)| is == should);
+    Err(mistake(text, start + right.count(), "a value was expected"))
+}
 
-    #[inline(always)]
-    fn space(&mut self) {
-        // Most JSON between programs has none: one comparison then.
-        if self.peek() <= b' ' {
-            self.more_space();
-        }
+/// The end of the digits from `at` on.
+#[inline(always)]
+fn digits(text: &[u8], mut at: usize) -> usize {
+    while peek(text, at).is_ascii_digit() {
+        at += 1;
     }
+    at
+}
 
-    fn more_space(&mut self) {
-        while matches!(self.peek(), b' ' | b'\n' | b'\t' | b'\r') {
-            self.at += 1;
-        }
+/// The same, where there must be one.
+#[inline(always)]
+fn some_digits(text: &[u8], at: usize) -> Result<usize, NotJson> {
+    match digits(text, at) {
+        end if end > at => Ok(end),
+        end => Err(mistake(text, end, "a digit was expected")),
     }
+}
 
-    #[inline(always)]
-    fn push(&mut self, start: usize, kind: Kind) {
-        let next = self.tape.len() as u32 + 1;
-        self.tape.push(Node {
-            start: start as u32,
-            end: self.at as u32,
-            next,
-            len: 0,
-            kind,
-        });
+#[inline(always)]
+fn number(text: &[u8], start: usize, tape: &mut Vec<Node>) -> Result<usize, NotJson> {
+    let mut kind = Kind::Integer;
+    let first = start + usize::from(peek(text, start) == b'-');
+    let mut at = some_digits(text, first)?;
+    if at > first + 1 && peek(text, first) == b'0' {
+        return Err(mistake(text, first + 1, "a number can not begin with 0"));
     }
+    // Only so can a number exceed a double; the others are not read before they are asked for.
+    let mut large = at - start > 300;
+    if peek(text, at) == b'.' {
+        kind = Kind::Float;
+        at = some_digits(text, at + 1)?;
+    }
+    if matches!(peek(text, at), b'e' | b'E') {
+        kind = Kind::Float;
+        let signed = matches!(peek(text, at + 1), b'+' | b'-');
+        at = some_digits(text, at + 1 + usize::from(signed))?;
+        large = true;
+    }
+    if large && !finite(text, start, at) {
+        return Err(mistake(text, start, "the number is too large"));
+    }
+    Ok(push(tape, start, at, 1, kind))
+}
 
-    fn value(&mut self, depth: usize) -> Parsed {
-        match self.peek() {
-            b'"' => self.string(),
-            b'{' => self.object(depth + 1),
-            b'[' => self.array(depth + 1),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word(b"true", Kind::True),
-            b'f' => self.word(b"false", Kind::False),
-            b'n' => self.word(b"null", Kind::Null),
-            _ => Err(self.error("a value was expected")),
-        }
-    }
-
-    fn word(&mut self, word: &'static [u8], kind: Kind) -> Parsed {
-        let start = self.at;
-        for byte in word {
-            if self.peek() != *byte {
-                return Err(self.error("a value was expected"));
-            }
-            self.at += 1;
-        }
-        self.push(start, kind);
-        Ok(())
-    }
-
-    fn open(&mut self, kind: Kind, depth: usize) -> Result<usize, Mistake> {
-        if depth > MAX_DEPTH {
-            return Err(self.error("it is nested deeper than 127 levels"));
-        }
-        let index = self.tape.len();
-        self.push(self.at, kind);
-        self.at += 1;
-        self.space();
-        Ok(index)
-    }
-
-    fn close(&mut self, index: usize, len: u32) {
-        self.at += 1;
-        let next = self.tape.len() as u32;
-        let node = &mut self.tape[index];
-        node.end = self.at as u32;
-        node.next = next;
-        node.len = len;
-    }
-
-    fn object(&mut self, depth: usize) -> Parsed {
-        let index = self.open(Kind::Object, depth)?;
-        let mut len = 0;
-        if self.peek() == b'}' {
-            self.close(index, len);
-            return Ok(());
-        }
-        loop {
-            if self.peek() != b'"' {
-                return Err(self.error("a name in double quotes was expected"));
-            }
-            self.string()?;
-            self.space();
-            if self.peek() != b':' {
-                return Err(self.error("`:` was expected"));
-            }
-            self.at += 1;
-            self.space();
-            self.value(depth)?;
-            len += 1;
-            self.space();
-            match self.peek() {
-                b',' => self.at += 1,
-                b'}' => break,
-                _ => return Err(self.error("`,` or `}` was expected")),
-            }
-            self.space();
-        }
-        self.close(index, len);
-        Ok(())
-    }
-
-    fn array(&mut self, depth: usize) -> Parsed {
-        let index = self.open(Kind::Array, depth)?;
-        let mut len = 0;
-        if self.peek() == b']' {
-            self.close(index, len);
-            return Ok(());
-        }
-        loop {
-            self.value(depth)?;
-            len += 1;
-            self.space();
-            match self.peek() {
-                b',' => self.at += 1,
-                b']' => break,
-                _ => return Err(self.error("`,` or `]` was expected")),
-            }
-            self.space();
-        }
-        self.close(index, len);
-        Ok(())
-    }
-
-    #[inline]
-    fn string(&mut self) -> Parsed {
-        let start = self.at;
-        self.at += 1;
-        self.at += plain_run(&self.text[self.at..]);
-        if self.peek() == b'"' {
-            self.at += 1;
-            self.push(start, Kind::Plain);
-            return Ok(());
-        }
-        self.odd_string(start)
-    }
-
-    /// The rest of a string from its first escape, or to its first mistake.
-    #[cold]
-    fn odd_string(&mut self, start: usize) -> Parsed {
-        let mut kind = Kind::Plain;
-        loop {
-            self.at += plain_run(&self.text[self.at..]);
-            match self.peek() {
-                b'"' => break,
-                b'\\' => {
-                    kind = Kind::Escaped;
-                    self.escape()?;
-                }
-                _ => return Err(self.error("a control character in a string must be escaped")),
-            }
-        }
-        self.at += 1;
-        self.push(start, kind);
-        Ok(())
-    }
-
-    fn escape(&mut self) -> Parsed {
-        self.at += 1;
-        match self.peek() {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-            b'u' => {
-                self.at += 1;
-                let unit = self.hex4()?;
-                match unit {
-                    0xD800..=0xDBFF => self.low_surrogate()?,
-                    0xDC00..=0xDFFF => return Err(self.error("half of a surrogate pair")),
-                    _ => {}
-                }
-            }
-            _ => return Err(self.error("there is no such escape")),
-        }
-        Ok(())
-    }
-
-    fn low_surrogate(&mut self) -> Parsed {
-        if self.peek() == b'\\' && self.text.get(self.at + 1) == Some(&b'u') {
-            self.at += 2;
-            if matches!(self.hex4()?, 0xDC00..=0xDFFF) {
-                return Ok(());
-            }
-        }
-        Err(self.error("half of a surrogate pair"))
-    }
-
-    fn hex4(&mut self) -> Result<u16, Mistake> {
-        let mut unit = 0_u16;
-        for _ in 0..4 {
-            let digit = match self.peek() {
-                byte @ b'0'..=b'9' => byte - b'0',
-                byte @ b'a'..=b'f' => byte - b'a' + 10,
-                byte @ b'A'..=b'F' => byte - b'A' + 10,
-                _ => return Err(self.error("four hexadecimal digits were expected")),
-            };
-            unit = unit << 4 | u16::from(digit);
-            self.at += 1;
-        }
-        Ok(unit)
-    }
-
-    fn digits(&mut self) -> Parsed {
-        if !self.peek().is_ascii_digit() {
-            return Err(self.error("a digit was expected"));
-        }
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
-        }
-        Ok(())
-    }
-
-    fn number(&mut self) -> Parsed {
-        let start = self.at;
-        let mut kind = Kind::Integer;
-        if self.peek() == b'-' {
-            self.at += 1;
-        }
-        if self.peek() == b'0' {
-            self.at += 1;
-            if self.peek().is_ascii_digit() {
-                return Err(self.error("a number can not begin with 0"));
-            }
-        } else {
-            self.digits()?;
-        }
-        let mut large = self.at - start > 300;
-        if self.peek() == b'.' {
-            kind = Kind::Float;
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), b'e' | b'E') {
-            kind = Kind::Float;
-            self.at += 1;
-            if matches!(self.peek(), b'+' | b'-') {
-                self.at += 1;
-            }
-            self.digits()?;
-            large = true;
-        }
-        // Only here can a number exceed a double; the others are not read before they are asked for.
-        if large && !self.finite(start) {
-            self.at = start;
-            return Err(self.error("the number is too large"));
-        }
-        self.push(start, kind);
-        Ok(())
-    }
-
-    fn finite(&self, start: usize) -> bool {
-        std::str::from_utf8(&self.text[start..self.at])
-            .ok()
-            .and_then(|text| text.parse::<f64>().ok())
-            .is_some_and(f64::is_finite)
-    }
+#[cold]
+fn finite(text: &[u8], start: usize, end: usize) -> bool {
+    std::str::from_utf8(&text[start..end])
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok())
+        .is_some_and(f64::is_finite)
 }

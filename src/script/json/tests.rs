@@ -133,7 +133,7 @@ fn alike(ours: &Value, theirs: &Value) -> bool {
 
 fn written(value: &Dynamic) -> Value {
     let mut text = Vec::new();
-    write(value, &mut text).unwrap();
+    write(value, &mut text, usize::MAX).unwrap();
     serde_json::from_slice(&text)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)))
 }
@@ -164,7 +164,7 @@ proptest! {
         prop_assert!(alike(&ours, &theirs), "{ours} {theirs}");
         if value.is::<JsonObject>() || value.is::<JsonArray>() {
             let mut out = Vec::new();
-            write(&value, &mut out).unwrap();
+            write(&value, &mut out, usize::MAX).unwrap();
             prop_assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }

@@ -4,11 +4,14 @@
 //! kept beside the text until it is written. An array is never patched: whoever changes one first
 //! turns it into a Rhai array whose elements are views (see `methods`).
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map};
 
 use super::doc::Doc;
+use super::names::Names;
+use super::number;
 use super::parse::Kind;
 use crate::script::strings;
 
@@ -24,6 +27,9 @@ pub(crate) struct JsonObject {
 /// Members by name with their new values.
 pub(super) type Patches = Vec<(ImmutableString, Option<Dynamic>)>;
 
+/// See [`JsonObject::patches_by_name`].
+pub(super) type PatchTable<'a> = HashMap<&'a str, &'a (ImmutableString, Option<Dynamic>)>;
+
 /// A JSON array as a script sees it: `type_of` says `array`.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonArray {
@@ -38,21 +44,21 @@ pub(crate) fn value(doc: &Rc<Doc>, index: u32) -> Dynamic {
         Kind::Null => Dynamic::UNIT,
         Kind::True => Dynamic::TRUE,
         Kind::False => Dynamic::FALSE,
-        Kind::Integer => integer(doc.raw_text(node)),
-        Kind::Float => Dynamic::from_float(doc.raw_text(node).parse().unwrap_or(f64::NAN)),
-        Kind::Plain | Kind::Escaped => {
-            doc.with_text(node, |text| Dynamic::from(strings::shared(text)))
-        }
+        Kind::Integer => integer(doc.raw(node)),
+        Kind::Float => Dynamic::from_float(number::float(doc.raw(node))),
+        Kind::Plain => Dynamic::from(strings::shared_bytes(doc.inside(node))),
+        Kind::Escaped => doc.with_text(node, |text| Dynamic::from(strings::shared(text))),
         Kind::Object => Dynamic::from(JsonObject::new(doc, index)),
         Kind::Array => Dynamic::from(JsonArray::new(doc, index)),
     }
 }
 
 /// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does.
-fn integer(text: &str) -> Dynamic {
-    match text.parse::<INT>() {
-        Ok(number) => Dynamic::from_int(number),
-        Err(_) => Dynamic::from_float(text.parse().unwrap_or(f64::NAN)),
+#[inline]
+fn integer(text: &[u8]) -> Dynamic {
+    match number::integer(text) {
+        Some(number) => Dynamic::from_int(number),
+        None => Dynamic::from_float(number::float(text)),
     }
 }
 
@@ -128,35 +134,69 @@ impl JsonObject {
         }
     }
 
-    /// The members' names in the order of the text, added ones last.
-    pub(crate) fn names(&self) -> Vec<ImmutableString> {
-        let mut names = Vec::new();
-        for (key, _) in self.doc.members(self.node) {
-            if self.doc.repeats_later(self.node, key) {
+    /// The patches by name, where they are so many that searching them for each member would be slow.
+    pub(super) fn patches_by_name(&self) -> Option<PatchTable<'_>> {
+        let patches = self.patches.as_deref()?;
+        let table = || patches.iter().map(|patch| (patch.0.as_str(), patch));
+        (patches.len() > 16).then(|| table().collect())
+    }
+
+    /// Each member once, with the tape index of its value where that is not patched: in the order of
+    /// the text, added ones last.
+    fn members(&self) -> Vec<(ImmutableString, Option<u32>)> {
+        let (doc, node) = (&self.doc, self.node);
+        let len = doc.node(node).len as usize;
+        let names = Names::of(doc, node, len);
+        let by_name = self.patches_by_name();
+        let patch = |name: &str| match &by_name {
+            Some(table) => table.get(name).map(|(_, patch)| patch),
+            None => self.patch(name),
+        };
+        let mut members = Vec::with_capacity(len);
+        for (key, value) in doc.members(node) {
+            if !names.is_last(doc, node, key) {
                 continue;
             }
-            let name = self.doc.with_text(self.doc.node(key), strings::shared);
-            if !matches!(self.patch(&name), Some(None)) {
-                names.push(name);
+            let name = doc.with_text(doc.node(key), strings::shared);
+            match patch(&name) {
+                None => members.push((name, Some(value))),
+                Some(Some(_)) => members.push((name, None)),
+                Some(None) => {}
             }
         }
         for (name, patch) in self.patches.iter().flat_map(|patches| patches.iter()) {
-            if patch.is_some() && self.doc.find(self.node, name).is_none() {
-                names.push(name.clone());
+            if patch.is_some() && !names.contains(doc, node, name) {
+                members.push((name.clone(), None));
             }
         }
-        names
+        members
+    }
+
+    /// The members' names in the order of the text, added ones last.
+    pub(crate) fn names(&self) -> Vec<ImmutableString> {
+        let members = self.members().into_iter();
+        members.map(|(name, _)| name).collect()
+    }
+
+    /// The members' names and values; values that are objects or arrays stay views.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (ImmutableString, Dynamic)> {
+        self.members().into_iter().map(|(name, node)| {
+            let value = match node {
+                Some(node) => value(&self.doc, node),
+                None => self.field(&name),
+            };
+            (name, value)
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.names().len()
+        self.members().len()
     }
 
     /// The same members in a Rhai map; members that are objects or arrays stay views.
     pub(crate) fn to_map(&self) -> Map {
-        self.names()
-            .into_iter()
-            .map(|name| (name.as_str().into(), self.field(&name)))
+        self.entries()
+            .map(|(name, value)| (name.as_str().into(), value))
             .collect()
     }
 
@@ -209,15 +249,20 @@ pub(super) fn is_same(doc: &Rc<Doc>, index: u32, new: &Dynamic) -> bool {
         Kind::True => new.as_bool() == Ok(true),
         Kind::False => new.as_bool() == Ok(false),
         Kind::Integer | Kind::Float => match (new.as_int(), new.as_float()) {
-            (Ok(new), _) => doc.raw_text(node).parse() == Ok(new),
+            // A float has no such reading: `1` written over `1.0` is a change.
+            (Ok(new), _) => {
+                node.kind == Kind::Integer && number::integer(doc.raw(node)) == Some(new)
+            }
             // Bits, so that a number that is read and written back is the same even if it is NaN.
-            (_, Ok(new)) => (doc.raw_text(node).parse::<f64>())
-                .is_ok_and(|old| old.to_bits() == new.to_bits() && !is_small_integer(doc, index)),
+            (_, Ok(new)) => {
+                number::float(doc.raw(node)).to_bits() == new.to_bits()
+                    && !is_small_integer(doc, index)
+            }
             _ => false,
         },
         Kind::Plain | Kind::Escaped => new
             .as_immutable_string_ref()
-            .is_ok_and(|new| doc.with_text(node, |old| old == new.as_str())),
+            .is_ok_and(|new| doc.is_text(node, &new)),
         Kind::Object => new
             .read_lock::<JsonObject>()
             .is_some_and(|view| view.is_untouched(doc, index)),
@@ -230,7 +275,7 @@ pub(super) fn is_same(doc: &Rc<Doc>, index: u32, new: &Dynamic) -> bool {
 /// A whole number that reads as an integer: `3.0` written over `3` is a change.
 fn is_small_integer(doc: &Doc, index: u32) -> bool {
     let node = doc.node(index);
-    node.kind == Kind::Integer && doc.raw_text(node).parse::<INT>().is_ok()
+    node.kind == Kind::Integer && number::integer(doc.raw(node)).is_some()
 }
 
 /// The elements of an array, read as they are asked for.

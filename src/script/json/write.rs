@@ -7,7 +7,9 @@ use std::io;
 
 use rhai::{Array, Blob, Dynamic, Map};
 
-use super::parse::MAX_DEPTH;
+use super::names::Names;
+use super::over;
+use super::parse::{MAX_DEPTH, Node};
 use super::view::{JsonArray, JsonObject};
 
 /// Why a value has no JSON form.
@@ -21,6 +23,8 @@ pub(crate) enum NoJson {
     Type(String),
     #[error("the value is nested deeper than {MAX_DEPTH} levels")]
     Depth,
+    #[error("the JSON is longer than {0} bytes")]
+    TooLong(usize),
     #[error("the value could not be written: {0}")]
     Write(String),
 }
@@ -31,12 +35,40 @@ impl From<serde_json::Error> for NoJson {
     }
 }
 
-/// Appends `value` to `out`. On an error, what was written so far stays: the caller drops it.
-pub(crate) fn write(value: &Dynamic, out: &mut Vec<u8>) -> Result<(), NoJson> {
-    write_at(value, out, 0)
+/// Appends `value` to `out`, which may not grow by more than `limit` bytes: a small value can be a
+/// long text, because views share what they show. On an error, what was written so far stays: the
+/// caller drops it.
+pub(crate) fn write(value: &Dynamic, out: &mut Vec<u8>, limit: usize) -> Result<(), NoJson> {
+    let limit = Limit {
+        bytes: limit,
+        end: out.len().saturating_add(limit),
+    };
+    write_at(value, out, 0, limit)?;
+    limit.check(out)
 }
 
-fn write_at(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    bytes: usize,
+    end: usize,
+}
+
+impl Limit {
+    fn check(self, out: &[u8]) -> Result<(), NoJson> {
+        if out.len() > self.end {
+            return Err(NoJson::TooLong(self.bytes));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn write_at(
+    value: &Dynamic,
+    out: &mut Vec<u8>,
+    depth: usize,
+    limit: Limit,
+) -> Result<(), NoJson> {
+    limit.check(out)?;
     if value.is_unit() {
         out.extend_from_slice(b"null");
     } else if let Ok(flag) = value.as_bool() {
@@ -53,29 +85,31 @@ fn write_at(value: &Dynamic, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJs
     } else if let Ok(letter) = value.as_char() {
         serde_json::to_writer(out, &letter)?;
     } else if let Some(object) = value.read_lock::<JsonObject>() {
-        write_object(&object, out, depth)?;
+        write_object(&object, out, depth, limit)?;
     } else if let Some(array) = value.read_lock::<JsonArray>() {
         out.extend_from_slice(array.doc.raw(array.doc.node(array.node)));
     } else if let Some(map) = value.read_lock::<Map>() {
-        write_map(&map, out, deeper(depth)?)?;
+        write_map(&map, out, deeper(depth)?, limit)?;
     } else if let Some(array) = value.read_lock::<Array>() {
-        write_array(&array, out, deeper(depth)?)?;
+        write_array(&array, out, deeper(depth)?, limit)?;
     } else if value.is::<Blob>() {
         return Err(NoJson::Blob);
     } else {
-        return Err(NoJson::Type(value.type_name().to_owned()));
+        // Rust's path of a type tells a script's author nothing.
+        let name = value.type_name().rsplit("::").next().unwrap_or_default();
+        return Err(NoJson::Type(name.to_lowercase()));
     }
     Ok(())
 }
 
-fn deeper(depth: usize) -> Result<usize, NoJson> {
+pub(super) fn deeper(depth: usize) -> Result<usize, NoJson> {
     if depth >= MAX_DEPTH {
         return Err(NoJson::Depth);
     }
     Ok(depth + 1)
 }
 
-fn write_map(map: &Map, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+fn write_map(map: &Map, out: &mut Vec<u8>, depth: usize, limit: Limit) -> Result<(), NoJson> {
     out.push(b'{');
     for (index, (name, value)) in map.iter().enumerate() {
         if index > 0 {
@@ -83,26 +117,31 @@ fn write_map(map: &Map, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
         }
         serde_json::to_writer(&mut *out, name.as_str())?;
         out.push(b':');
-        write_at(value, out, depth)?;
+        write_at(value, out, depth, limit)?;
     }
     out.push(b'}');
     Ok(())
 }
 
-fn write_array(array: &Array, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+fn write_array(array: &Array, out: &mut Vec<u8>, depth: usize, limit: Limit) -> Result<(), NoJson> {
     out.push(b'[');
     for (index, value) in array.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write_at(value, out, depth)?;
+        write_at(value, out, depth, limit)?;
     }
     out.push(b']');
     Ok(())
 }
 
 /// The object's own text, with only the patched members rewritten.
-fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<(), NoJson> {
+fn write_object(
+    object: &JsonObject,
+    out: &mut Vec<u8>,
+    depth: usize,
+    limit: Limit,
+) -> Result<(), NoJson> {
     let doc = &object.doc;
     let node = doc.node(object.node);
     let Some(patches) = object.patches.as_deref() else {
@@ -110,7 +149,14 @@ fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<
         return Ok(());
     };
     let depth = deeper(depth)?;
-    let patch_of = |name: &str| patches.iter().find(|(patched, _)| patched.as_str() == name);
+    let by_name = object.patches_by_name();
+    let patch_of = |key: Node| match &by_name {
+        Some(by_name) => doc.with_text(key, |name| by_name.get(name).copied()),
+        None => patches
+            .iter()
+            .find(|(patched, _)| doc.is_text(key, patched)),
+    };
+    let names = Names::of(doc, object.node, patches.len());
     out.push(b'{');
     let mut any = false;
     let mut comma = |out: &mut Vec<u8>| {
@@ -122,7 +168,7 @@ fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<
     let mut pending: Option<(u32, u32)> = None;
     for (key, value) in doc.members(object.node) {
         let (key_node, value_node) = (doc.node(key), doc.node(value));
-        match doc.with_text(key_node, patch_of) {
+        match patch_of(key_node) {
             None => {
                 let start = pending.map_or(key_node.start, |(start, _)| start);
                 pending = Some((start, value_node.end));
@@ -134,11 +180,11 @@ fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<
                 }
                 // Of a name that repeats only the last counts, and only it gets the new value.
                 if let Some(new) = patch
-                    && !doc.repeats_later(object.node, key)
+                    && names.is_last(doc, object.node, key)
                 {
                     comma(out);
                     out.extend_from_slice(doc.slice(key_node.start, value_node.start));
-                    write_at(new, out, depth)?;
+                    over::write(new, doc, value, out, depth, limit)?;
                 }
             }
         }
@@ -149,12 +195,12 @@ fn write_object(object: &JsonObject, out: &mut Vec<u8>, depth: usize) -> Result<
     }
     for (name, patch) in patches {
         if let Some(new) = patch
-            && doc.find(object.node, name).is_none()
+            && !names.contains(doc, object.node, name)
         {
             comma(out);
             serde_json::to_writer(&mut *out, name.as_str())?;
             out.push(b':');
-            write_at(new, out, depth)?;
+            write_at(new, out, depth, limit)?;
         }
     }
     out.push(b'}');

@@ -13,6 +13,8 @@ use crate::script::json::{JsonArray, JsonObject, write};
 
 /// Deeper values are not shown or compared; no message has them.
 const DEEPEST: usize = 128;
+/// Nor longer JSON, in bytes: views share what they show, so a small value can be a long text.
+const LONGEST: usize = 16 << 20;
 
 /// A key, a value or a header as the bytes of a message: text and blobs as they are, `()` as null,
 /// all else as JSON. As `emit` writes them.
@@ -27,7 +29,7 @@ pub(super) fn bytes(value: &Dynamic) -> Fallible<Option<Vec<u8>>> {
         return Ok(Some(blob.to_vec()));
     }
     let mut json = Vec::new();
-    write(value, &mut json).map_err(|error| error.to_string())?;
+    write(value, &mut json, LONGEST).map_err(|error| error.to_string())?;
     Ok(Some(json))
 }
 
@@ -93,7 +95,7 @@ fn plain_at(value: &Dynamic, depth: usize) -> Value {
             .collect()
     } else if value.is::<JsonObject>() || value.is::<JsonArray>() {
         let mut json = Vec::new();
-        match write(value, &mut json) {
+        match write(value, &mut json, LONGEST) {
             Ok(()) => serde_json::from_slice(&json).unwrap_or(Value::Null),
             Err(error) => error.to_string().into(),
         }

@@ -114,7 +114,7 @@ fn wrong_emits_say_what_is_wrong() {
         ("emit(\"t\", [0.0 / 0.0])", "JSON has no number for NaN"),
         (
             "emit(\"t\", #{f: || 1})",
-            "JSON has no form for a value of type Fn",
+            "JSON has no form for a value of type fn",
         ),
         (
             "count(\"1x\")",

@@ -87,3 +87,29 @@ fn a_wrong_message_fails() {
     );
     assert!(generator.effects().no_emits());
 }
+
+/// A generator sees `params` and its constants in every function, closure and module.
+#[test]
+fn constants_are_seen_everywhere_in_a_generator() {
+    let folder = folder(&[
+        (
+            "handler.rhai",
+            r#"import "lib/price" as price;
+            const CITIES = ["Lyon"];
+            fn city() { global::CITIES[0] }
+            fn generate(n) { [n].map(|n| `${city()} ${price::of(n)} ${params.currency}`)[0] }"#,
+        ),
+        (
+            "lib/price.rhai",
+            "const UNIT = 2; fn of(n) { (n + 1) * global::UNIT * params.factor }",
+        ),
+    ]);
+    let program = Arc::new(load(folder.path(), Kind::Producer).unwrap());
+    let mut settings = settings();
+    settings.params.insert("currency".into(), "EUR".into());
+    settings.params.insert("factor".into(), 10.into());
+    let mut generator = Generator::new(&program, settings, "Delivery").unwrap();
+    for (n, expected) in [(0, "Lyon 20 EUR"), (1, "Lyon 40 EUR")] {
+        assert_eq!(generated(&mut generator, n).1.as_deref(), Some(expected));
+    }
+}

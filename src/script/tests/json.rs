@@ -196,3 +196,158 @@ fn text_and_json_convert() {
     let failure = failed(body("parse_json(\"{\")").handle(&record("{}"), 1));
     assert_eq!(failure.reason, "not JSON: it ends too early at byte 1");
 }
+
+/// Numbers and texts that a script's own types can not hold, or would write otherwise.
+const ODD: &str = r#"{"id":9223372036854775807,"u64":18446744073709551615,"big":123456789012345678901234567890,
+ "price":12.30,"long":0.1000000000000000055511151231257827,"tiny":1.0E-400,"zero":-0,"exp":1E+2,
+ "text":"\u00e4\ud83d\ude00\/\u0000\"","plain":"ä😀","":"empty name","a\u0062":"escaped name","dup":1,"dup":2,
+ "nested":{"list":[ 1.0, {"x":[2.50,"\u0041"]}, [] ],"none":null},"items":[{"sku":"a","qty":2.0}]}"#;
+
+/// Whatever a handler reads, and whatever Rhai writes back for it: the value goes out byte for byte.
+#[test]
+fn reading_changes_nothing() {
+    let reads = r#"
+        J.id; J.u64; J.big.to_string(); J.long + 1; J.zero; J.text.len(); J.plain.to_upper();
+        J.text.split("x"); J.plain.regex_is_match("a"); J[""]; J["ab"].contains("e"); J.dup; J.none; J.none?.x;
+        J.keys(); J.values(); J.len(); J.contains("id"); "id" in J; J.get("price"); J.to_json(); J.is_empty();
+        J.nested.list.len(); J.nested.list.len; J.nested.list[1].x[0]; J.nested.list[1].x.map(|v| v);
+        J.nested.list.filter(|v| type_of(v) == "map"); J.nested.list[-1].is_empty(); J.nested.keys();
+        J.items.map(|i| i.qty * 2); J.items.filter(|i| i.qty > 1).len(); J.items.find(|i| i.qty == 2.0);
+        J.items.some(|i| i.sku == "a"); J.items.all(|i| i.sku == "a"); J.items.reduce(|s, i| s + i.qty, 0.0);
+        J.items.index_of(1); J.items.contains(1); J.items.extract(0, 1); J.items.order(|a, b| 0);
+        J.items[0].sku.len(); J.items[0].keys(); J.items[0].qty.to_int(); J.items.for_each(|| this.sku);
+        for item in J.items { item.sku; for name in item.keys() { item[name]; } }
+        J.nested == J.nested; J.items != J.items; let c = J; c.id; let n = J.nested; n.list[0]; `${J}`; J.type_of();"#;
+    for root in ["d", "msg.json"] {
+        let reads = reads.replace('J', root);
+        let script = format!("let d = msg.json; {reads} emit(\"t\", d); emit(\"t\", msg.json);");
+        assert_eq!(values(&script, ODD), [ODD, ODD], "{root}");
+    }
+}
+
+/// One changed member leaves the text of every other one as it was, at any depth.
+#[test]
+fn one_change_keeps_all_other_texts() {
+    let out = value(
+        "let d = msg.json; d.nested.list[1].x[1] = \"B\"; d.fresh = true; emit(\"t\", d)",
+        ODD,
+    );
+    let untouched = [
+        r#""id":9223372036854775807"#,
+        r#""u64":18446744073709551615"#,
+        r#""big":123456789012345678901234567890"#,
+        r#""price":12.30"#,
+        r#""long":0.1000000000000000055511151231257827"#,
+        r#""tiny":1.0E-400"#,
+        r#""zero":-0"#,
+        r#""exp":1E+2"#,
+        r#""text":"\u00e4\ud83d\ude00\/\u0000\"""#,
+        r#""plain":"ä😀""#,
+        r#""a\u0062":"escaped name""#,
+        r#""items":[{"sku":"a","qty":2.0}]"#,
+        r#"[2.50,"B"]"#,
+        r#""none":null"#,
+        r#""fresh":true"#,
+    ];
+    for text in untouched {
+        assert!(out.contains(text), "{text} is not in {out}");
+    }
+}
+
+/// A part of a message that is emitted, or put in another place, keeps its text too.
+#[test]
+fn parts_keep_their_text() {
+    let script = "let d = msg.json; emit(\"t\", d.nested.list[1]); emit(\"t\", #{part: d.nested.list, id: d.id});
+        emit(\"t\", [d.items[0]]);";
+    assert_eq!(
+        values(script, ODD),
+        [
+            r#"{"x":[2.50,"\u0041"]}"#,
+            r#"{"id":9223372036854775807,"part":[ 1.0, {"x":[2.50,"\u0041"]}, [] ]}"#,
+            r#"[{"sku":"a","qty":2.0}]"#,
+        ]
+    );
+}
+
+/// Methods that change an object in place change its members, and keep the text of all others.
+#[test]
+fn methods_on_objects_keep_other_texts() {
+    let text = r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0}}"#;
+    for (change, expected) in [
+        (
+            "J.mixin(#{z: 2})",
+            r#"{"z":2,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0}}"#,
+        ),
+        (
+            "J += #{n: 1}",
+            r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0},"n":1}"#,
+        ),
+        (
+            "J.fill_with(#{z: 3, n: 1})",
+            r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0},"n":1}"#,
+        ),
+        (
+            "J.retain(|name| name != \"z\")",
+            r#"{"big":18446744073709551615,"a":"\u0041","o":{"n":2.0}}"#,
+        ),
+        (
+            "J.drain(|name| name == \"a\")",
+            r#"{"z":1.50,"big":18446744073709551615,"o":{"n":2.0}}"#,
+        ),
+        (
+            "J.o.mixin(#{m: 1})",
+            r#"{"z":1.50,"big":18446744073709551615,"a":"\u0041","o":{"n":2.0,"m":1}}"#,
+        ),
+        ("J.clear()", "{}"),
+    ] {
+        for root in ["d", "msg.json"] {
+            let change = change.replace('J', root);
+            let mut handler = body(&format!("let d = msg.json; {change}; emit(\"t\", {root})"));
+            // Twice: the second message is not what is left of the first.
+            for _ in 0..2 {
+                done(handler.handle(&record(text), 1));
+                let emitted = emitted(handler.effects()).remove(0).2;
+                assert_eq!(emitted.as_deref(), Some(expected), "{change}");
+            }
+        }
+    }
+}
+
+/// An array that is changed keeps the text of the elements that are not.
+#[test]
+fn changed_arrays_keep_other_elements() {
+    let text = r#"{"ids":[18446744073709551615, 2.50, 1e2, 3.5, [0.10, 3]]}"#;
+    for (change, expected) in [
+        (
+            "d.ids.push(1)",
+            "[18446744073709551615,2.50,1e2,3.5,[0.10, 3],1]",
+        ),
+        (
+            "d.ids.insert(0, 1)",
+            "[1,18446744073709551615,2.50,1e2,3.5,[0.10, 3]]",
+        ),
+        (
+            "d.ids.remove(1)",
+            "[18446744073709551615,1e2,3.5,[0.10, 3]]",
+        ),
+        ("d.ids.shift()", "[2.50,1e2,3.5,[0.10, 3]]"),
+        (
+            "d.ids.reverse()",
+            "[[0.10, 3],3.5,1e2,2.50,18446744073709551615]",
+        ),
+        ("d.ids[1] = 7", "[18446744073709551615,7,1e2,3.5,[0.10, 3]]"),
+        (
+            "d.ids[4][1] = 4",
+            "[18446744073709551615,2.50,1e2,3.5,[0.10,4]]",
+        ),
+        (
+            "let a = d.ids; a.pop(); d.ids = a",
+            "[18446744073709551615,2.50,1e2,3.5]",
+        ),
+        ("d.ids = [1.0, 7]", "[1.0,7]"),
+    ] {
+        let script = format!("let d = msg.json; {change}; emit(\"t\", d)");
+        let expected = format!("{{\"ids\":{expected}}}");
+        assert_eq!(value(&script, text), expected, "{change}");
+    }
+}

@@ -84,3 +84,66 @@ fn params_are_constant() {
     assert_eq!(emitted[0].2.as_deref(), Some(r#"{"a":{"b":2},"x":1}"#));
     assert_eq!(emitted[1].2.as_deref(), Some(r#"{"a":{"b":1}}"#));
 }
+
+/// One handler serves several groups: each has the parameters of its own configuration.
+#[test]
+fn one_handler_serves_several_groups() {
+    let folder = folder(&[
+        (
+            "handler.rhai",
+            r#"import "lib/route" as route;
+            const DEFAULT = "Other";
+            fn handle(msg) { emit(route::topic() ?? global::DEFAULT, [1].map(|n| n + (params.add ?? 0))); }"#,
+        ),
+        ("lib/route.rhai", "fn topic() { params.topic }"),
+    ]);
+    let program = Arc::new(load(folder.path(), Kind::Consumer).unwrap());
+    let with = |params: serde_json::Value| {
+        let params = params.as_object().unwrap().clone().into_iter().collect();
+        Handler::new(
+            &program,
+            Settings {
+                params,
+                ..settings()
+            },
+        )
+        .unwrap()
+    };
+    let mut first = with(serde_json::json!({"topic": "A", "add": 1}));
+    let mut second = with(serde_json::json!({"topic": "B"}));
+    let mut third = with(serde_json::json!({}));
+    for _ in 0..3 {
+        for (handler, topic, value) in [
+            (&mut first, "A", "[2]"),
+            (&mut second, "B", "[1]"),
+            (&mut third, "Other", "[1]"),
+        ] {
+            done(handler.handle(&record("{}"), 1));
+            let (found, _, emitted) = emitted(handler.effects()).remove(0);
+            assert_eq!((found.as_str(), emitted.as_deref()), (topic, Some(value)));
+        }
+    }
+}
+
+/// The life-cycle functions and `on_failed` see `params` and the file's constants as `handle` does.
+#[test]
+fn constants_are_seen_in_every_function_that_deliveryd_calls() {
+    let text = r#"const NAME = "n"; fn show() { `${global::NAME} ${params.currency}` }
+        fn handle(msg) { throw 1 } fn on_start() { emit("t", show()) } fn on_stop() { emit("t", show()) }
+        fn on_assign(p) { emit("t", show()) } fn on_revoke(p) { emit("t", show()) }
+        fn on_failed(msg, reason) { emit("t", show()) }"#;
+    let mut settings = settings();
+    settings.params.insert("currency".into(), "EUR".into());
+    let mut handler = handler_with(text, settings);
+    let calls: [fn(&mut Handler) -> Outcome; 5] = [
+        |handler| handler.on_start(),
+        |handler| handler.on_assign(&[]),
+        |handler| handler.on_failed(&record("{}"), 1, "why"),
+        |handler| handler.on_revoke(&[]),
+        |handler| handler.on_stop(),
+    ];
+    for call in calls {
+        done(call(&mut handler));
+        assert_eq!(emitted(handler.effects())[0].2.as_deref(), Some("n EUR"));
+    }
+}

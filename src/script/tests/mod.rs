@@ -1,9 +1,11 @@
 //! What the room promises, seen from outside its modules.
 
+mod api;
 mod cage;
 mod emits;
 mod flow;
 mod generators;
+mod helpers;
 mod json;
 mod messages;
 mod mistakes;

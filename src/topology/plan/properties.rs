@@ -13,14 +13,10 @@ fn take(step: &Step, config: &mut Config) {
             assert_eq!(std::mem::replace(&mut config.kafka, now), was);
         }
         Step::EnsureTopic { topic, now, .. } => {
-            if let (true, Some(partitions), Some(replication)) = (
-                now.dead_letters_of.is_empty(),
-                now.partitions,
-                now.replication,
-            ) {
+            if now.dead_letters_of.is_empty() {
                 let topic_config = Topic {
-                    partitions,
-                    replication,
+                    partitions: now.partitions,
+                    replication: now.replication,
                     config: now.config,
                     create: now.create,
                 };

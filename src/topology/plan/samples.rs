@@ -8,8 +8,8 @@ use crate::config::*;
 
 pub(super) fn topic(partitions: i32) -> Topic {
     Topic {
-        partitions,
-        replication: 1,
+        partitions: Some(partitions),
+        replication: Some(1),
         config: BTreeMap::new(),
         create: true,
     }

@@ -209,18 +209,24 @@ fn each(subject: &str, changes: &[Change], end: &str) -> Vec<String> {
 }
 
 fn topic_lines(topic: &str, was: Option<&NeededTopic>, now: &NeededTopic) -> Vec<String> {
-    let sized = |number: Option<i32>| number.map_or("?".to_owned(), |number| number.to_string());
+    let sized = |number: Option<i32>| {
+        number.map_or("as the topic has them".to_owned(), |number| {
+            number.to_string()
+        })
+    };
     let Some(was) = was else {
         return vec![new_topic(topic, now)];
     };
     let mut lines = Vec::new();
     if was.partitions != now.partitions {
-        lines.push(format!(
-            "topic {topic}: partitions {} → {} (keys will map to other partitions: order per key \
-             is not kept across this moment)",
-            sized(was.partitions),
-            sized(now.partitions)
-        ));
+        let warning = match (was.partitions, now.partitions) {
+            (Some(_), Some(_)) => {
+                " (keys will map to other partitions: order per key is not kept across this moment)"
+            }
+            _ => "",
+        };
+        let (was, now) = (sized(was.partitions), sized(now.partitions));
+        lines.push(format!("topic {topic}: partitions {was} → {now}{warning}"));
     }
     if was.config != now.config {
         lines.push(format!(

@@ -249,7 +249,7 @@ fn topics_are_ensured() {
         "+ topic More: added (1 partition)",
     );
     reads(
-        |c| delivery(c).partitions = 4,
+        |c| delivery(c).partitions = Some(4),
         "~ topic Delivery: partitions 2 → 4 (keys will map to other partitions: order per key is \
          not kept across this moment)",
     );
@@ -263,6 +263,27 @@ fn topics_are_ensured() {
         "~ topic Delivery: config changed (a topic that is there keeps its own; \
          `kafka-configs --alter` changes it)",
     );
+}
+
+/// A topic that others create is as it is, unless a size is asked for; its dead letters follow it.
+#[test]
+fn topics_of_others_have_their_own_size() {
+    let theirs = |c: &mut Config| {
+        delivery(c).create = false;
+        delivery(c).partitions = None;
+        delivery(c).replication = None;
+    };
+    reads(
+        theirs,
+        "~ topic Delivery: partitions 2 → as the topic has them\n\
+         ~ topic Delivery: create true → false",
+    );
+    let mut wanted = config();
+    theirs(&mut wanted);
+    group_1(&mut wanted).on_failure.then = Then::DeadLetter;
+    let dead = &needed_topics(&wanted)["Delivery.dead"];
+    assert_eq!((dead.partitions, dead.replication), (None, None));
+    assert!(dead.create);
 }
 
 /// The dead-letter topic is as large as the largest of its sources, unless it is configured itself.
@@ -289,7 +310,7 @@ fn dead_letter_topics_grow_along() {
     let mut small = config();
     group_1(&mut small).on_failure.then = Then::DeadLetter;
     let mut large = small.clone();
-    delivery(&mut large).partitions = 4;
+    delivery(&mut large).partitions = Some(4);
     let ensured: Vec<Step> = plan(&small, &large).steps;
     assert_eq!(ensured.len(), 2);
     assert!(ensured.iter().all(|step| matches!(
@@ -378,11 +399,11 @@ fn refusals_name_the_setting() {
     wanted.daemon.http = None;
     wanted.daemon.control = PathBuf::from("/tmp/s");
     wanted.kafka.brokers = Brokers::Embedded;
-    delivery(&mut wanted).partitions = 1;
+    delivery(&mut wanted).partitions = Some(1);
     wanted.topics.insert("a.b".to_owned(), topic(1));
     let mut running = config();
     let mut replicated = topic(1);
-    replicated.replication = 3;
+    replicated.replication = Some(3);
     running.topics.insert("a.b".to_owned(), replicated);
     let refused = plan(&running, &wanted).refused;
     let settings: Vec<&str> = refused.iter().map(|r| r.setting.as_str()).collect();
@@ -410,7 +431,7 @@ fn refusals_name_the_setting() {
 fn nothing_goes_before_the_new_stands() {
     reads(
         |c| {
-            delivery(c).partitions = 3;
+            delivery(c).partitions = Some(3);
             c.log.level = "warn".to_owned();
             group_1(c).protocol = Protocol::Consumer;
             group_1(c).members = 1;

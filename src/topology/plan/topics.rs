@@ -9,7 +9,8 @@ use super::{Plan, Refusal, Step, show};
 /// A topic that must be there before groups and producers start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NeededTopic {
-    /// `None`: as many as the source topics have in the cluster, at most of them.
+    /// `None`: as many as the source topics have in the cluster, at most of them; of a topic that
+    /// others create: as many as it has.
     pub partitions: Option<i32>,
     /// `None`: as the source topics have it in the cluster.
     pub replication: Option<i32>,
@@ -24,8 +25,8 @@ pub struct NeededTopic {
 impl From<&Topic> for NeededTopic {
     fn from(topic: &Topic) -> Self {
         Self {
-            partitions: Some(topic.partitions),
-            replication: Some(topic.replication),
+            partitions: topic.partitions,
+            replication: topic.replication,
             config: topic.config.clone(),
             create: topic.create,
             dead_letters_of: BTreeSet::new(),
@@ -49,9 +50,9 @@ pub fn needed_topics(config: &Config) -> BTreeMap<String, NeededTopic> {
             });
             // Where several topics share one, the largest counts; one of unknown size leaves it open.
             topic.partitions =
-                source_topic.and_then(|source| Some(source.partitions.max(topic.partitions?)));
+                source_topic.and_then(|source| Some(source.partitions?.max(topic.partitions?)));
             topic.replication =
-                source_topic.and_then(|source| Some(source.replication.max(topic.replication?)));
+                source_topic.and_then(|source| Some(source.replication?.max(topic.replication?)));
             topic.dead_letters_of.insert(source.clone());
         }
     }
