@@ -43,12 +43,12 @@ fn settings() -> Settings {
 }
 
 /// Runs `test` on many values, on a thread with the stack that scripts run with.
-fn check<S: Strategy>(
+fn check<S>(
     cases: u32,
     strategy: impl FnOnce() -> S + Send + 'static,
     test: fn(S::Value) -> Result<(), TestCaseError>,
 ) where
-    S: 'static,
+    S: Strategy + 'static,
 {
     let factor = std::env::var("DELIVERYD_FUZZ").map_or(1, |factor| factor.parse().unwrap());
     let run = move || {
@@ -210,7 +210,7 @@ fn any_number_passes_the_generator() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("handlers/random_delivery.rhai");
         let program = Program::load(&file, Kind::Producer, &Limits::default());
         let program = Arc::new(program.map_err(|why| TestCaseError::fail(format!("{why:?}")))?);
-        let generator = Generator::new(&program, settings(), "Delivery".into());
+        let generator = Generator::new(&program, settings(), "Delivery");
         let mut generator = generator.map_err(|why| TestCaseError::fail(format!("{why:?}")))?;
         ends_well(&generator.generate(number))
     });

@@ -138,7 +138,7 @@ fn group_lines(name: &str, group: &GroupStatus) -> Vec<String> {
         "partitions",
     ];
     let mut rows = vec![row(heads)];
-    rows.extend(group.members.iter().map(|member| member_row(member)));
+    rows.extend(group.members.iter().map(member_row));
     lines.extend(table(&rows, &[2, 3, 4, 5, 6]));
     lines
 }

@@ -192,13 +192,13 @@ async fn goes_back_from(after: &str, kinds: &[&str]) {
     let steps = site.plan(&wanted).steps;
     let planned: Vec<String> = steps.iter().map(kind).collect();
     assert_eq!(planned, kinds, "{}", site.plan(&wanted));
-    for at in 0..steps.len() {
+    for (at, planned) in planned.iter().enumerate() {
         for afterwards in [false, true] {
             site.running.fault = Some(Fault { at, afterwards });
             let plan = site.plan(&wanted);
             let error = site.running.apply(plan, wanted.clone(), 2).await;
             let error = error.expect_err("the fault was passed over");
-            let case = format!("{} afterwards: {afterwards}", planned[at]);
+            let case = format!("{planned} afterwards: {afterwards}");
             assert!(error.reason.ends_with(": injected"), "{case}: {error:?}");
             assert_eq!(error.undone.len(), at + 1, "{case}");
             assert_eq!(error.left, Vec::<String>::new(), "{case}");
