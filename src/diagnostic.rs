@@ -220,7 +220,7 @@ impl Paint {
 }
 
 /// Control characters could move the cursor or colour what follows; they come from users' files.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(visible).collect()
 }

@@ -190,13 +190,6 @@ fn unavailable(config: &Config) -> Vec<Diagnostic> {
                 "\"at_least_once\" repeats only what no commit covered when it crashes",
             );
         }
-        if group.test_before_swap {
-            refuse(
-                "`test_before_swap`",
-                "`test_before_swap = true` is not in this version of deliveryd",
-                "a changed handler is compiled before it is taken in any case",
-            );
-        }
     }
     mistakes
 }

@@ -196,10 +196,12 @@ fn a_broken_handler_at_the_start_ends_with_78_and_its_line() {
 #[test]
 fn an_edited_handler_is_taken_without_a_rebalance() {
     let daemon = small(2, &logging("before")).start();
-    daemon.wait_until("work in both members", SOON, |status| {
-        status.shares("readers") == [1, 1] && status.handled("readers") > 20
+    // A rebalance is counted when it has settled.
+    let before = daemon.wait_until("work in both members", SOON, |status| {
+        status.shares("readers") == [1, 1]
+            && status.handled("readers") > 20
+            && status.has_settled("readers")
     });
-    let before = daemon.status();
     daemon.edit_handler("handle.rhai", "before", "after");
     let status = daemon.wait_until("the new version", SOON, |status| {
         status.group("readers")["handler"]["version"]

@@ -33,7 +33,7 @@ fn a_restart_of_static_members_moves_nothing() {
     case.wait_until_done(SOON);
     // A rebalance is counted when it has settled.
     let before = staying.wait_until("the first rebalance", SOON, |s| {
-        s.counter(&case.group, "rebalances") > 0 && s.shares(&case.group) == [1, 1]
+        s.has_settled(&case.group) && s.shares(&case.group) == [1, 1]
     });
     assert!(restarted.stop().status.success());
 

@@ -8,13 +8,14 @@
 //! | `toml` | a whole configuration |
 //! | `toml part` | a part, laid over config/default.toml; `part defaults`: and equal to the defaults |
 //! | `toml wrong` | config/wrong.toml, which a `console` block checks |
-//! | `rhai` | a whole handler or generator, compiled and called; `rhai PATH`: a module |
+//! | `rhai` | a whole handler or generator, compiled and called; `rhai PATH`: a module or a test file |
 //! | `rhai part` | the body of a handler |
 //! | `rhai wrong` | handlers/wrong.rhai, which a `console` block checks |
 //! | `sh` | commands, one a line |
 //! | `console` | a command that is run, and exactly what it prints |
 //! | `text tour`, `text kafka` | lines that the tour prints on the embedded broker, on Kafka |
 //! | `text failure` | what the handler in it prints |
+//! | `text tests` | what the page's test file prints of the page's handler with a mistake in it |
 //! | `text said` | messages whose words are in the source |
 //! | `text` | the picture |
 
@@ -30,6 +31,8 @@ mod handlers;
 mod page;
 #[path = "readme/said.rs"]
 mod said;
+#[path = "readme/tests.rs"]
+mod tests;
 #[path = "readme/tour.rs"]
 mod tour;
 
@@ -49,7 +52,7 @@ fn every_block_is_of_a_kind_that_is_checked() {
             ("toml", "" | "part" | "part defaults" | "wrong") => true,
             ("rhai", tag) => matches!(tag, "" | "part" | "wrong") || tag.ends_with(".rhai"),
             ("sh" | "console", "") => true,
-            ("text", "tour" | "kafka" | "failure" | "said") => true,
+            ("text", "tour" | "kafka" | "failure" | "tests" | "said") => true,
             ("text", "") => block.text.contains('┌'),
             _ => false,
         };

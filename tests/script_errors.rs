@@ -117,7 +117,9 @@ fn text_of(name: &str) -> String {
 /// How a call ends.
 fn run(script: &Script, program: &Arc<Program>) -> Result<String, Vec<Diagnostic>> {
     let outcome = match script.kind() {
-        Kind::Consumer => Handler::new(program, script.settings())?.handle(&script.record(), 1),
+        Kind::Consumer | Kind::Test => {
+            Handler::new(program, script.settings())?.handle(&script.record(), 1)
+        }
         Kind::Producer => Generator::new(program, script.settings(), "Delivery")?.generate(0),
     };
     let (how, failure) = match outcome {

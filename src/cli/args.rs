@@ -23,6 +23,7 @@ const EXAMPLES: &str = "Examples:\n  \
     deliveryd check --config config/kafka.toml          say what is wrong, touch nothing\n  \
     deliveryd --config FILE --set groups.orders.members=3\n  \
     deliveryd config show --config FILE                 each value, and where it comes from\n  \
+    deliveryd test                                      the handlers' own tests\n  \
     deliveryd plan                                      what a reload would do now\n  \
     deliveryd reload                                    do it, wait, and say what was done\n\n\
     Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
@@ -63,6 +64,8 @@ pub enum Command {
     Run,
     /// Validate everything, compile every handler, touch nothing
     Check,
+    /// Run the handlers' own tests, without a broker
+    Test(super::test::TestArgs),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -12,6 +12,7 @@ mod reload;
 mod remote;
 mod run;
 mod status;
+mod test;
 
 use std::io::{self, Write};
 
@@ -26,6 +27,7 @@ pub use plan::plan;
 pub use reload::reload;
 pub use run::run;
 pub use status::status;
+pub use test::{TestArgs, test};
 
 use args::Global;
 
@@ -117,6 +119,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
             config_show(&file, &Compiler::default(), output)
         }),
         Command::Config(ConfigCommand::Schema) => config_schema(output),
+        Command::Test(args) => test(args, &remote::wanted(global), output),
         Command::Init { directory } => init(&directory, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => man(output),

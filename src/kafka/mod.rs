@@ -16,6 +16,7 @@ mod leave;
 mod producing;
 mod properties;
 mod raw;
+mod reading;
 mod sender;
 mod settings;
 mod start;
@@ -39,6 +40,7 @@ pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
+pub use reading::last_messages;
 pub use sender::{DeliveryReports, Sender};
 pub use settings::client_id;
 

@@ -1,10 +1,11 @@
 //! A handler's engine as a member builds it, and a trial of it before any member does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Group;
 use crate::diagnostic::Diagnostic;
-use crate::script::{Caller, Handler, Program, Settings};
+use crate::script::{Caller, Handler, Program, Settings, testing};
 
 /// What the engine of one member is built with.
 pub(super) fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) -> Settings {
@@ -20,15 +21,24 @@ pub(super) fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) ->
     }
 }
 
-/// Builds a handler with a group's constants and limits, and throws it away.
+/// All tests of a version that is to be taken. The files are not watched meanwhile.
+const TESTS: Duration = Duration::from_secs(10);
+
+/// Builds a handler with a group's constants and limits, and throws it away; with
+/// `test_before_swap`, runs its own tests too.
 ///
 /// # Errors
-/// What goes wrong at the script's top level, such as a constant made of a parameter that is missing.
+/// What goes wrong at the script's top level, such as a constant made of a parameter that is missing;
+/// the tests that fail.
 pub fn try_handler(
     program: &Arc<Program>,
     group_id: &str,
     group: &Group,
 ) -> Result<(), Vec<Diagnostic>> {
     let name: Arc<str> = group_id.into();
-    Handler::new(program, settings(&name, &name, group)).map(drop)
+    Handler::new(program, settings(&name, &name, group)).map(drop)?;
+    match group.test_before_swap {
+        true => testing::check(program, &group.limits, group.handler_timeout, TESTS),
+        false => Ok(()),
+    }
 }

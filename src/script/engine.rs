@@ -41,11 +41,12 @@ pub(crate) struct Built {
     pub ast: AST,
 }
 
-/// Compiles `program` into an engine of its own.
+/// Compiles `program` into an engine of its own; `more` registers what is not in the API.
 pub(crate) fn build(
     program: &Program,
     state: &Rc<State>,
     params: &Params,
+    more: impl FnOnce(&mut Engine),
 ) -> Result<Built, Vec<Diagnostic>> {
     let mut engine = bare(&state.limits);
     let mut mistakes = Vec::new();
@@ -75,6 +76,7 @@ pub(crate) fn build(
     for name in &names {
         json::register_field(&mut engine, name);
     }
+    more(&mut engine);
     let params = constant(params)?;
     if in_closures {
         in_every_closure(&mut engine, params.clone());

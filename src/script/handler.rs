@@ -100,6 +100,11 @@ impl Handler {
         self.end(result.map(drop), Some(record))
     }
 
+    /// Makes the random values of the calls that follow those of `seed`.
+    pub fn reseed(&mut self, seed: u64) {
+        self.runtime.state.reseed(seed);
+    }
+
     /// The effects of the last call.
     pub fn effects(&self) -> &Effects {
         &self.effects

@@ -28,6 +28,7 @@ pub(crate) enum Exceeded {
     Stack,
 }
 
+#[derive(Clone)]
 struct Meter {
     operations: Cell<u64>,
     operation_limit: Cell<u64>,
@@ -44,7 +45,7 @@ struct Meter {
 }
 
 thread_local! {
-    // One per thread, not one per engine: a call runs on one thread and calls do not nest.
+    // One per thread, not one per engine: a call runs on one thread, and one within another `apart`.
     static METER: Meter = const {
         Meter {
             operations: Cell::new(0),
@@ -117,6 +118,33 @@ pub(crate) fn charge(operations: usize) {
         let sum = meter.operations.get().saturating_add(operations as u64);
         meter.operations.set(sum);
     });
+}
+
+/// Runs what is measured by itself, such as a handler's call in the middle of a test's: the outer
+/// call's operations stand still meanwhile, and memory that stays behind is not on its account.
+pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
+    let outer = METER.with(Meter::clone);
+    let (alarm, held, blocks) = (memory::alarm(), memory::held(), memory::blocks());
+    let result = run();
+    let held = memory::held().saturating_sub(held);
+    let blocks = memory::blocks().saturating_sub(blocks);
+    METER.with(|meter| {
+        let memory = outer.memory_limit.get().saturating_add(held);
+        let pieces = outer.pieces_limit.get().saturating_add(blocks);
+        meter.operations.set(outer.operations.get());
+        meter.operation_limit.set(outer.operation_limit.get());
+        meter.deadline.set(outer.deadline.get());
+        // Else the time of what was apart would look like slow operations of the outer call.
+        meter.looked.set(None);
+        meter.timeout.set(outer.timeout.get());
+        meter.memory_limit.set(memory);
+        meter.pieces_limit.set(pieces);
+        meter.stack_floor.set(outer.stack_floor.get());
+        meter.exceeded.set(outer.exceeded.get());
+        meter.stopped.set(outer.stopped.get());
+    });
+    memory::set_alarm(alarm);
+    result
 }
 
 /// Makes every further operation of this call end at once.
@@ -210,6 +238,24 @@ mod tests {
         assert!(!tick());
         drop(hoard);
         assert_eq!(end(), Some(Exceeded::Memory));
+    }
+
+    /// A call in the middle of another has limits of its own and leaves those of the outer alone.
+    #[test]
+    fn a_call_apart_is_not_on_the_outer_account() {
+        begin(1000, 1 << 20, Duration::from_secs(3600));
+        assert!((0..600).all(|_| tick()));
+        let kept = apart(|| {
+            begin(5000, 8 << 20, Duration::from_secs(3600));
+            assert!((0..5000).all(|_| tick()));
+            assert!(!tick());
+            assert_eq!(end(), Some(Exceeded::Operations));
+            std::hint::black_box(vec![0_u8; 2 << 20])
+        });
+        assert!((0..400).all(|_| tick()), "the outer call has its rest left");
+        assert!(!tick());
+        assert_eq!(end(), Some(Exceeded::Operations));
+        drop(kept);
     }
 
     /// Time ends a call that goes on, whatever its operations do.

@@ -1,7 +1,8 @@
 //! Rhai handlers: compiled, caged, called.
 //!
 //! A [`Program`] is a checked set of sources that can go anywhere; a [`Handler`] is one member's own
-//! engine with that program compiled into it and lives on the member's thread. Nothing here knows
+//! engine with that program compiled into it and lives on the member's thread. [`testing`] runs the
+//! tests that stand beside handlers. Nothing here knows
 //! Kafka: a record comes in, an [`Outcome`] and [`Effects`](crate::delivery::Effects) come out.
 
 mod api;
@@ -20,6 +21,7 @@ mod program;
 mod runtime;
 mod state;
 mod strings;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +57,8 @@ pub enum Kind {
     Consumer,
     /// `generate(n)`.
     Producer,
+    /// `test_…()`, any number of them.
+    Test,
 }
 
 /// Who calls: shown to the script as `msg.group`, `msg.member`, and on each of its log lines.

@@ -54,8 +54,54 @@ impl Program {
     /// imports that leave the folder, names that nothing has.
     pub fn load(file: &Path, kind: Kind, limits: &Limits) -> Result<Program, Vec<Diagnostic>> {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let read = |import: Option<&str>| match import {
+            None => read(&file, String::new()),
+            Some(import) => resolve(folder, import).and_then(|path| read(&path, import.to_owned())),
+        };
+        Self::load_with(&file, kind, limits, &read)
+    }
+
+    /// The same from texts, such as those of a program that runs elsewhere. `texts` are by their
+    /// names within the folder of `file`, of which nothing is read.
+    ///
+    /// # Errors
+    /// As [`Program::load`].
+    pub fn of_texts(
+        file: &Path,
+        texts: &BTreeMap<String, String>,
+        kind: Kind,
+        limits: &Limits,
+    ) -> Result<Program, Vec<Diagnostic>> {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let own = file.file_name().unwrap_or_default().to_string_lossy();
+        let read = |import: Option<&str>| {
+            let name = match import {
+                None => own.to_string(),
+                Some(import) => format!("{import}.rhai"),
+            };
+            let path = folder.join(&name);
+            Ok(Source {
+                text: texts
+                    .get(&name)
+                    .ok_or_else(|| format!("{name} is not among its files"))?
+                    .clone(),
+                import: import.unwrap_or_default().to_owned(),
+                shown: shown(&path),
+                path,
+            })
+        };
+        Self::load_with(file, kind, limits, &read)
+    }
+
+    fn load_with(
+        file: &Path,
+        kind: Kind,
+        limits: &Limits,
+        read: &ReadSource<'_>,
+    ) -> Result<Program, Vec<Diagnostic>> {
         let mut mistakes = Vec::new();
-        let (sources, asts) = read_all(&file, limits, &mut mistakes);
+        let (sources, asts) = read_all(file, limits, read, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
@@ -124,6 +170,16 @@ impl Program {
             .collect()
     }
 
+    /// The names of the functions in the handler's own file.
+    pub(crate) fn functions(&self, limits: &Limits) -> Vec<String> {
+        let ast = self
+            .sources
+            .first()
+            .and_then(|source| engine::bare(limits).compile(&source.text).ok());
+        let functions = ast.iter().flat_map(|ast| ast.iter_functions());
+        functions.map(|function| function.name.to_owned()).collect()
+    }
+
     pub(crate) fn sources(&self) -> &[Source] {
         &self.sources
     }
@@ -153,23 +209,26 @@ fn version(sources: &[Source]) -> String {
     hex.concat()
 }
 
+/// Reads what an `import` names; the handler itself for none.
+type ReadSource<'a> = dyn Fn(Option<&str>) -> Result<Source, String> + 'a;
+
 /// Reads the handler and everything it imports, breadth first; a file without its syntax tree is a
 /// mistake.
 fn read_all(
     file: &Path,
     limits: &Limits,
+    read: &ReadSource<'_>,
     mistakes: &mut Vec<Diagnostic>,
 ) -> (Vec<Source>, Vec<AST>) {
     let mut sources = Vec::new();
     let mut asts = Vec::new();
-    match read(file, String::new()) {
+    match read(None) {
         Ok(source) => sources.push(source),
         Err(why) => {
             mistakes.push(unreadable(file, &why));
             return (sources, asts);
         }
     }
-    let folder = file.parent().unwrap_or(Path::new("."));
     let mut seen = HashSet::new();
     let engine = engine::bare(limits);
     let mut at = 0;
@@ -190,7 +249,7 @@ fn read_all(
             if !seen.insert(import.path.clone()) {
                 continue;
             }
-            match resolve(folder, &import.path).and_then(|path| read(&path, import.path.clone())) {
+            match read(Some(&import.path)) {
                 Ok(module) => found.push(module),
                 Err(why) => mistakes.push(refused(source, &import, &why)),
             }

@@ -72,8 +72,19 @@ impl Runtime {
         params: &Params,
         timeout: Duration,
     ) -> Result<Self, Vec<Diagnostic>> {
+        Self::with(program, state, params, timeout, |_| ())
+    }
+
+    /// The same with an engine on which `more` has registered what is not in the API.
+    pub(crate) fn with(
+        program: &Arc<Program>,
+        state: Rc<State>,
+        params: &Params,
+        timeout: Duration,
+        more: impl FnOnce(&mut Engine),
+    ) -> Result<Self, Vec<Diagnostic>> {
         let limits = state.limits;
-        let built = engine::build(program, &state, params)?;
+        let built = engine::build(program, &state, params, more)?;
         let mut global = built.engine.new_global_runtime_state();
         global.lib.push(Shared::clone(built.ast.shared_lib()));
         global.source = built.ast.source().map(Into::into);

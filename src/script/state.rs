@@ -91,6 +91,11 @@ impl State {
         })
     }
 
+    /// Makes the random values from here on those of `seed`.
+    pub(crate) fn reseed(&self, seed: u64) {
+        *self.random.borrow_mut() = Xoshiro256PlusPlus::seed_from_u64(seed);
+    }
+
     /// Makes `record` the message of the call that begins.
     pub(crate) fn enter(&self, record: Option<&Rc<Record>>, attempt: u32) {
         *self.record.borrow_mut() = record.cloned();

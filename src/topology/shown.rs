@@ -80,6 +80,8 @@ impl Shown {
             let slot = match kind {
                 Kind::Consumer => self.handler(name),
                 Kind::Producer => self.producers().get(&**name).map(|p| p.slot.clone()),
+                // Nothing runs a test file.
+                Kind::Test => None,
             };
             let Some(slot) = slot else { continue };
             let reads: &[String] = match config.groups.get(&**name) {

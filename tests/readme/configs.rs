@@ -17,16 +17,7 @@ use crate::support::run_dir::repository;
 pub fn copy_of_repository(page: &Page) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("a directory: {error}"));
     for folder in ["config", "handlers"] {
-        let to = dir.path().join(folder);
-        fs::create_dir(&to).unwrap_or_else(|error| panic!("{error}"));
-        let from = repository().join(folder);
-        for entry in fs::read_dir(from)
-            .unwrap_or_else(|error| panic!("{error}"))
-            .flatten()
-        {
-            let copied = fs::copy(entry.path(), to.join(entry.file_name()));
-            copied.unwrap_or_else(|error| panic!("{}: {error}", entry.path().display()));
-        }
+        copy(&repository().join(folder), &dir.path().join(folder));
     }
     for block in page.blocks("toml", "wrong") {
         write(&dir.path().join("config/wrong.toml"), &block.text);
@@ -35,6 +26,20 @@ pub fn copy_of_repository(page: &Page) -> tempfile::TempDir {
         write(&dir.path().join("handlers/wrong.rhai"), &block.text);
     }
     dir
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap_or_else(|error| panic!("{error}"));
+    let entries = fs::read_dir(from).unwrap_or_else(|error| panic!("{error}"));
+    for entry in entries.flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            let copied = fs::copy(&from, to);
+            copied.unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        }
+    }
 }
 
 fn write(file: &Path, text: &str) {

@@ -48,7 +48,7 @@ impl Vitals {
             (threads, pool)
         };
         let ((now, pool), (then, pool_then)) = (but_pool(self), but_pool(before));
-        self.files == before.files && now == then && pool <= pool_then + 2
+        self.files <= before.files && now == then && pool <= pool_then + 2
     }
 }
 

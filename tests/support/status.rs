@@ -72,6 +72,23 @@ impl Status {
         shares.sort_unstable();
         shares
     }
+
+    /// Whether the last rebalance that was counted ended with what the members hold now.
+    pub fn has_settled(&self, group: &str) -> bool {
+        let history = self.group(group)["rebalance_history"].as_array();
+        let Some(last) = history.and_then(|history| history.last()) else {
+            return false;
+        };
+        self.members(group).iter().all(|member| {
+            let topics = last["assignment"][member.name.as_str()].as_object();
+            let numbers = topics.into_iter().flat_map(|topics| topics.values());
+            let held = numbers
+                .filter_map(Value::as_array)
+                .map(Vec::len)
+                .sum::<usize>();
+            held == member.partitions.len()
+        })
+    }
 }
 
 impl std::fmt::Display for Status {

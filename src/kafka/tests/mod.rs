@@ -2,4 +2,5 @@
 
 mod consumer;
 mod producing;
+mod reading;
 mod topics;

@@ -47,6 +47,7 @@ impl Kind {
         match self {
             Self::Consumer => Self::Producer,
             Self::Producer => Self::Consumer,
+            Self::Test => Self::Test,
         }
     }
 }
@@ -56,6 +57,8 @@ pub(super) fn of(kind: Kind) -> &'static [Entry] {
     match kind {
         Kind::Consumer => CONSUMER,
         Kind::Producer => PRODUCER,
+        // What a test file must have is for `testing` to say.
+        Kind::Test => &[],
     }
 }
 
@@ -107,6 +110,7 @@ fn missing(handler: &File<'_>, kind: Kind, entry: &Entry) -> Diagnostic {
     let role = match kind {
         Kind::Consumer => "handler",
         Kind::Producer => "generator",
+        Kind::Test => "test",
     };
     let message = format!("the {role} has no function `{}`", entry.name);
     let must = format!("a {role} is a file with `{} {{ … }}`", signature(entry));
@@ -157,6 +161,7 @@ fn missing(handler: &File<'_>, kind: Kind, entry: &Entry) -> Diagnostic {
             Kind::Producer => {
                 "it has a `handle`, so it is meant for a consumer: `[groups.NAME]`".into()
             }
+            Kind::Test => "a test's functions begin with `test_`".into(),
         });
     }
     let line = source.text.lines().count().max(1);
