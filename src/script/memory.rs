@@ -1,7 +1,7 @@
 //! How much heap this thread holds, counted where it is allocated.
 //!
 //! `Counting` is the process's allocator: the system's, with counts per thread beside it. The meter
-//! reads [`held`] and [`blocks`] between two operations of a script, and keeps in [`alarm`] when it
+//! reads [`held`] and `blocks` between two operations of a script, and keeps in `alarm` when it
 //! wants to look at more than that; a large allocation sets the alarm off. Nothing here knows scripts.
 
 use std::alloc::{GlobalAlloc, Layout, System};

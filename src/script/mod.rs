@@ -37,8 +37,8 @@ use crate::diagnostic::Diagnostic;
 
 /// The stack, in bytes, of a thread that calls scripts.
 ///
-/// A part is for the script's own calls ([`SCRIPT_STACK`]); the rest for Rhai to copy and drop a
-/// chain of as many values as a call may hold ([`MAX_PIECES`]), each inside the one before: that
+/// A part is for the script's own calls (`SCRIPT_STACK`); the rest for Rhai to copy and drop a
+/// chain of as many values as a call may hold (`MAX_PIECES`), each inside the one before: that
 /// takes about 1 KiB of stack a level in a debug build, and a level is at least two pieces. Only
 /// what is touched costs memory.
 pub const STACK_SIZE: usize = 128 << 20;
