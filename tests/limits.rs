@@ -144,7 +144,7 @@ fn handle(msg) {
     if msg.offset == 100 { let a = []; loop { a.push(1); } }
     if msg.offset == 150 { let s = "x"; loop { s += s; } }
     if msg.offset == 200 { msg.json.field.that.is_not_there; }
-    if msg.offset == 250 { no_such_function(1); }
+    if msg.offset == 250 { parse_int("no number"); }
     emit(params.out, msg.offset);
 }
 "#;
