@@ -14,6 +14,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
@@ -254,7 +255,12 @@ impl Probe {
             let Some(polled) = consumer.poll(Duration::from_millis(200)) else {
                 continue;
             };
-            let message = polled.unwrap_or_else(|error| panic!("reading {topic}: {error}"));
+            let message = match polled {
+                Ok(message) => message,
+                // The client tells of a broker that is down and reads on from the others.
+                Err(error) if is_outage(&error) => continue,
+                Err(error) => panic!("reading {topic}: {error}"),
+            };
             let (partition, offset) = (message.partition(), message.offset());
             if left.get(&partition).is_some_and(|end| offset + 1 >= *end) {
                 left.remove(&partition);
@@ -284,11 +290,13 @@ impl Probe {
         let consumer = self.consumer("probe");
         let partitions = self.partitions(topic).unwrap_or_default() as i32;
         let end = |partition| {
-            let watermarks = consumer.fetch_watermarks(topic, partition, ANSWER);
-            match watermarks {
-                Ok((_, end)) => (partition, end),
-                Err(error) => panic!("the end of {topic}/{partition}: {error}"),
-            }
+            // A broker that is just back may not lead its partitions yet.
+            let what = format!("the end of {topic}/{partition}");
+            super::wait_for(&what, ANSWER * 2, || {
+                let watermarks = consumer.fetch_watermarks(topic, partition, ANSWER);
+                let (_, end) = watermarks.map_err(|error| error.to_string())?;
+                Ok((partition, end))
+            })
         };
         (0..partitions).map(end).collect()
     }
@@ -443,4 +451,12 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .build()
         .unwrap_or_else(|error| panic!("a runtime: {error}"))
         .block_on(future)
+}
+
+/// Whether the client only says that a broker is not there now.
+fn is_outage(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown)
+    )
 }
