@@ -12,6 +12,7 @@
 //! - [`script`]: Rhai in its cage, and [`kafka`]: the clients. Neither knows the other.
 //! - [`delivery`]: a message, its verdict, and the tracker that says how far a commit may go.
 //! - [`config`]: the settings, their layers and checks; [`diagnostic`]: how a mistake is shown.
+//! - `serving`: HTTP within bounds, at a port or a socket; it knows no room.
 //! - [`observe`]: logs, status, metrics, HTTP. It reads snapshots and imports nobody who writes them.
 //!
 //! A message's way, five files in order: `member/turn.rs` polls it, `member/work.rs` calls the
@@ -32,6 +33,7 @@ pub mod preflight;
 pub mod producer;
 pub mod script;
 pub mod service;
+mod serving;
 pub mod signals;
 pub mod topology;
 
