@@ -24,6 +24,7 @@ pub mod skip;
 pub mod status;
 pub mod tools;
 pub mod wait;
+pub mod writer;
 
 pub use case::{COPY, Case};
 pub use cli::Answer;
@@ -35,6 +36,7 @@ pub use probe::{Message, Probe};
 pub use status::Status;
 pub use tools::Tools;
 pub use wait::wait_for;
+pub use writer::Writer;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
