@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{
-    self, Config, Failed, Guarantee, HandlerKind, Invocation, Limits, Loaded, Outside,
-    PropertyMistake, PropertyPart, PropertyScope, PropertyValue,
+    self, Config, Failed, HandlerKind, Invocation, Limits, Loaded, Outside, PropertyMistake,
+    PropertyPart, PropertyScope, PropertyValue,
 };
 use crate::diagnostic::{Diagnostic, Place, shown_path};
 use crate::kafka;
@@ -137,13 +137,6 @@ fn unavailable(config: &Config) -> Vec<Diagnostic> {
                 hints: vec![hint.to_owned()],
             });
         };
-        if group.guarantee == Guarantee::ExactlyOnce {
-            refuse(
-                "`guarantee`",
-                "`guarantee = \"exactly_once\"` is not in this version of deliveryd",
-                "\"at_least_once\" repeats only what no commit covered when it crashes",
-            );
-        }
         if group.test_before_swap {
             refuse(
                 "`test_before_swap`",

@@ -152,6 +152,11 @@ impl Tracker {
         Some((self.next, self.metadata()))
     }
 
+    /// Where it stands, whether that is new or not: the offset to commit and the list beyond it.
+    pub fn position(&self) -> (i64, String) {
+        (self.next, self.metadata())
+    }
+
     /// Takes back what `committable` handed out last: the commit was refused and must be sent again.
     pub fn commit_refused(&mut self) {
         self.told = (-1, 0);

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::context::Context;
 use super::error::KafkaError;
 use super::inbox::Inbox;
-use super::raw::{self, Client, Message, Queue};
+use super::raw::{self, Client, GroupMetadata, Message, Queue};
 use super::{Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, settings};
 use crate::config::Protocol;
 use crate::delivery::Record;
@@ -168,6 +168,12 @@ impl Consumer {
     /// The member id that the coordinator gave; `None` while not in the group.
     pub fn member_id(&self) -> Option<String> {
         Some(self.client.member_id()).filter(|id| !id.is_empty())
+    }
+
+    /// This member's place in the group as it is now, for a transaction that commits its offsets. To be
+    /// taken anew for each: one from before a rebalance is refused.
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        self.client.group_metadata()
     }
 
     /// Starts fetching these (incrementally, or as the whole assignment under an eager protocol).

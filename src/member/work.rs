@@ -7,6 +7,7 @@ use crate::config::{Guarantee, Then};
 use crate::delivery::{Delivery, Record, Verdict};
 use crate::script::{Failure, Outcome};
 
+use super::exactly_once::ExactlyOnce;
 use super::lane::Mode;
 use super::letter::Letter;
 use super::retry::backoff;
@@ -48,7 +49,8 @@ impl Member {
 
     /// Whether the handler may be called: not while the effects of its last call wait for room.
     pub(super) fn may_call(&self) -> bool {
-        self.sending.is_none() && !self.tally.halted
+        let takes = |own: &ExactlyOnce| own.state.takes(self.now);
+        self.sending.is_none() && !self.tally.halted && self.exactly_once.as_ref().is_none_or(takes)
     }
 
     fn rate_allows(&mut self) -> bool {
@@ -67,12 +69,23 @@ impl Member {
         lane.tracker.started(record.offset);
         if lane.tracker.was_done_before(record.offset) {
             lane.tracker.finished(record.offset);
+            if let Some(own) = &mut self.exactly_once {
+                own.pass_over(lane, self.now);
+            }
             self.recycle(record);
             return;
         }
         self.under_way += 1;
         let closed = lane.gate.is_closed_for(&record);
-        let delivery = Delivery::new(record, lane.id);
+        let read_again = !lane.pasts.is_empty();
+        let mut delivery = Delivery::new(record, lane.id);
+        if read_again {
+            match self.go_on_from_past(delivery) {
+                Some(new) => delivery = new,
+                None => return,
+            }
+        }
+        let lane = &mut self.lanes[index];
         if closed {
             lane.gate.queue(delivery);
         } else {

@@ -56,10 +56,15 @@ impl Case {
     /// The config of the group, with `settings` as further lines of its table.
     pub fn toml(&self, settings: &str) -> String {
         let (topic, out, group) = (&self.topic, &self.out, &self.group);
+        // Its transactions commit.
+        let commits = match settings.contains("exactly_once") {
+            true => "",
+            false => "commit_interval = \"50ms\"\n",
+        };
         format!(
             "[topics.{topic:?}]\ncreate = false\n\n[topics.{out:?}]\ncreate = false\n\n\
              [groups.{group:?}]\ntopics = [{topic:?}]\nhandler = \"handle.rhai\"\nstart = \"earliest\"\n\
-             commit_interval = \"50ms\"\nparams = {{ out = {out:?} }}\n{settings}\n"
+             {commits}params = {{ out = {out:?} }}\n{settings}\n"
         )
     }
 
@@ -89,6 +94,12 @@ impl Case {
     /// What [`COPY`] wrote, in the order of writing.
     pub fn copies(&self) -> Vec<Copied> {
         let messages = self.probe.read_all(&self.out);
+        messages.iter().map(Copied::new).collect()
+    }
+
+    /// The same as a reader sees it that leaves out what was not committed.
+    pub fn committed_copies(&self) -> Vec<Copied> {
+        let messages = self.probe.read_committed(&self.out);
         messages.iter().map(Copied::new).collect()
     }
 

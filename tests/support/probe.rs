@@ -3,7 +3,7 @@
 //! It knows Kafka and nothing of deliveryd. Every verb waits for the broker's answer and panics
 //! with what went wrong; reading never joins a group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
@@ -260,6 +261,44 @@ impl Probe {
                 left.remove(&partition);
             }
             messages.push(copied(&message));
+        }
+        messages.sort_by_key(|message| (message.partition, message.offset));
+        messages
+    }
+
+    /// Everything in the topic that is committed now, up to the first transaction that is still open.
+    pub fn read_committed(&self, topic: &str) -> Vec<Message> {
+        let partitions = self.partitions(topic).unwrap_or_default() as i32;
+        let consumer: BaseConsumer = self
+            .config("probe-reader")
+            .set("group.id", "probe")
+            .set("enable.auto.commit", "false")
+            .set("fetch.wait.max.ms", "20")
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
+            .create()
+            .unwrap_or_else(|error| panic!("a consumer: {error}"));
+        let mut from = TopicPartitionList::new();
+        for partition in 0..partitions {
+            from.add_partition_offset(topic, partition, Offset::Beginning)
+                .unwrap_or_else(|error| panic!("{topic}/{partition}: {error}"));
+        }
+        consumer
+            .assign(&from)
+            .unwrap_or_else(|error| panic!("can't read {topic}: {error}"));
+        let mut left: BTreeSet<i32> = (0..partitions).collect();
+        let mut messages = Vec::new();
+        let begin = Instant::now();
+        while !left.is_empty() {
+            assert!(begin.elapsed() < ANSWER * 2, "{topic}: not read: {left:?}");
+            match consumer.poll(Duration::from_millis(200)) {
+                None => {}
+                Some(Ok(message)) => messages.push(copied(&message)),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    left.remove(&partition);
+                }
+                Some(Err(error)) => panic!("reading {topic}: {error}"),
+            }
         }
         messages.sort_by_key(|message| (message.partition, message.offset));
         messages
