@@ -136,6 +136,13 @@ impl Tracker {
         self.next
     }
 
+    /// One past the last message that was started.
+    pub fn newest_started(&self) -> i64 {
+        self.window
+            .back()
+            .map_or(self.next, |entry| entry.offset + 1)
+    }
+
     /// Messages that are started and not finished.
     pub fn unfinished(&self) -> usize {
         self.window.len() - self.finished_beyond

@@ -17,6 +17,7 @@ mod leave;
 mod producing;
 mod properties;
 mod raw;
+mod ready;
 mod sender;
 mod settings;
 mod start;

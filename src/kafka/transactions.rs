@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::Notify;
@@ -47,6 +47,8 @@ struct Shared {
     /// Why the job under way has not come to its end yet.
     trouble: Mutex<Option<KafkaError>>,
     wake: Arc<Notify>,
+    /// When the call that is under way began.
+    calling: Mutex<Option<Instant>>,
     given_up: AtomicBool,
 }
 
@@ -63,6 +65,12 @@ enum Job {
 /// One call. When it is over the same call goes on, so it only bounds how late the thread sees that it
 /// is not needed any more.
 const CALL: Duration = Duration::from_secs(2);
+/// An abort throws away what is queued, again with each call; what was just on its way back into the
+/// queue is thrown away only by the next one.
+const ABORT_CALL: Duration = Duration::from_millis(250);
+/// librdkafka 2.12 keeps to no time limit while the broker is away that it knows as the group's
+/// coordinator, though another one has become that meanwhile. Then only another producer gets on.
+const HANGS: Duration = Duration::from_secs(8);
 /// Between two attempts at what was refused for the moment.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -82,6 +90,7 @@ impl Transactions {
             outcome: Mutex::default(),
             trouble: Mutex::default(),
             wake,
+            calling: Mutex::default(),
             given_up: AtomicBool::new(false),
         });
         let (jobs, waiting) = channel();
@@ -106,6 +115,14 @@ impl Transactions {
     /// What is sent from here on belongs to a transaction. Asks no broker.
     pub fn begin(&self) -> Result<(), KafkaError> {
         self.shared.producing.client().begin_transaction()
+    }
+
+    /// Why the transaction that has begun can only be aborted, if so. Asks no broker; not to be called
+    /// before `begin` or while a job is under way.
+    pub fn failure(&self) -> Option<KafkaError> {
+        // A second begin is refused in any case; the refusal tells the state.
+        let refusal = self.shared.producing.client().begin_transaction().err()?;
+        (refusal.aborts || refusal.fatal).then_some(refusal)
     }
 
     /// Makes the offsets part of the transaction and ends it well. Everything sent must be acknowledged
@@ -133,7 +150,15 @@ impl Transactions {
 
     /// How the last job ended, once.
     pub fn outcome(&self) -> Option<TransactionOutcome> {
-        lock(&self.shared.outcome).take()
+        if let Some(outcome) = lock(&self.shared.outcome).take() {
+            return Some(outcome);
+        }
+        let calling = *lock(&self.shared.calling);
+        let hangs = calling.is_some_and(|since| since.elapsed() > HANGS);
+        hangs.then(|| {
+            let why = format!("a transaction has got no answer for {} s", HANGS.as_secs());
+            TransactionOutcome::Broken(KafkaError::new("_TIMED_OUT", why))
+        })
     }
 
     /// Why the job under way takes so long, once for each reason heard.
@@ -181,7 +206,7 @@ impl Shared {
                 Ok(()) => TransactionOutcome::Ready,
                 Err(error) => broken(error.while_trying("transactions can't begin")),
             },
-            Job::Abort => match self.persist(|| client.abort_transaction(CALL))? {
+            Job::Abort => match self.persist(|| client.abort_transaction(ABORT_CALL))? {
                 Ok(()) => TransactionOutcome::Aborted,
                 Err(error) => broken(error.while_trying("a transaction can't be aborted")),
             },
@@ -212,7 +237,10 @@ impl Shared {
     /// Makes a call until it has an answer that is final. `None`: nobody waits for it any more.
     fn persist(&self, call: impl Fn() -> Result<(), KafkaError>) -> Option<Result<(), KafkaError>> {
         loop {
-            let error = match call() {
+            *lock(&self.calling) = Some(Instant::now());
+            let result = call();
+            *lock(&self.calling) = None;
+            let error = match result {
                 Ok(()) => return Some(Ok(())),
                 Err(error) => error,
             };

@@ -11,6 +11,7 @@ use crate::script::Failure;
 
 use super::lane::Mode;
 use super::retry::Waiting;
+use super::send::failure;
 use super::turn::Member;
 
 /// What is known of a message that is read again.
@@ -25,23 +26,80 @@ pub(super) struct Past {
 #[derive(Debug)]
 enum Then {
     Call,
+    /// It may be what the broker refused: it is handled in a transaction of its own.
+    CallAlone,
     Wait(Instant),
     Fail(Failure),
     Stick(String),
 }
 
+impl Past {
+    pub(super) fn is_suspect(&self) -> bool {
+        matches!(self.then, Then::CallAlone)
+    }
+}
+
 impl Member {
     /// The broker refused something of a message whose effects are in the transaction: all of it is
-    /// taken back, and when the message is reached again, this is its failure.
+    /// taken back. When the message is reached again, it is handled alone; when it was, this is its failure.
     pub(super) fn undo(&mut self, delivery: Delivery, verdict: Verdict, failure: Failure) {
         let why = failure.reason.clone();
+        let alone = self.own_is_alone();
         let then = match verdict {
+            // A broker refuses whole batches: its neighbours in one are refused with it.
+            _ if !alone => Then::CallAlone,
             Verdict::Handled => Then::Fail(failure),
             _ => Then::Stick(format!("its dead letter can not be written: {why}")),
         };
         self.remember(delivery, then);
         if let Some(own) = &mut self.exactly_once {
             own.state.doom(why, true);
+        }
+    }
+
+    /// The broker refused something of a message whose transaction is being aborted already.
+    pub(super) fn suspect(&mut self, id: LaneId, offset: i64, why: String) {
+        let alone = self.own_is_alone();
+        let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) else {
+            return;
+        };
+        let past = lane.pasts.entry(offset).or_insert(Past {
+            attempt: 1,
+            first_failure: None,
+            then: Then::Call,
+        });
+        if matches!(past.then, Then::Call) {
+            past.then = match alone {
+                true => Then::Fail(failure(why.clone())),
+                false => Then::CallAlone,
+            };
+        }
+        if let Some(own) = &mut self.exactly_once {
+            own.state.doom(why, true);
+        }
+    }
+
+    fn own_is_alone(&self) -> bool {
+        let own = self.exactly_once.as_ref();
+        own.is_some_and(|own| own.state.is_alone())
+    }
+
+    /// The broker denies a topic to the transaction as a whole: which of its messages wrote to it is
+    /// found by giving each a transaction of its own.
+    pub(super) fn suspect_all(&mut self, why: &str) {
+        if self.own_is_alone() {
+            let blamed: Vec<Delivery> = self
+                .flights
+                .iter_mut()
+                .filter_map(|(_, flight)| flight.delivery.take())
+                .collect();
+            for delivery in blamed {
+                self.remember(delivery, Then::Fail(failure(why.to_owned())));
+            }
+            return;
+        }
+        for (_, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.dirty) {
+            lane.alone_before = lane.tracker.newest_started();
         }
     }
 
@@ -136,7 +194,7 @@ impl Member {
         };
         delivery.restore(past.attempt, past.first_failure);
         match past.then {
-            Then::Call => return Some(delivery),
+            Then::Call | Then::CallAlone => return Some(delivery),
             Then::Fail(failure) => self.fail(delivery, failure),
             Then::Stick(reason) => self.stick(delivery, reason),
             Then::Wait(due) => {

@@ -104,9 +104,18 @@ impl Member {
                 Heard::Join => self.consumer.subscribe(&self.group.topics)?,
                 Heard::Committed => self.take_committed(),
                 Heard::ReadAgain => self.read_again()?,
-                Heard::Doomed => self.tally.commits_refused += 1,
+                Heard::Refused(error) => {
+                    self.tally.commits_refused += 1;
+                    self.transaction_failed(error);
+                }
                 Heard::Broken(error) => return Err(error),
             }
+        }
+        if let Some(own) = &mut self.exactly_once
+            && own.state.may_have_failed()
+            && let Some(error) = own.transactions.failure()
+        {
+            self.transaction_failed(error);
         }
         let bounds = self.bounds();
         let Some(own) = &mut self.exactly_once else {
@@ -243,10 +252,27 @@ impl Member {
         let Some(own) = &mut self.exactly_once else {
             return;
         };
+        // That nothing is taken any more has its own reason.
+        let failure = || own.transactions.failure();
+        let error = match own.state.can_be_doomed() && !own.state.must_begin() {
+            true => failure().unwrap_or(error),
+            false => error,
+        };
+        self.transaction_failed(error);
+    }
+
+    fn transaction_failed(&mut self, error: KafkaError) {
+        if is_about_a_topic(&error) {
+            self.suspect_all(&error.message);
+        }
+        let by_message = is_about_a_topic(&error);
+        let Some(own) = &mut self.exactly_once else {
+            return;
+        };
         if error.fatal {
             own.broken = Some(error);
         } else {
-            own.state.doom(error.message, false);
+            own.state.doom(error.message, by_message);
         }
     }
 
@@ -314,12 +340,21 @@ impl Member {
         };
         let told = own.told_trouble;
         let long_ago = told.is_none_or(|told| self.now.duration_since(told) >= TELL_AGAIN);
-        if error.is_outage() || error.code == "_TIMED_OUT" || !long_ago {
+        if error.is_outage() {
+            self.setup.observer.event(Event::Trouble(error));
+        } else if error.code == "_TIMED_OUT" || !long_ago {
             tracing::debug!(%error, "a transaction takes its time");
         } else {
             own.told_trouble = Some(self.now);
             tracing::warn!("transactions do not get on: {error}; trying again");
         }
-        self.setup.observer.event(Event::Trouble(error));
     }
+}
+
+/// Whether a topic is denied to a transaction as a whole, and not one of its messages.
+fn is_about_a_topic(error: &KafkaError) -> bool {
+    matches!(
+        error.code.as_str(),
+        "TOPIC_AUTHORIZATION_FAILED" | "UNKNOWN_TOPIC_OR_PART"
+    )
 }

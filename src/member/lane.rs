@@ -46,6 +46,8 @@ pub(super) struct Lane {
     pub(super) list: String,
     /// With `exactly_once`, of messages that are read again: what is known of them, by offset.
     pub(super) pasts: BTreeMap<i64, Past>,
+    /// With `exactly_once`: messages before this offset have a transaction each.
+    pub(super) alone_before: i64,
 }
 
 /// Whether a lane may start messages.
@@ -97,6 +99,7 @@ impl Lane {
             dirty: false,
             list: metadata.to_owned(),
             pasts: BTreeMap::new(),
+            alone_before: 0,
         }
     }
 
@@ -118,6 +121,11 @@ impl Lane {
     /// Whether the next message in line may start.
     pub(super) fn may_start(&mut self) -> bool {
         self.is_open() && !self.gate.holds_everything() && !self.tracker.list_is_full()
+    }
+
+    /// Whether a message is to have a transaction for itself.
+    pub(super) fn runs_alone(&self, offset: i64) -> bool {
+        offset < self.alone_before || self.pasts.get(&offset).is_some_and(Past::is_suspect)
     }
 
     pub(super) fn hold(&mut self, record: Rc<Record>) {

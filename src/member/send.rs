@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::delivery::{Delivery, Verdict};
+use crate::delivery::{Delivery, LaneId, Verdict};
 use crate::kafka::{Emitter, KafkaError, Outgoing, SendError};
 use crate::script::Failure;
 
@@ -15,6 +15,8 @@ use super::turn::Member;
 pub(super) struct Flight {
     /// `None` once its partition is gone: its acknowledgements are then only counted off.
     pub(super) delivery: Option<Delivery>,
+    lane: LaneId,
+    offset: i64,
     /// What it becomes when everything is acknowledged.
     verdict: Verdict,
     outstanding: usize,
@@ -88,6 +90,8 @@ impl Member {
             return;
         }
         let ticket = self.flights.insert(Flight {
+            lane: delivery.lane(),
+            offset: delivery.record().offset,
             delivery: Some(delivery),
             verdict,
             outstanding: 0,
@@ -251,6 +255,10 @@ impl Member {
                     self.drop_flight(ticket);
                     continue;
                 }
+                Some(error) if in_transactions && flight.delivery.is_none() => {
+                    let (lane, offset) = (flight.lane, flight.offset);
+                    self.suspect(lane, offset, error.message);
+                }
                 Some(error) => {
                     self.emitter_failed |= error.fatal;
                     flight.error.get_or_insert_with(|| failure(error.message));
@@ -339,7 +347,7 @@ fn is_of_message(error: &KafkaError) -> bool {
     !error.fatal && !error.retriable && !OF_ALL.contains(&error.code.as_str())
 }
 
-fn failure(reason: String) -> Failure {
+pub(super) fn failure(reason: String) -> Failure {
     Failure {
         reason,
         diagnostic: None,

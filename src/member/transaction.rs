@@ -34,6 +34,10 @@ pub(super) struct Transaction {
     failures: u32,
     /// After such an abort nothing starts before this time.
     rests_until: Option<Instant>,
+    /// The message in it is under suspicion, and has it for itself.
+    alone: bool,
+    /// A message waits for one that it has for itself.
+    wanted_alone: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,8 +99,8 @@ pub(super) enum Heard {
     Committed,
     /// What was in it is to be read again.
     ReadAgain,
-    /// The abort comes with the next step.
-    Doomed,
+    /// It can't be committed: it is to be doomed with this error.
+    Refused(KafkaError),
     /// A new client is needed.
     Broken(KafkaError),
 }
@@ -110,14 +114,33 @@ impl Transaction {
             doom: None,
             failures: 0,
             rests_until: None,
+            alone: false,
+            wanted_alone: false,
         }
     }
 
     /// Whether the handler may be called for a message that then goes into it.
     pub(super) fn takes(&self, now: Instant) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Open { .. })
+            && !self.alone
             && self.doom.is_none()
             && self.rests_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether a message can have it for itself now; if not, it will soon.
+    pub(super) fn makes_room(&mut self) -> bool {
+        self.wanted_alone = self.phase != Phase::Idle;
+        !self.wanted_alone
+    }
+
+    /// The message that is handled next has it for itself.
+    pub(super) fn begin_alone(&mut self) {
+        self.alone = true;
+    }
+
+    /// Whether there is one message in it at most.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// A message goes into it, with so many bytes to send.
@@ -141,12 +164,18 @@ impl Transaction {
     pub(super) fn doom(&mut self, why: String, by_message: bool) {
         match self.phase {
             // Its offsets are on their way with all that belongs to them, or it is over anyway.
-            Phase::Starting | Phase::Committing | Phase::Aborting => {}
-            Phase::Idle | Phase::Open { .. } | Phase::Closing => match &mut self.doom {
+            Phase::Starting | Phase::Committing => {}
+            // Whose fault it was may be heard late.
+            _ => match &mut self.doom {
                 None => self.doom = Some(Doom { why, by_message }),
-                Some(doom) => doom.by_message &= by_message,
+                Some(doom) => doom.by_message |= by_message,
             },
         }
+    }
+
+    /// Whether it waits for acknowledgements, which a producer whose transaction has failed never gets.
+    pub(super) fn may_have_failed(&self) -> bool {
+        self.phase == Phase::Closing && self.begun && self.doom.is_none()
     }
 
     /// Whether nothing of it is under way.
@@ -183,9 +212,15 @@ impl Transaction {
             self.is_over_badly(bounds.now);
             return Step::ReadAgain(why);
         }
+        // Whatever had it for itself did not go in.
+        self.alone &= self.phase != Phase::Idle;
         let over = match self.phase {
             Phase::Open { since } => {
-                bounds.hurry || bounds.bytes <= self.bytes || since + bounds.interval <= bounds.now
+                self.alone
+                    || self.wanted_alone
+                    || bounds.hurry
+                    || bounds.bytes <= self.bytes
+                    || since + bounds.interval <= bounds.now
             }
             Phase::Idle => bounds.hurry && self.rests_until.is_none(),
             _ => false,
@@ -228,8 +263,7 @@ impl Transaction {
                 // One of offsets alone was begun by the commit.
                 self.begun = true;
                 self.phase = Phase::Closing;
-                self.doom(error.message, false);
-                Heard::Doomed
+                Heard::Refused(error)
             }
             TransactionOutcome::Aborted => {
                 self.is_over_badly(now);
@@ -253,6 +287,8 @@ impl Transaction {
         self.begun = false;
         self.bytes = 0;
         self.doom = None;
+        self.alone = false;
+        self.wanted_alone = false;
     }
 }
 
@@ -370,7 +406,11 @@ mod tests {
         for _ in 0..8 {
             bounds.hurry = true;
             assert_eq!(transaction.step(bounds), Step::Commit { begin: true });
-            transaction.heard(TransactionOutcome::MustAbort(error()), bounds.now);
+            let heard = transaction.heard(TransactionOutcome::MustAbort(error()), bounds.now);
+            let Heard::Refused(error) = heard else {
+                panic!("{heard:?}");
+            };
+            transaction.doom(error.message, false);
             let why = "the group has moved on".to_owned();
             assert_eq!(transaction.step(bounds), Step::Abort(why));
             transaction.heard(TransactionOutcome::Aborted, bounds.now);
@@ -392,6 +432,23 @@ mod tests {
         assert_eq!(transaction.step(bounds), Step::Nothing);
         transaction.heard(TransactionOutcome::Committed, bounds.now);
         assert!(transaction.is_settled());
+    }
+
+    /// A message under suspicion has a transaction for itself, so that it alone is to blame.
+    #[test]
+    fn a_suspect_has_a_transaction_for_itself() {
+        let (mut transaction, bounds) = with_effects();
+        assert!(!transaction.makes_room(), "there are others in it");
+        assert_eq!(transaction.step(bounds), Step::Commit { begin: false });
+        transaction.heard(TransactionOutcome::Committed, bounds.now);
+        assert!(transaction.makes_room());
+        transaction.begin_alone();
+        transaction.add(bounds.now, 10);
+        transaction.has_begun();
+        assert!(!transaction.takes(bounds.now), "no other");
+        assert_eq!(transaction.step(bounds), Step::Commit { begin: false });
+        transaction.heard(TransactionOutcome::Committed, bounds.now);
+        assert!(transaction.takes(bounds.now));
     }
 
     /// Effects without offsets are never committed.

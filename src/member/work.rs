@@ -32,6 +32,7 @@ impl Member {
         }
         lane.position = record.offset + 1;
         let at_once = lane.held.is_empty()
+            && !lane.runs_alone(record.offset)
             && lane.ready.is_empty()
             && self.group.guarantee != Guarantee::AtMostOnce
             && lane.may_start();
@@ -78,6 +79,11 @@ impl Member {
         self.under_way += 1;
         let closed = lane.gate.is_closed_for(&record);
         let read_again = !lane.pasts.is_empty();
+        if lane.runs_alone(record.offset)
+            && let Some(own) = &mut self.exactly_once
+        {
+            own.state.begin_alone();
+        }
         let mut delivery = Delivery::new(record, lane.id);
         if read_again {
             match self.go_on_from_past(delivery) {
@@ -153,6 +159,12 @@ impl Member {
         let Some(offset) = lane.held.front().map(|record| record.offset) else {
             return false;
         };
+        if lane.runs_alone(offset)
+            && let Some(own) = &mut self.exactly_once
+            && !own.state.makes_room()
+        {
+            return false;
+        }
         let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
         (!committed_first || lane.committed > Some(offset)) && lane.may_start()
     }

@@ -11,6 +11,7 @@ pub mod plan;
 mod producers;
 mod running;
 mod topics;
+mod transactions;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};

@@ -140,6 +140,7 @@ impl Running {
         programs: &Programs,
     ) -> Result<(), String> {
         self.begin_where_said(name, config).await?;
+        self.check_transactions(name, config).await?;
         let program = programs
             .consumer(&config.handler)
             .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
@@ -217,6 +218,7 @@ impl Running {
         config: &Arc<Group>,
         programs: &Programs,
     ) -> Result<(), String> {
+        self.check_transactions(name, config).await?;
         let ground = self.ground.clone();
         if let Some(program) = programs.consumer(&config.handler) {
             self.handlers.remove(Kind::Consumer, name);

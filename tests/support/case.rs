@@ -35,6 +35,11 @@ impl Case {
 
     /// The same on another broker.
     pub fn on(kafka: &Kafka, name: &str, partitions: i32) -> Case {
+        Self::replicated_on(kafka, name, partitions, 1)
+    }
+
+    /// The same with so many copies of each partition.
+    pub fn replicated_on(kafka: &Kafka, name: &str, partitions: i32, copies: i32) -> Case {
         let topic = super::unique(name);
         let case = Case {
             out: format!("{topic}.out"),
@@ -43,8 +48,9 @@ impl Case {
             probe: kafka.probe(),
             servers: kafka.servers(),
         };
-        case.probe.create_topic(&case.topic, partitions);
-        case.probe.create_topic(&case.out, 1);
+        let probe = &case.probe;
+        probe.create_topic_with(&case.topic, partitions, copies, &[]);
+        probe.create_topic_with(&case.out, 1, copies, &[]);
         case
     }
 

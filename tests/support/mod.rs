@@ -13,6 +13,7 @@ pub mod http;
 pub mod jars;
 pub mod kafka;
 pub mod notes;
+pub mod once;
 pub mod output;
 pub mod ports;
 pub mod probe;

@@ -337,6 +337,8 @@ impl Probe {
         let consumer: BaseConsumer = self
             .config("probe")
             .set("group.id", group)
+            // Without waiting for a transaction that is still open.
+            .set("isolation.level", "read_uncommitted")
             .create()
             .unwrap_or_else(|error| panic!("a consumer: {error}"));
         let mut asked = TopicPartitionList::new();
@@ -361,6 +363,8 @@ impl Probe {
         let consumer: BaseConsumer = self
             .config("probe")
             .set("group.id", group)
+            // Without waiting for a transaction that is still open.
+            .set("isolation.level", "read_uncommitted")
             .create()
             .unwrap_or_else(|error| panic!("a consumer: {error}"));
         let mut asked = TopicPartitionList::new();
