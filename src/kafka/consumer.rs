@@ -310,8 +310,13 @@ pub(super) fn list(partitions: &[Partition]) -> TopicPartitionList {
 
 /// What a request for committed offsets filled in.
 pub(super) fn committed(list: &TopicPartitionList) -> Vec<Committed> {
-    let results = raw::results(list).into_iter();
+    found(raw::results(list))
+}
+
+/// Committed offsets as the broker told them.
+pub(super) fn found(results: Vec<raw::PartitionResult>) -> Vec<Committed> {
     results
+        .into_iter()
         .map(|result| Committed {
             partition: Partition {
                 topic: Arc::from(result.topic),

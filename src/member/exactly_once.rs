@@ -30,6 +30,8 @@ pub(super) struct ExactlyOnce {
     /// Partitions are being freed of what earlier holders left open.
     inheritance: Option<Inheritance>,
     told_trouble: Option<Instant>,
+    /// The consumer has joined the group.
+    joined: bool,
     /// Why this producer can't go on.
     broken: Option<KafkaError>,
 }
@@ -65,6 +67,7 @@ impl ExactlyOnce {
             signed: Vec::new(),
             inheritance: None,
             told_trouble: None,
+            joined: false,
             broken: None,
         };
         Ok((emitter, new))
@@ -86,13 +89,14 @@ impl Member {
     /// Goes on with the transaction, once a round.
     ///
     /// # Errors
-    /// The producer can't go on.
+    /// The member can't go on with its clients.
     pub(super) fn transact(&mut self) -> Result<(), KafkaError> {
         let Some(own) = &mut self.exactly_once else {
             return Ok(());
         };
         if let Some(error) = own.broken.take() {
-            return Err(error);
+            self.replace_producer(&error)?;
+            return Ok(());
         }
         if let Some(error) = own.transactions.trouble() {
             self.tell_trouble(error);
@@ -101,14 +105,14 @@ impl Member {
             && let Some(outcome) = own.transactions.outcome()
         {
             match own.state.heard(outcome, self.now) {
-                Heard::Join => self.consumer.subscribe(&self.group.topics)?,
+                Heard::Ready => self.begin_or_go_on()?,
                 Heard::Committed => self.take_committed(),
                 Heard::ReadAgain => self.read_again()?,
                 Heard::Refused(error) => {
                     self.tally.commits_refused += 1;
                     self.transaction_failed(error);
                 }
-                Heard::Broken(error) => return Err(error),
+                Heard::Broken(error) => self.replace_producer(&error)?,
             }
         }
         if let Some(own) = &mut self.exactly_once
@@ -144,6 +148,45 @@ impl Member {
                 self.read_again()
             }
         }
+    }
+
+    /// The transactional id is ours: join the group, or go on where the producer before has failed.
+    fn begin_or_go_on(&mut self) -> Result<(), KafkaError> {
+        let Some(own) = &mut self.exactly_once else {
+            return Ok(());
+        };
+        if !own.joined {
+            own.joined = true;
+            return self.consumer.subscribe(&self.group.topics);
+        }
+        // Whether its last commit came through is known only to the broker.
+        let dirty = self.lanes.iter().filter(|(_, lane)| lane.dirty);
+        let partitions: Vec<Partition> = dirty.map(|(_, lane)| lane.partition.clone()).collect();
+        for committed in self.consumer.committed(&partitions, ANSWER)? {
+            let is_it = |lane: &&mut Lane| lane.partition == committed.partition;
+            let found = self.lanes.iter_mut().map(|(_, lane)| lane).find(is_it);
+            if let (Some(lane), Some(offset)) = (found, committed.offset) {
+                lane.committed = Some(offset);
+                lane.list = committed.metadata;
+            }
+        }
+        self.read_again()
+    }
+
+    /// Goes on with another producer: this one was fenced, or does not answer any more. The consumer
+    /// keeps its place in the group.
+    fn replace_producer(&mut self, error: &KafkaError) -> Result<(), KafkaError> {
+        tracing::error!("the producer can not go on, making another one: {error}");
+        self.drop_flights();
+        self.flights.clear();
+        let (emitter, mut new) = ExactlyOnce::new(&self.setup, self.inbox.wake.clone())?;
+        if let Some(old) = &self.exactly_once {
+            new.joined = old.joined;
+            new.state = old.state.anew(self.now);
+        }
+        self.emitter = Some(emitter);
+        self.exactly_once = Some(new);
+        Ok(())
     }
 
     fn bounds(&self) -> Bounds {

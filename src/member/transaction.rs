@@ -11,7 +11,7 @@
 //! It is open while messages go into it; closing when its time is over, and nothing starts until what
 //! was sent is acknowledged, because only then is a commit quick. What can't be committed is doomed: it
 //! is aborted, and everything that was in it is read again. A producer that was fenced has no way back:
-//! the member makes a new one.
+//! the member makes another one, which begins at `Starting`.
 
 use std::time::{Duration, Instant};
 
@@ -94,14 +94,14 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) enum Heard {
     /// Begin to work: the transactional id is ours.
-    Join,
+    Ready,
     /// The offsets of the last commit are the group's.
     Committed,
     /// What was in it is to be read again.
     ReadAgain,
     /// It can't be committed: it is to be doomed with this error.
     Refused(KafkaError),
-    /// A new client is needed.
+    /// Another producer is needed.
     Broken(KafkaError),
 }
 
@@ -117,6 +117,22 @@ impl Transaction {
             alone: false,
             wanted_alone: false,
         }
+    }
+
+    /// The next one's first state, with another producer because this one's failed.
+    pub(super) fn anew(&self, now: Instant) -> Self {
+        let mut new = Self {
+            failures: self.failures,
+            ..Self::new()
+        };
+        new.rest(now);
+        new
+    }
+
+    fn rest(&mut self, now: Instant) {
+        let rest = REST.saturating_mul(1 << self.failures.min(10));
+        self.rests_until = Some(now + rest.min(LONGEST_REST));
+        self.failures += 1;
     }
 
     /// Whether the handler may be called for a message that then goes into it.
@@ -252,7 +268,7 @@ impl Transaction {
         match outcome {
             TransactionOutcome::Ready => {
                 self.phase = Phase::Idle;
-                Heard::Join
+                Heard::Ready
             }
             TransactionOutcome::Committed => {
                 self.failures = 0;
@@ -275,9 +291,7 @@ impl Transaction {
 
     fn is_over_badly(&mut self, now: Instant) {
         if self.doom.as_ref().is_some_and(|doom| !doom.by_message) {
-            let rest = REST.saturating_mul(1 << self.failures.min(10));
-            self.rests_until = Some(now + rest.min(LONGEST_REST));
-            self.failures += 1;
+            self.rest(now);
         }
         self.is_over();
     }
@@ -303,7 +317,7 @@ mod tests {
         let now = Instant::now();
         assert!(!transaction.takes(now), "not before the id is ours");
         let heard = transaction.heard(TransactionOutcome::Ready, now);
-        assert!(matches!(heard, Heard::Join));
+        assert!(matches!(heard, Heard::Ready));
         let bounds = Bounds {
             now,
             interval: INTERVAL,
@@ -461,7 +475,7 @@ mod tests {
         assert!(matches!(transaction.step(bounds), Step::Abort(_)));
     }
 
-    /// Whoever was fenced makes a new client.
+    /// Whoever was fenced begins anew with another producer, and longer after each time.
     #[test]
     fn a_fenced_producer_has_no_way_back() {
         let (mut transaction, bounds) = with_effects();
@@ -471,5 +485,11 @@ mod tests {
         };
         let heard = transaction.heard(TransactionOutcome::Broken(fenced), bounds.now);
         assert!(matches!(heard, Heard::Broken(error) if error.fatal));
+        let mut next = transaction.anew(bounds.now);
+        assert!(next.is_settled() && !next.takes(bounds.now));
+        next.heard(TransactionOutcome::Ready, bounds.now);
+        assert!(!next.takes(bounds.now) && next.takes(bounds.now + REST));
+        let after = next.anew(bounds.now);
+        assert_eq!(after.rests_until, Some(bounds.now + REST * 2));
     }
 }
