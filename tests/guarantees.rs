@@ -22,7 +22,11 @@ fn work_on(case: &Case, daemon: &Daemon, more: i64) {
     let before = copied(case);
     wait_for("work to go on", SOON, || match copied(case) - before {
         n if n >= more => Ok(()),
-        n => Err(format!("{n} of {more}\n{}", daemon.output.tail())),
+        n => Err(format!(
+            "{n} of {more}\n{}\n{}",
+            daemon.status(),
+            daemon.output.tail()
+        )),
     });
 }
 

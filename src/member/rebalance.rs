@@ -328,11 +328,20 @@ impl Member {
             &lanes,
             "partitions went away before their offsets were committed",
         );
-        for id in lanes {
-            self.lanes.remove(id.index);
-        }
+        let paused: Vec<Partition> = lanes
+            .into_iter()
+            .map(|id| self.lanes.remove(id.index))
+            .filter(|lane| lane.fetch_paused)
+            .map(|lane| lane.partition)
+            .collect();
         if !asked {
             return;
+        }
+        // A pause outlives the assignment: the partition would stand still when it comes back.
+        if !paused.is_empty()
+            && let Err(error) = self.consumer.resume(&paused)
+        {
+            tracing::warn!(%error, "could not resume partitions that are given up");
         }
         if let Err(error) = self.consumer.unassign(partitions) {
             tracing::error!(%error, "the client refused to give partitions up");
