@@ -17,10 +17,11 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
-use std::sync::{Arc, Mutex, PoisonError};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::writer::{Record, Writer};
 
 /// For one request.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -170,30 +171,14 @@ impl Probe {
         partition: Option<i32>,
         records: impl IntoIterator<Item = (K, V)>,
     ) {
-        let failures = Failures::default();
-        let producer: BaseProducer<Failures> = self
-            .config("probe-producer")
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "1")
-            .create_with_context(failures.clone())
-            .unwrap_or_else(|error| panic!("a producer: {error}"));
+        let writer = Writer::new(&self.servers, "probe-producer", 1);
         for (key, value) in records {
-            let mut record = BaseRecord::to(topic)
-                .key(key.as_ref())
-                .payload(value.as_ref());
+            let mut record = Record::to(topic).key(key.as_ref()).payload(value.as_ref());
             record.partition = partition;
-            if let Err((error, _)) = producer.send(record) {
-                panic!("can't write to {topic}: {error}");
-            }
-            producer.poll(Duration::ZERO);
+            writer.send(record);
+            writer.poll();
         }
-        let flushed = producer.flush(Duration::from_secs(60));
-        let failed = failures.take();
-        assert!(
-            flushed.is_ok() && failed.is_empty(),
-            "writing to {topic}: {flushed:?}, {failed:?}"
-        );
+        writer.finish();
     }
 
     /// Writes one message to partition 0 with everything that a message can have; `None` is null.
@@ -426,29 +411,6 @@ impl Probe {
         self.config("probe-admin")
             .create()
             .unwrap_or_else(|error| panic!("an admin client: {error}"))
-    }
-}
-
-/// The delivery reports that were errors.
-#[derive(Debug, Clone, Default)]
-struct Failures(Arc<Mutex<Vec<String>>>);
-
-impl Failures {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl ClientContext for Failures {}
-
-impl ProducerContext for Failures {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, _: ()) {
-        if let Err((error, _)) = result {
-            let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            failures.push(error.to_string());
-        }
     }
 }
 
