@@ -14,6 +14,7 @@ pub mod http;
 pub mod jars;
 pub mod kafka;
 pub mod notes;
+pub mod once;
 pub mod output;
 pub mod ports;
 pub mod probe;
