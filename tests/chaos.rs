@@ -95,3 +95,11 @@ fn at_least_once_loses_and_reorders_nothing_whatever_is_struck() {
     needs_kafka!();
     chaos(Mode::AtLeastOnce);
 }
+
+/// The same with transactions: a `read_committed` reader sees nothing twice, whatever is struck, and a
+/// daemon that was stopped past its session writes nothing over its successor.
+#[test]
+fn exactly_once_repeats_nothing_whatever_is_struck() {
+    needs_kafka!();
+    chaos(Mode::ExactlyOnce);
+}

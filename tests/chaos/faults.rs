@@ -73,8 +73,8 @@ impl Kind {
             Kind::Term => "SIGTERM and start again",
             Kind::Kill => "kill -9 and start again",
             Kind::Stop => "SIGSTOP past the session, SIGCONT",
-            Kind::Broker => "kill -9 of a broker, back after 10 s",
-            Kind::Outage => "kill -9 of all brokers, back after 10 s",
+            Kind::Broker => "kill -9 of a broker, and back",
+            Kind::Outage => "kill -9 of all brokers, and back",
             Kind::Line => "connections cut or held up",
             Kind::Storm => "handler edits and SIGHUPs",
             Kind::Poison => "1 % poison",
@@ -93,7 +93,7 @@ impl Kind {
             Kind::Line => (2, 8),
             Kind::Storm => (2, 8),
             Kind::Poison => (1, 5),
-            Kind::Mixed => (12, 120),
+            Kind::Mixed => (8, 120),
         }
     }
 
@@ -232,8 +232,7 @@ impl Striker<'_> {
     fn brokers(&mut self, ids: RangeInclusive<usize>) -> Strike {
         let mut strike = self.begin(None);
         ids.clone().for_each(|id| self.scene.kafka.kill_broker(id));
-        // It takes a few seconds to start.
-        rest(Duration::from_secs(6));
+        rest(self.scale.down);
         let back = self.scene.kafka.start_brokers(ids);
         strike.back = Some(back - self.epoch);
         strike

@@ -24,6 +24,8 @@ pub struct Scale {
     pub session: Duration,
     /// From the beginning of one strike to the next, if that one is over.
     pub every: Duration,
+    /// From a broker's death to its start, which takes a few seconds more.
+    pub down: Duration,
     pub seed: u64,
     /// A directory for the daemons' logs.
     pub logs: Option<String>,
@@ -69,6 +71,7 @@ impl Scale {
             rate: 4000,
             session: Duration::from_secs(6),
             every: Duration::from_secs(2),
+            down: Duration::from_secs(2),
             seed: 0,
             logs: None,
             program: None,
@@ -83,6 +86,7 @@ impl Scale {
             form: format!("long, {}", humantime::format_duration(lasts)),
             session: Duration::from_secs(10),
             every: Duration::from_secs(4),
+            down: Duration::from_secs(6),
             rounds: rounds(|kind| kind.strikes().1),
             ..Self::short()
         };

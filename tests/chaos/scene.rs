@@ -55,8 +55,9 @@ pub fn brokers() -> &'static Kafka {
         let settings = Settings::kraft(THREE)
             .proxied()
             .with("min.insync.replicas", "2")
-            // A broker on a busy machine is not to be taken for a dead one.
-            .with("broker.session.timeout.ms", "6000");
+            // A broker on a busy machine is not to be taken for a dead one, nor a dead one for long for
+            // a living one: the members' sessions are longer.
+            .with("broker.session.timeout.ms", "4000");
         Kafka::start(settings)
     })
 }
@@ -289,14 +290,16 @@ fn toml(mode: Mode, topics: &Topics, session: Duration) -> String {
         Mode::AtLeastOnce => "commit_interval = \"100ms\"",
         Mode::ExactlyOnce => "transaction_interval = \"100ms\"",
     };
-    toml + &format!(
+    let group = format!(
         "[groups.{name}]\ntopics = [{input:?}]\nhandler = \"copy.rhai\"\nstart = \"earliest\"\n\
          members = 1\nguarantee = {name:?}\n{commits}\nstatic_membership = true\n\
          params = {{ out = {out:?} }}\n\
          properties = {{ \"session.timeout.ms\" = \"{}\" }}\n\
          on_failure = {{ retries = 1, backoff = \"10ms\" }}\n",
         session.as_millis()
-    )
+    );
+    toml.push_str(&group);
+    toml
 }
 
 /// Copies with a total, and fails at poison.

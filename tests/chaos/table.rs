@@ -8,7 +8,7 @@ use super::scene::Mode;
 
 /// Widths follow the titles.
 const COLUMNS: [&str; 14] = [
-    "fault                                  ",
+    "fault                            ",
     "faults",
     "messages",
     "dead",
