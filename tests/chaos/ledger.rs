@@ -245,6 +245,9 @@ fn consumer(servers: &str, topics: &Topics) -> BaseConsumer {
         .set("group.id", "ledger")
         .set("enable.auto.commit", "false")
         .set("isolation.level", "read_committed")
+        // Not a request for every message: the brokers have other work.
+        .set("fetch.min.bytes", "100000")
+        .set("fetch.wait.max.ms", "10")
         .set("fetch.error.backoff.ms", "20")
         .set("reconnect.backoff.max.ms", "200")
         .set_log_level(RDKafkaLogLevel::Emerg)

@@ -52,7 +52,14 @@ pub struct Topics {
 pub fn brokers() -> &'static Kafka {
     static BROKERS: OnceLock<Kafka> = OnceLock::new();
     BROKERS.get_or_init(|| {
+        let jvm = &[
+            "-Xms256m",
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            "-XX:-UsePerfData",
+        ];
         let settings = Settings::kraft(THREE)
+            .jvm(jvm)
             .proxied()
             .with("min.insync.replicas", "2")
             // A broker on a busy machine is not to be taken for a dead one, nor a dead one for long for
