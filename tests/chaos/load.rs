@@ -40,7 +40,7 @@ impl Load {
         });
         let (servers, topic, heard) = (servers.to_owned(), topic.to_owned(), told.clone());
         let thread = std::thread::spawn(move || {
-            let writer = Writer::new(&servers, "load", 1);
+            let writer = Writer::new(&servers, "load", 10);
             writer.write_at(rate, &heard.stop, |writer, n| {
                 send(writer, &topic, n, epoch, &heard);
             });

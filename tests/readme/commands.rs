@@ -16,6 +16,7 @@ const CARGO: &[&str] = &[
     "cargo test",
     "cargo build --release",
     "STORM=long cargo test --release --test storm -- --nocapture",
+    "CHAOS=30m cargo test --release --test chaos -- --nocapture",
 ];
 
 /// A line of a shell as words; only what the page uses of quoting.
