@@ -51,6 +51,7 @@ fn chaos(mode: Mode) {
     let servers = scene.kafka.servers();
     let load = Load::start(&servers, &scene.topics.input, scale.rate, epoch);
     let ledger = Ledger::open(&servers, &scene.topics, epoch);
+    scene::rest(scale.warm);
     scene.settle();
 
     table::begin(&scale, mode);

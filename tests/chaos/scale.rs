@@ -24,6 +24,8 @@ pub struct Scale {
     pub session: Duration,
     /// From the beginning of one strike to the next, if that one is over.
     pub every: Duration,
+    /// How long the brokers are warmed up: their machine compiles as it goes.
+    pub warm: Duration,
     /// From a broker's death to its start, which takes a few seconds more.
     pub down: Duration,
     pub seed: u64,
@@ -72,6 +74,7 @@ impl Scale {
             rate: if cfg!(debug_assertions) { 1000 } else { 4000 },
             session: Duration::from_secs(6),
             every: Duration::from_secs(2),
+            warm: Duration::ZERO,
             down: Duration::from_secs(2),
             seed: 0,
             logs: None,
@@ -87,6 +90,7 @@ impl Scale {
             form: format!("long, {}", humantime::format_duration(lasts)),
             session: Duration::from_secs(10),
             every: Duration::from_secs(4),
+            warm: Duration::from_secs(30),
             down: Duration::from_secs(6),
             rounds: rounds(|kind| kind.strikes().1),
             ..Self::short()
@@ -96,7 +100,7 @@ impl Scale {
             .iter()
             .map(|round| round.kind.lasts(&scale) * round.strikes)
             .sum();
-        let mixed = (lasts / 2).saturating_sub(kinds).as_secs() as u32;
+        let mixed = (lasts / 2).saturating_sub(kinds + scale.warm).as_secs() as u32;
         for round in &mut scale.rounds {
             if round.kind == Kind::Mixed {
                 round.strikes = mixed.max(round.strikes);
