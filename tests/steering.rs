@@ -38,6 +38,14 @@ fn embedded() -> Daemon {
     daemon.wait_until("both members", SOON, |status| {
         status.shares("first") == [1, 1] && status.handled("first") > 0
     });
+    begun(daemon)
+}
+
+/// Waits until the daemon takes commands: its members may be at work before.
+fn begun(daemon: Daemon) -> Daemon {
+    daemon.wait_until("the start to be over", SOON, |status| {
+        status.state() == "running"
+    });
     daemon
 }
 

@@ -21,6 +21,7 @@ use super::protocol::{
     SetLevel, Sought, Steered, TapWanted, Tapped, Target,
 };
 use super::server::{Order, Refusal, Reply};
+use crate::diagnostic::printable;
 use crate::observe::{Board, Status};
 
 /// Bytes of one request's body.
@@ -60,7 +61,8 @@ async fn status(State(app): State<App>) -> Json<Status> {
     Json(app.board.snapshot())
 }
 
-async fn plan(State(app): State<App>) -> Answer<Planned> {
+async fn plan(State(app): State<App>, Extension(peer): Extension<Peer>) -> Answer<Planned> {
+    note(peer, "plan");
     app.ask(Order::Plan).await
 }
 
@@ -168,7 +170,12 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         .map_err(|error| Refusal::Wrong(format!("the request's body is not understood: {error}")))
 }
 
-async fn handler(State(app): State<App>, Path(group): Path<String>) -> Answer<HandlerSources> {
+async fn handler(
+    State(app): State<App>,
+    Extension(peer): Extension<Peer>,
+    Path(group): Path<String>,
+) -> Answer<HandlerSources> {
+    note(peer, format_args!("the handler of {}", printable(&group)));
     app.ask(|reply| Order::Handler(group, reply)).await
 }
 

@@ -170,13 +170,12 @@ fn place(mistake: &Diagnostic) -> Option<String> {
 mod tests {
     use super::*;
 
+    const CONFIG: &str =
+        "[topics.a]\n[groups.g]\ntopics = [\"a\"]\nhandler = \"handle.rhai\"\nmembers = 1\n";
+
     fn eye(dir: &Path) -> Eye {
         let config = dir.join("deliveryd.toml");
-        fs::write(
-            &config,
-            "[topics.a]\n[groups.g]\ntopics = [\"a\"]\nhandler = \"handle.rhai\"\n",
-        )
-        .unwrap();
+        fs::write(&config, CONFIG).unwrap();
         fs::write(
             dir.join("handle.rhai"),
             "import \"lib\" as lib;\nfn handle(msg) {}",
@@ -215,14 +214,11 @@ mod tests {
         fs::write(dir.path().join("lib.rhai"), "fn f() { 22 }").unwrap();
         assert_eq!(checked(&mut eye), None);
 
-        fs::write(
-            dir.path().join("deliveryd.toml"),
-            "[groups.g]\nmembres = 1\n",
-        )
-        .unwrap();
+        let wrong = CONFIG.replace("members", "membres");
+        fs::write(dir.path().join("deliveryd.toml"), wrong).unwrap();
         let broken = checked(&mut eye).unwrap();
         assert!(
-            broken.contains("deliveryd.toml:2:1") && broken.contains("more mistake"),
+            broken.contains("deliveryd.toml:5:1: unknown setting `membres`"),
             "{broken}"
         );
         fs::remove_file(dir.path().join("deliveryd.toml")).unwrap();

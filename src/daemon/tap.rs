@@ -14,6 +14,8 @@ use crate::topology::Running;
 
 /// The rate is given to the members in this many portions a second.
 const PORTIONS: u32 = 5;
+/// A caller who reads nothing for so long is hung up on.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Lines on their way to the caller.
 const QUEUE: usize = 64;
 
@@ -75,8 +77,10 @@ async fn relay(
             }
             () = to.closed() => return,
         };
-        if to.send(line).await.is_err() {
-            return;
+        // Who does not read for so long does not come back, and holds one of the socket's places.
+        match tokio::time::timeout(LONGEST_WAIT, to.send(line)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
         }
     }
 }

@@ -13,7 +13,8 @@ const SOON: Duration = Duration::from_secs(30);
 fn commands_to_a_daemon_are_obeyed() {
     let daemon = Setup::copy_of_repository("default.toml").start();
     daemon.wait_until("the groups to work", SOON, |status| {
-        status.handled("group-1") > 0 && status.handled("group-2") > 0
+        let work = status.handled("group-1") > 0 && status.handled("group-2") > 0;
+        work && status.state() == "running"
     });
     let mut obeyed = 0;
     for block in Page::read().blocks("sh", "") {
@@ -32,7 +33,9 @@ fn commands_to_a_daemon_are_obeyed() {
 #[test]
 fn requests_with_a_body_are_understood() {
     let daemon = Setup::copy_of_repository("default.toml").start();
-    daemon.wait_until_assigned("group-1", 2);
+    daemon.wait_until("its partitions", SOON, |status| {
+        status.state() == "running" && status.assigned("group-1").len() == 2
+    });
     let socket = daemon.dir().join("control.sock");
     let rows = Page::read().rows(&["asked with a body", "such as", "answer"]);
     assert!(rows.len() > 4, "{rows:?}");

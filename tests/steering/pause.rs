@@ -2,7 +2,7 @@
 
 use super::support::Daemon;
 use super::support::case::{COPY, Case, assert_each_once_in_order};
-use super::{SOON, done, embedded, paused, refused};
+use super::{SOON, begun, done, embedded, paused, refused};
 use crate::needs_kafka;
 
 fn sum_of_lags(status: &super::Status) -> i64 {
@@ -116,9 +116,11 @@ fn what_is_not_there_is_told_with_what_is() {
 }
 
 fn start(case: &Case, instance: &str) -> Daemon {
-    case.setup("", COPY)
-        .set("daemon.instance", &format!("{instance:?}"))
-        .start()
+    begun(
+        case.setup("", COPY)
+            .set("daemon.instance", &format!("{instance:?}"))
+            .start(),
+    )
 }
 
 /// Of partitions that another process holds, the holder is named and nothing is done; with either
@@ -130,9 +132,12 @@ fn the_holder_elsewhere_is_named() {
         let case = Case::new("elsewhere", 2);
         let settings = format!("protocol = {protocol:?}\n");
         let start = |instance: &str| {
-            case.setup(&settings, COPY)
-                .set("daemon.instance", &format!("{instance:?}"))
-                .start()
+            let setup = case.setup(&settings, COPY);
+            begun(
+                setup
+                    .set("daemon.instance", &format!("{instance:?}"))
+                    .start(),
+            )
         };
         let (here, there) = (start("a"), start("b"));
         here.wait_until_assigned(&case.group, 1);
@@ -164,7 +169,7 @@ fn a_pause_holds_retries_back_and_ends_with_the_daemon() {
     let case = Case::new("paused-retry", 1);
     let settings = "on_failure = { retries = 1000, backoff = \"50ms\", max_backoff = \"50ms\" }\n";
     let failing = COPY.replace("emit(", "if msg.value == \"m2\" { throw \"no\" }\n emit(");
-    let daemon = case.start(settings, &failing);
+    let daemon = begun(case.start(settings, &failing));
     daemon.wait_until_assigned(&case.group, 1);
     case.fill(0..1, 5);
     daemon.wait_until("retries", SOON, |s| s.counter(&case.group, "retried") > 2);

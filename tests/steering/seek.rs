@@ -5,11 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::support::Daemon;
 use super::support::case::{COPY, Case, by_partition};
 use super::support::once::wait_for_committed;
-use super::{SOON, done, embedded, paused, refused};
+use super::{SOON, begun, done, embedded, paused, refused};
 use crate::needs_kafka;
 
 fn start(case: &Case, settings: &str, count: usize) -> Daemon {
-    let daemon = case.start(settings, COPY);
+    let daemon = begun(case.start(settings, COPY));
     daemon.wait_until_assigned(&case.group, 2);
     case.fill(0..2, count);
     case.wait_until_done(SOON);
@@ -87,7 +87,7 @@ fn times_and_ends_are_found() {
         case.probe
             .produce_one(&case.topic, None, Some(&value), &[], time);
     }
-    let daemon = case.start("", COPY);
+    let daemon = begun(case.start("", COPY));
     case.wait_for_copies(3, SOON);
     case.wait_until_done(SOON);
     let move_to = |place: &str| {
@@ -119,7 +119,7 @@ fn what_waits_is_given_up_and_what_is_sent_is_finished() {
     let case = Case::new("seek-waiting", 1);
     let failing = COPY.replace("emit(", "if msg.value == \"m2\" { throw \"no\" }\n emit(");
     let settings = "on_failure = { retries = 1000, backoff = \"1h\", max_backoff = \"1h\" }\n";
-    let daemon = case.start(settings, &failing);
+    let daemon = begun(case.start(settings, &failing));
     case.fill(0..1, 6);
     daemon.wait_until("the retry to wait", SOON, |status| {
         let held = &case.member(status)["partitions"][0];
@@ -144,7 +144,7 @@ fn a_busy_group_can_be_moved() {
     for settings in ["", "guarantee = \"exactly_once\"\n"] {
         let case = Case::new("seek-busy", 2);
         case.fill(0..2, 5000);
-        let daemon = case.start(settings, COPY);
+        let daemon = begun(case.start(settings, COPY));
         daemon.wait_until("some to be handled", SOON, |s| s.handled(&case.group) > 500);
         for place in ["2000", "earliest", "1000"] {
             done(daemon.command(&["seek", &case.group, "--to", place, "--yes"]));
@@ -161,6 +161,29 @@ fn a_busy_group_can_be_moved() {
             assert_eq!(last.last(), Some(&4999), "{partition}");
         }
     }
+}
+
+/// A partition whose offset is gone is got going again without a stop.
+#[test]
+fn a_seek_mends_an_offset_that_is_gone() {
+    needs_kafka!();
+    let case = Case::new("seek-gone", 1);
+    let daemon = begun(case.start("", COPY));
+    case.fill(0..1, 3);
+    case.wait_for_copies(3, SOON);
+    case.wait_until_done(SOON);
+    assert!(daemon.stop().status.success());
+    case.fill(0..1, 7);
+    case.probe.delete_before(&case.topic, 0, 6);
+    let daemon = begun(case.start("", COPY));
+    daemon.wait_for_line("or move the group with `deliveryd seek`", SOON);
+    let said = done(daemon.command(&["seek", &case.group, "--to", "earliest", "--yes"]));
+    assert!(said.contains("3   →   6   3 passed over"), "{said}");
+    let copies = case.wait_for_copies(7, SOON);
+    assert_eq!(by_partition(&copies)[&0], [0, 1, 2, 6, 7, 8, 9]);
+    daemon.wait_until("nothing to be stuck", SOON, |status| {
+        case.member(status)["state"] == "running"
+    });
 }
 
 /// The embedded broker knows offsets and no times.

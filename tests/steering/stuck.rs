@@ -3,7 +3,7 @@
 use super::support::Daemon;
 use super::support::case::{COPY, Case, by_partition};
 use super::support::once::wait_for_committed;
-use super::{SOON, done, partitions, refused};
+use super::{SOON, begun, done, partitions, refused};
 use crate::needs_kafka;
 
 const STOP: &str = "on_failure = { retries = 0, then = \"stop\" }\n";
@@ -13,7 +13,7 @@ fn stuck_at_two(case: &Case, settings: &str) -> Daemon {
         "emit(",
         "if msg.value == \"m2\" { throw \"no good\" }\n emit(",
     );
-    let daemon = case.start(&format!("{STOP}{settings}"), &failing);
+    let daemon = begun(case.start(&format!("{STOP}{settings}"), &failing));
     daemon.wait_until_assigned(&case.group, 1);
     case.fill(0..1, 5);
     daemon.wait_until("the partition to be stuck", SOON, |status| {

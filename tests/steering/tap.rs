@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
 use super::support::Setup;
-use super::{SOON, done, embedded, refused};
+use super::{SOON, begun, done, embedded, refused};
 
 const TOML: &str = "[topics.In]\npartitions = 1\n[topics.Out]\npartitions = 1\n\
     [groups.watched]\ntopics = [\"In\"]\nhandler = \"handle.rhai\"\n";
@@ -20,9 +20,11 @@ fn handle(msg) {
 /// What a handler is called with and what came of it is shown; what messages hold only when asked.
 #[test]
 fn calls_are_shown_and_values_masked() {
-    let daemon = Setup::new("embedded", TOML)
-        .handler("handle.rhai", HANDLE)
-        .start();
+    let daemon = begun(
+        Setup::new("embedded", TOML)
+            .handler("handle.rhai", HANDLE)
+            .start(),
+    );
     daemon.wait_until_assigned("watched", 1);
     // A tap begins with its answer, so that it sees what is written after that.
     let watch = |values: bool| {
@@ -82,9 +84,11 @@ fn the_command_watches() {
 /// Who watches and does not read holds nobody up: the group goes on, and what was left out is counted.
 #[test]
 fn a_watcher_that_does_not_read_holds_nobody_up() {
-    let daemon = Setup::new("embedded", TOML)
-        .handler("handle.rhai", "fn handle(msg) {}")
-        .start();
+    let daemon = begun(
+        Setup::new("embedded", TOML)
+            .handler("handle.rhai", "fn handle(msg) {}")
+            .start(),
+    );
     daemon.wait_until_assigned("watched", 1);
     let mut tap = Watch::start(&daemon.dir().join("control.sock"), true);
     assert_eq!(tap.next()["listening"]["members"], 1);
