@@ -93,7 +93,7 @@ impl fmt::Display for Mismatch {
 }
 
 /// One request to the broker.
-const REQUEST: Duration = Duration::from_secs(10);
+pub(super) const REQUEST: Duration = Duration::from_secs(10);
 /// Long enough for an answer where there is a broker.
 const FIRST: Duration = Duration::from_secs(2);
 /// For what was created to be seen by this client.
@@ -308,7 +308,7 @@ impl Shared {
     }
 
     /// The topic as it is, once every partition has a leader.
-    fn ready(&self, name: &str) -> Result<Option<TopicState>, KafkaError> {
+    pub fn ready(&self, name: &str) -> Result<Option<TopicState>, KafkaError> {
         let found = self.topics()?.into_iter().find(|topic| topic.name == name);
         Ok(found.filter(|topic| topic.led).map(|topic| TopicState {
             partitions: topic.partitions,
@@ -326,7 +326,7 @@ impl Shared {
     }
 
     /// Sends a request; what went wrong beside it explains why there was no answer.
-    fn ask<T>(
+    pub fn ask<T>(
         &self,
         request: impl FnOnce(&Client) -> Result<T, KafkaError>,
     ) -> Result<T, KafkaError> {

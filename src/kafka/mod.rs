@@ -11,6 +11,7 @@ mod context;
 mod embedded;
 mod emitter;
 mod error;
+mod following;
 mod inbox;
 mod leave;
 mod producing;
@@ -20,6 +21,7 @@ mod reading;
 mod sender;
 mod settings;
 mod start;
+mod temporary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub use consumer::Consumer;
 pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
+pub use following::{Followed, Follower};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
 pub use reading::last_messages;
 pub use sender::{DeliveryReports, Sender};

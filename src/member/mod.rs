@@ -19,6 +19,7 @@ mod out_of_range;
 mod publish;
 mod rate;
 mod rebalance;
+mod rehearsal;
 mod report;
 mod retry;
 mod send;

@@ -8,6 +8,7 @@ use crate::kafka::{Emitter, KafkaError, Outgoing, SendError};
 use crate::script::Failure;
 
 use super::letter::Letter;
+use super::rehearsal::receipt;
 use super::turn::Member;
 
 /// A message whose emits are not all acknowledged.
@@ -32,6 +33,8 @@ pub(super) struct Sending {
     next: usize,
     /// Goes after the emits.
     letter: Option<Letter>,
+    /// In a rehearsal: emits and letter are queued, and their receipt is not.
+    receipt_only: bool,
 }
 
 /// How far sending got.
@@ -52,7 +55,7 @@ impl Member {
         letter: Option<Letter>,
     ) {
         self.count_user_metrics();
-        if letter.is_none() && self.handler.effects().no_emits() {
+        if letter.is_none() && self.rehearsal.is_none() && self.handler.effects().no_emits() {
             self.open_gate(&mut delivery);
             self.end(delivery, verdict);
             return;
@@ -69,6 +72,7 @@ impl Member {
             ticket,
             next: 0,
             letter,
+            receipt_only: false,
         });
         self.push_out();
     }
@@ -107,7 +111,18 @@ impl Member {
         }
     }
 
+    /// The effects, and in a rehearsal their receipt.
     fn queue_all(&mut self, sending: &mut Sending) -> Progress {
+        if !sending.receipt_only {
+            match self.queue_effects(sending) {
+                Progress::All => sending.receipt_only = true,
+                not_all => return not_all,
+            }
+        }
+        self.queue_receipt(sending.ticket)
+    }
+
+    fn queue_effects(&mut self, sending: &mut Sending) -> Progress {
         if let Err(error) = self.make_emitter() {
             return Progress::Refused(error.message);
         }
@@ -125,7 +140,10 @@ impl Member {
         let effects = self.handler.effects();
         for emit in effects.emits().skip(sending.next) {
             let mut headers = emit.headers();
-            let outgoing = Outgoing::of(&emit, &mut headers);
+            let mut outgoing = Outgoing::of(&emit, &mut headers);
+            if let Some(rehearsal) = &self.rehearsal {
+                outgoing.topic = rehearsal.temporary(outgoing.topic);
+            }
             match emitter.send(outgoing, ticket) {
                 Ok(()) => {
                     sending.next += 1;
@@ -160,9 +178,39 @@ impl Member {
         }
     }
 
+    fn queue_receipt(&mut self, ticket: usize) -> Progress {
+        let (Some(rehearsal), Some(emitter)) = (&self.rehearsal, &self.emitter) else {
+            return Progress::All;
+        };
+        let flight = &mut self.flights[ticket];
+        let Some(delivery) = &flight.delivery else {
+            return Progress::All;
+        };
+        let receipt = receipt(delivery, flight.verdict).to_string();
+        let outgoing = Outgoing {
+            topic: &rehearsal.receipts,
+            partition: Some(0),
+            timestamp: None,
+            key: None,
+            value: Some(receipt.as_bytes()),
+            headers: &mut std::iter::empty(),
+        };
+        match emitter.send(outgoing, ticket as u64) {
+            Ok(()) => {
+                flight.outstanding += 1;
+                Progress::All
+            }
+            Err(SendError::Full) => Progress::Full,
+            Err(SendError::Refused(error)) => Progress::Refused(error.message),
+        }
+    }
+
     /// Why one of the emits may not be sent, so that none is.
     fn refused_topic(&mut self) -> Option<String> {
         let effects = self.handler.effects();
+        if let Some(rehearsal) = &mut self.rehearsal {
+            return rehearsal.refuses(effects, &self.setup);
+        }
         effects.emits().find_map(|emit| {
             self.tally
                 .refuses_topic(emit.topic(), &self.group, &self.setup)

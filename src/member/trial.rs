@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use crate::config::Group;
 use crate::diagnostic::Diagnostic;
-use crate::script::{Caller, Handler, Program, Settings, testing};
+use crate::script::{Handler, Program, Settings, testing};
+
+use super::rehearsal;
 
 /// What the engine of one member is built with.
 pub(super) fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) -> Settings {
     Settings {
-        caller: Caller {
-            group: group_id.clone(),
-            member: member.clone(),
-        },
+        caller: rehearsal::caller(group_id, member, group),
         limits: group.limits,
         params: group.params.clone(),
         timeout: group.handler_timeout,

@@ -16,6 +16,7 @@ use super::commit::Commits;
 use super::lane::Lane;
 use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
+use super::rehearsal::Rehearsal;
 use super::retry::Retries;
 use super::send::{Flight, Sending};
 use super::trial::settings;
@@ -59,6 +60,8 @@ pub(super) struct Member {
     /// The message whose emits did not all fit into the producer's queue; nothing starts until they do.
     pub(super) sending: Option<Sending>,
     pub(super) retries: Retries,
+    /// Where `deliveryd verify` runs it.
+    pub(super) rehearsal: Option<Rehearsal>,
     /// Messages started and not ended.
     pub(super) under_way: usize,
     pub(super) pending: Pending,
@@ -155,6 +158,7 @@ impl Member {
             flights: Slab::new(),
             sending: None,
             retries: Retries::default(),
+            rehearsal: Rehearsal::of(&setup.group),
             under_way: 0,
             pending: Pending::new(now),
             leave: None,
@@ -387,8 +391,12 @@ impl Member {
 
 fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handler, String> {
     let settings = settings(&setup.group_id, name, group);
-    Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
+    let mut handler = Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
         let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         format!("the handler does not compile: {}", texts.join("; "))
-    })
+    })?;
+    if let Some(stage) = &group.stage {
+        handler.rehearse(stage);
+    }
+    Ok(handler)
 }

@@ -183,7 +183,7 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer.
-    fn ask(
+    pub(super) fn ask(
         &self,
         operation: Operation,
         timeout: Duration,
@@ -226,7 +226,7 @@ impl Client {
     }
 }
 
-unsafe fn topic_results(
+pub(super) unsafe fn topic_results(
     results: *mut *const sys::rd_kafka_topic_result_t,
     count: usize,
 ) -> Result<(), KafkaError> {
@@ -243,7 +243,7 @@ unsafe fn topic_results(
     Ok(())
 }
 
-unsafe fn array<'a, T>(start: *const T, count: c_int) -> &'a [T] {
+pub(super) unsafe fn array<'a, T>(start: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         // SAFETY: the caller's array has so many elements.
         Ok(count) if !start.is_null() => unsafe { std::slice::from_raw_parts(start, count) },

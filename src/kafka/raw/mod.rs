@@ -13,6 +13,7 @@ mod callbacks;
 mod mock;
 mod produce;
 mod queue;
+mod remove;
 mod texts;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
