@@ -92,6 +92,11 @@ pub enum Command {
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did
     Reload,
+    /// Prove, on your cluster and with your handler, what a group promises
+    Verify(super::verify::VerifyArgs),
+    /// One process of a rehearsal, started by `verify`
+    #[command(hide = true)]
+    Rehearse(super::rehearse::RehearseArgs),
     /// What a handler can call
     #[command(subcommand)]
     Handlers(HandlersCommand),

@@ -8,11 +8,13 @@ mod config_show;
 mod handlers;
 mod init;
 mod plan;
+mod rehearse;
 mod reload;
 mod remote;
 mod run;
 mod status;
 mod test;
+mod verify;
 
 use std::io::{self, Write};
 
@@ -24,10 +26,12 @@ pub use config_show::config_show;
 pub use handlers::handlers;
 pub use init::init;
 pub use plan::plan;
+pub use rehearse::{RehearseArgs, rehearse};
 pub use reload::reload;
 pub use run::run;
 pub use status::status;
 pub use test::{TestArgs, test};
+pub use verify::{VerifyArgs, verify};
 
 use args::Global;
 
@@ -123,6 +127,12 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Init { directory } => init(&directory, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => man(output),
+        Command::Verify(args) => with_file(global, output, |file, output| {
+            verify(args, file, format, output)
+        }),
+        Command::Rehearse(args) => with_file(global, output, |file, output| {
+            rehearse(args, file, format, output)
+        }),
         Command::Handlers(command) => handlers(&command, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),

@@ -154,7 +154,10 @@ mod tests {
         }
         for pair in strikes.windows(2) {
             let apart = pair[1].2 - pair[0].2;
-            assert!((EACH.mul_f64(0.74)..EACH.mul_f64(1.26)).contains(&apart), "{apart:?}");
+            assert!(
+                (EACH.mul_f64(0.74)..EACH.mul_f64(1.26)).contains(&apart),
+                "{apart:?}"
+            );
         }
     }
 

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::delivery::{Receipt, Stamp, Verdict};
 
 /// Everything that was sent and finished. Four bytes a message.
@@ -48,7 +50,7 @@ struct Place {
 }
 
 /// First receipts by what became of their messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Verdicts {
     pub handled: u64,
     pub dead_lettered: u64,
@@ -181,8 +183,14 @@ impl Ledger {
             Verdict::Handled | Verdict::Abandoned => self.verdicts.handled += 1,
         }
         let latency = micros(at).saturating_sub(stamp.sent);
-        self.latencies.push(u32::try_from(latency).unwrap_or(u32::MAX));
+        self.latencies
+            .push(u32::try_from(latency).unwrap_or(u32::MAX));
         self.enter_place(receipt, now);
+    }
+
+    /// A receipt that is none of this rehearsal.
+    pub fn stranger(&mut self) {
+        self.strangers += 1;
     }
 
     fn enter_place(&mut self, receipt: &Receipt, now: Instant) {
@@ -194,7 +202,9 @@ impl Ledger {
         });
         self.out_of_place += u64::from(receipt.offset < place.newest);
         place.newest = place.newest.max(receipt.offset);
-        place.silence = place.silence.max(now.saturating_duration_since(place.heard));
+        place.silence = place
+            .silence
+            .max(now.saturating_duration_since(place.heard));
         place.heard = now;
     }
 
@@ -294,7 +304,10 @@ mod tests {
         }
         assert!(ledger.is_settled());
         let tally = ledger.tally();
-        assert_eq!((tally.sent, tally.finished, tally.verdicts.handled), (4, 4, 4));
+        assert_eq!(
+            (tally.sent, tally.finished, tally.verdicts.handled),
+            (4, 4, 4)
+        );
         assert_eq!((tally.out_of_order, tally.out_of_place), (0, 0));
         assert_eq!(tally.repeats, []);
         assert_eq!(tally.latency.p50, 20 * MS);
@@ -310,7 +323,9 @@ mod tests {
             ledger.receipt(receipt, began);
         }
         assert_eq!(ledger.counts(), (4, 3));
-        let missing = receipts.each_ref().map(|receipt| ledger.is_missing(receipt.stamp.expect("one")));
+        let missing = receipts
+            .each_ref()
+            .map(|receipt| ledger.is_missing(receipt.stamp.expect("one")));
         assert_eq!(missing, [false, false, true, false]);
         let never_sent = Stamp {
             key: 9,

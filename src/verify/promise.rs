@@ -41,8 +41,7 @@ pub fn unexplained(repeats: &[Repeat], faults: &[Struck]) -> u64 {
         };
         repeat.first <= end + SLACK && repeat.again >= struck.at
     };
-    let is_unexplained =
-        |repeat: &&Repeat| !faults.iter().any(|struck| explains(repeat, struck));
+    let is_unexplained = |repeat: &&Repeat| !faults.iter().any(|struck| explains(repeat, struck));
     repeats.iter().filter(is_unexplained).count() as u64
 }
 
@@ -84,10 +83,16 @@ pub fn broken(case: &Case<'_>) -> Vec<String> {
         ),
     }
     if *ordering != Ordering::None {
-        say(tally.out_of_order, "finished after a later one of the same key");
+        say(
+            tally.out_of_order,
+            "finished after a later one of the same key",
+        );
     }
     if *ordering == Ordering::Partition {
-        say(tally.out_of_place, "finished after a later one of the same partition");
+        say(
+            tally.out_of_place,
+            "finished after a later one of the same partition",
+        );
     }
     broken
 }
@@ -131,7 +136,13 @@ mod tests {
         }
     }
 
-    fn held(guarantee: Guarantee, ordering: Ordering, tally: &Tally, missing: Missing, faults: &[Struck]) -> bool {
+    fn held(
+        guarantee: Guarantee,
+        ordering: Ordering,
+        tally: &Tally,
+        missing: Missing,
+        faults: &[Struck],
+    ) -> bool {
         let case = Case {
             guarantee,
             ordering,
@@ -191,7 +202,11 @@ mod tests {
         assert_eq!(who(&tally(2, 4), none, &kill), [false; 3], "both before it");
         assert_eq!(who(&tally(4, 6), none, &[]), [false; 3], "no fault");
         let term = [struck(Fault::Term, 5, 6)];
-        assert_eq!(who(&tally(4, 6), none, &term), [false; 3], "an orderly stop");
+        assert_eq!(
+            who(&tally(4, 6), none, &term),
+            [false; 3],
+            "an orderly stop"
+        );
         let stop = [struck(Fault::Stop, 5, 20)];
         assert_eq!(who(&tally(12, 20), none, &stop), [true, false, false]);
     }
@@ -209,11 +224,23 @@ mod tests {
             ..Tally::default()
         };
         let holds = |ordering, tally| {
-            held(Guarantee::AtLeastOnce, ordering, tally, Missing::default(), &[])
+            held(
+                Guarantee::AtLeastOnce,
+                ordering,
+                tally,
+                Missing::default(),
+                &[],
+            )
         };
         let all = [Ordering::Partition, Ordering::Key, Ordering::None];
-        assert_eq!(all.map(|ordering| holds(ordering, &by_place)), [false, true, true]);
-        assert_eq!(all.map(|ordering| holds(ordering, &by_key)), [false, false, true]);
+        assert_eq!(
+            all.map(|ordering| holds(ordering, &by_place)),
+            [false, true, true]
+        );
+        assert_eq!(
+            all.map(|ordering| holds(ordering, &by_key)),
+            [false, false, true]
+        );
     }
 
     /// A broken promise says how many messages, and what befell them.
