@@ -65,6 +65,10 @@ pub struct VerifyArgs {
     /// How long `stop` lasts; else 2 s longer than the group's session
     #[arg(long, value_name = "TIME", value_parser = time)]
     standstill: Option<Duration>,
+    /// How long nothing may be finished at the end before the rest counts as missing; else 20 s longer
+    /// than the group's session and its waits
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    patience: Option<Duration>,
     /// Strike as in the run that told this number
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -161,6 +165,7 @@ pub fn verify(
         fault_interval: args.fault_interval,
         standstill: args.standstill,
         seed,
+        patience: args.patience,
         progress: matches!(format, Format::Text),
     };
     let outcome = verify::run(request, &run, cluster, &admin, &mut asked);

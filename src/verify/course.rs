@@ -272,7 +272,9 @@ impl Course<'_> {
     fn settle(&mut self, reader: &Receipts) -> Result<(), Failure> {
         let group = self.group()?;
         let waits = group.on_failure.max_backoff.max(group.drain_timeout);
-        let patience = session(&self.request.config, &self.request.group).max(waits) + PATIENCE;
+        let session = session(&self.request.config, &self.request.group);
+        let patience = self.request.patience;
+        let patience = patience.unwrap_or(session.max(waits) + PATIENCE);
         let mut seen = self.books.lock().counts();
         let mut since = Instant::now();
         while !self.books.lock().is_settled() && !reader.has_ended() {

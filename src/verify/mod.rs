@@ -67,6 +67,9 @@ pub struct Request {
     /// How long SIGSTOP lasts; `None`: longer than the group's session.
     pub standstill: Option<Duration>,
     pub seed: u64,
+    /// How long nothing may be finished at the end before what is missing counts as missing; `None`:
+    /// longer than the group's session and its waits.
+    pub patience: Option<Duration>,
     /// Whether a line on the terminal shows how it goes.
     pub progress: bool,
 }
