@@ -222,6 +222,37 @@ fn a_group_is_struck_and_holds() {
     }
 }
 
+/// With `exactly_once` a kill repeats nothing, and the receipts are part of the transactions.
+#[test]
+fn exactly_once_holds_over_kills() {
+    needs_kafka!();
+    let case = Case::new("verify-exactly-once", 4);
+    let settings = format!("guarantee = \"exactly_once\"\n{QUICK}");
+    let setup = case.setup(&settings, COPY).handler("numbers.rhai", NUMBERS);
+    let mut arguments = vec![
+        "--group",
+        &case.group,
+        "--generator",
+        "numbers.rhai",
+        "--json",
+    ];
+    arguments.extend(["--processes", "2", "--faults", "kill", "--duration", "8s"]);
+    arguments.extend(["--fault-interval", "2s"]);
+    let answer = verify(setup, &arguments);
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
+    let report = json(&answer);
+    assert_eq!(report["guarantee"], "exactly_once");
+    assert!(
+        report["faults"]
+            .as_array()
+            .is_some_and(|faults| faults.len() > 1),
+        "{report:#}"
+    );
+    for zero in ["lost", "unfinished", "repeated", "out_of_order"] {
+        assert_eq!(report[zero], 0, "{report:#}");
+    }
+}
+
 /// A message that comes twice though nothing was struck breaks the promise, and verify says so.
 #[test]
 fn a_repeat_that_nothing_explains_is_caught() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::config::{Group, Stage};
 use crate::delivery::{Delivery, Effects, Receipt, Stamp, Verdict};
-use crate::kafka::Admin;
+use crate::kafka::{Admin, Emitter, Outgoing, SendError};
 use crate::script::Caller;
 
 use super::Setup;
@@ -23,7 +23,7 @@ pub(super) struct Rehearsal {
     /// The temporary topics that are known to be there, by the real ones.
     made: HashMap<Arc<str>, String>,
     /// Where receipts go.
-    pub(super) receipts: String,
+    receipts: String,
 }
 
 impl Rehearsal {
@@ -64,6 +64,35 @@ impl Rehearsal {
         None
     }
 
+    /// Queues the receipt of a message that is to end so.
+    pub(super) fn send_receipt(
+        &self,
+        emitter: &Emitter,
+        delivery: &Delivery,
+        verdict: Verdict,
+        ticket: u64,
+    ) -> Result<(), SendError> {
+        let record = delivery.record();
+        let receipt = Receipt {
+            stamp: Stamp::of(record),
+            verdict,
+            attempt: delivery.attempt(),
+            topic: record.topic.to_string(),
+            partition: record.partition,
+            offset: record.offset,
+        };
+        let receipt = receipt.to_string();
+        let outgoing = Outgoing {
+            topic: &self.receipts,
+            partition: Some(0),
+            timestamp: None,
+            key: None,
+            value: Some(receipt.as_bytes()),
+            headers: &mut std::iter::empty(),
+        };
+        emitter.send(outgoing, ticket)
+    }
+
     /// Blocks until the topic is there: once for each topic, and heartbeats go on meanwhile.
     fn make(&mut self, topic: &str, setup: &Setup) -> Result<String, String> {
         let admin = match self.admin.take() {
@@ -74,19 +103,6 @@ impl Rehearsal {
         let made = admin.create_like(&temporary, topic, self.stage.topics.get(topic));
         self.admin = Some(admin);
         made.map(|_| temporary).map_err(|error| error.message)
-    }
-}
-
-/// The receipt of a message that ends so.
-pub(super) fn receipt(delivery: &Delivery, verdict: Verdict) -> Receipt {
-    let record = delivery.record();
-    Receipt {
-        stamp: Stamp::of(record),
-        verdict,
-        attempt: delivery.attempt(),
-        topic: record.topic.to_string(),
-        partition: record.partition,
-        offset: record.offset,
     }
 }
 
