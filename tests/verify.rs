@@ -408,7 +408,14 @@ fn at_most_once_holds_though_it_loses() {
         "--json",
     ];
     arguments.extend(["--duration", "5s", "--rate", "400"]);
-    arguments.extend(["--faults", "kill", "--fault-interval", "2s"]);
+    arguments.extend([
+        "--faults",
+        "kill",
+        "--fault-interval",
+        "2s",
+        "--patience",
+        "5s",
+    ]);
     let answer = verify(setup, &arguments);
     let report = json(&answer);
     assert_eq!(answer.code, Some(0), "{report:#}");
