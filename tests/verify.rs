@@ -49,9 +49,13 @@ struct Verify {
 
 impl Verify {
     fn start(setup: Setup, arguments: &[&str]) -> Verify {
+        Self::of("deliveryd.toml", setup, arguments)
+    }
+
+    fn of(config: &str, setup: Setup, arguments: &[&str]) -> Verify {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deliveryd"));
         command
-            .args(["--config", "deliveryd.toml", "verify"])
+            .args(["--config", config, "verify"])
             .args(arguments)
             .current_dir(setup.dir())
             .stdin(Stdio::null())
@@ -193,6 +197,28 @@ fn a_good_group_holds() {
     assert_nothing_left(&format!(".{}", case.topic));
 }
 
+/// The command of the README works as it stands there: without a generator, the config's own producer
+/// says what the messages are.
+#[test]
+fn the_command_of_the_readme_works() {
+    needs_kafka!();
+    let setup = Setup::copy_of_repository("kafka.toml");
+    let brokers = format!("kafka.brokers={}", Kafka::shared().servers());
+    let more = ["--group", "group-1", "--duration", "2s", "--set", &brokers];
+    let answer = Verify::of("config/kafka.toml", setup, &more).end();
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
+    assert!(
+        answer.err.contains("made as by producer random"),
+        "{answer:#?}"
+    );
+    let text = &answer.out;
+    assert!(
+        text.starts_with("group-1 holds at_least_once, in order by partition\n"),
+        "{text}"
+    );
+    assert!(text.contains("\n  lost             0\n"), "{text}");
+}
+
 /// Orderly stops, kills and standstills among three processes: a group that survives them is said to
 /// hold, every kind was struck, and what was repeated is explained.
 #[test]
@@ -240,6 +266,8 @@ fn exactly_once_holds_over_kills() {
     arguments.extend(["--fault-interval", "2s"]);
     let answer = verify(setup, &arguments);
     assert_eq!(answer.code, Some(0), "{answer:#?}");
+    let sample = format!("a sample of 25 of {}", case.topic);
+    assert!(answer.err.contains(&sample), "{answer:#?}");
     let report = json(&answer);
     assert_eq!(report["guarantee"], "exactly_once");
     assert!(

@@ -62,12 +62,12 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon; the tour does that.
+    /// Whether it talks to a running daemon, which the tour does, or to a cluster, as tests/verify.rs does.
     fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
-            use cli::Command::{Plan, Reload, Status};
-            matches!(command, Plan | Reload | Status { .. })
+            use cli::Command::{Plan, Reload, Status, Verify};
+            matches!(command, Plan | Reload | Status { .. } | Verify(_))
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
     }
