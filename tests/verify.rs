@@ -213,7 +213,7 @@ fn the_command_of_the_readme_works() {
     );
     let text = &answer.out;
     assert!(
-        text.starts_with("group-1 holds at_least_once, in order by partition\n"),
+        text.starts_with("group-1 keeps its promise: at_least_once, in order by partition\n"),
         "{text}"
     );
     assert!(text.contains("\n  lost             0\n"), "{text}");
@@ -253,15 +253,10 @@ fn a_group_is_struck_and_holds() {
 fn exactly_once_holds_over_kills() {
     needs_kafka!();
     let case = Case::new("verify-exactly-once", 4);
+    case.fill(0..4, 10);
     let settings = format!("guarantee = \"exactly_once\"\n{QUICK}");
-    let setup = case.setup(&settings, COPY).handler("numbers.rhai", NUMBERS);
-    let mut arguments = vec![
-        "--group",
-        &case.group,
-        "--generator",
-        "numbers.rhai",
-        "--json",
-    ];
+    let setup = case.setup(&settings, COPY);
+    let mut arguments = vec!["--group", &case.group, "--sample", "25", "--json"];
     arguments.extend(["--processes", "2", "--faults", "kill", "--duration", "8s"]);
     arguments.extend(["--fault-interval", "2s"]);
     let answer = verify(setup, &arguments);
@@ -479,7 +474,22 @@ fn what_can_not_be_proved_is_refused() {
         misspelt.err.contains("did you mean `orders`?"),
         "{misspelt:#?}"
     );
-    let nobody = verify(setup("localhost:1"), &["--group", "orders"]);
+    let which = verify(
+        Setup::new(
+            "localhost:1",
+            &format!("{toml}[groups.other]\ntopics = [\"Orders\"]\nhandler = \"handle.rhai\"\n"),
+        )
+        .handler("handle.rhai", "fn handle(msg) { }"),
+        &[],
+    );
+    assert_eq!(which.code, Some(2));
+    assert!(
+        which
+            .err
+            .contains("which group? Say --group GROUP; the configuration has orders, other"),
+        "{which:#?}"
+    );
+    let nobody = verify(setup("localhost:1"), &[]);
     assert_eq!(nobody.code, Some(1));
     assert!(
         nobody.err.contains("no broker at localhost:1"),

@@ -34,8 +34,8 @@ const SAMPLE: usize = 1000;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct VerifyArgs {
-    /// The group whose handler and settings are to be proved
-    #[arg(long, value_name = "GROUP", required_unless_present = "clean")]
+    /// The group whose handler and settings are to be proved; needed where there is more than one
+    #[arg(long, value_name = "GROUP")]
     group: Option<String>,
     /// How many processes run the group's members
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
@@ -123,7 +123,10 @@ pub fn verify(
             Err(reason) => failed(output, &reason),
         };
     }
-    let name = args.group.clone().unwrap_or_default();
+    let Some(name) = args.group.clone().or_else(|| only_group(&checked.config)) else {
+        let names = names_of_groups(&checked.config);
+        return usage(output, &format!("which group? Say --group GROUP; {names}"));
+    };
     let Some(group) = checked.config.groups.get(&name) else {
         return usage(output, &unknown_group(&name, &checked.config));
     };
@@ -257,14 +260,24 @@ fn sampled(cluster: &Cluster, topic: &str, last: usize) -> Result<(Origin, Strin
 fn unknown_group(name: &str, config: &Config) -> String {
     let names = config.groups.keys().map(String::as_str);
     let mut text = format!("there is no group `{name}` in {}", shown_path(&config.file));
-    match suggest(name, names.clone()) {
+    match suggest(name, names) {
         Some(meant) => text.push_str(&format!("; did you mean `{meant}`?")),
-        None => {
-            let names: Vec<&str> = names.collect();
-            text.push_str(&format!("; there is: {}", names.join(", ")));
-        }
+        None => text.push_str(&format!("; {}", names_of_groups(config))),
     }
     text
+}
+
+fn only_group(config: &Config) -> Option<String> {
+    let mut names = config.groups.keys();
+    names.next().filter(|_| names.next().is_none()).cloned()
+}
+
+fn names_of_groups(config: &Config) -> String {
+    let names: Vec<&str> = config.groups.keys().map(String::as_str).collect();
+    match &names[..] {
+        [] => "the configuration has none".to_owned(),
+        names => format!("the configuration has {}", names.join(", ")),
+    }
 }
 
 fn tell_beginning(

@@ -95,14 +95,17 @@ impl Serialize for Latency {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.held { "holds" } else { "does NOT hold" };
         let order = match self.ordering {
             Ordering::Partition => ", in order by partition",
             Ordering::Key => ", in order by key",
             Ordering::None => ", in any order",
         };
         let guarantee = guarantee_name(self.guarantee);
-        writeln!(f, "{} {verdict} {guarantee}{order}", self.group)?;
+        let group = &self.group;
+        match self.held {
+            true => writeln!(f, "{group} keeps its promise: {guarantee}{order}")?,
+            false => writeln!(f, "{group} does NOT keep its promise: {guarantee}{order}")?,
+        }
         for broken in &self.broken {
             writeln!(f, "  broken: {broken}")?;
         }
@@ -271,7 +274,7 @@ mod tests {
     fn the_answer_comes_first() {
         assert_eq!(
             report().to_string(),
-            "orders holds at_least_once, in order by partition\n  \
+            "orders keeps its promise: at_least_once, in order by partition\n  \
              messages         15,000 in 30.0 s by 3 processes with 6 members\n  \
              finished         15,000, 10 as dead letters\n  \
              lost             0\n  \
@@ -297,7 +300,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "orders does NOT hold at_least_once, in order by partition"
+            "orders does NOT keep its promise: at_least_once, in order by partition"
         );
         assert_eq!(
             lines[1],
