@@ -116,6 +116,11 @@ pub enum Command {
         /// error, warn, info, debug or trace, or a list such as info,deliveryd::member=debug
         level: Option<String>,
     },
+    /// Prove, on your cluster and with your handler, what a group promises
+    Verify(super::verify::VerifyArgs),
+    /// One process of a rehearsal, started by `verify`
+    #[command(hide = true)]
+    Rehearse(super::rehearse::RehearseArgs),
     /// What a handler can call
     #[command(subcommand)]
     Handlers(HandlersCommand),

@@ -23,6 +23,7 @@ mod pauses;
 mod publish;
 mod rate;
 mod rebalance;
+mod rehearsal;
 mod report;
 mod retry;
 mod seek;
