@@ -50,17 +50,16 @@ pub(super) fn take_signal(waiting: &mut VecDeque<Task>) {
     }
 }
 
-/// Answers while there is no configuration in force to compare with.
-pub(super) fn refuse_while_starting(order: Order, shown: &Shown) {
-    let why = || {
-        let text = "deliveryd is still starting, perhaps waiting for its broker; \
-                    ask again when it runs, or restart it with the new configuration";
-        Refusal::Unavailable(text.to_owned())
-    };
+/// The same while there is no configuration in force to compare with.
+pub(super) fn take_while_starting(order: Order, shown: &Shown, waiting: &mut VecDeque<Task>) {
     match order {
-        Order::Plan(reply) => reply.send(Err(why())),
-        Order::Reload(_, reply) => reply.send(Err(why())),
-        Order::Handler(group, reply) => reply.send(handler(shown, group)),
+        Order::Plan(reply) => {
+            let text = "deliveryd is still starting, perhaps waiting for its broker; \
+                        ask again when it runs. `deliveryd reload` begins the start anew \
+                        with the configuration that is on disk";
+            reply.send(Err(Refusal::Unavailable(text.to_owned())));
+        }
+        order => take(order, shown, waiting),
     }
 }
 

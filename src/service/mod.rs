@@ -1,3 +1,4 @@
 //! What ties the daemon to the service manager.
 
 pub mod notify;
+pub mod watchdog;
