@@ -11,12 +11,15 @@ mod plan;
 mod reload;
 mod remote;
 mod run;
+mod service;
 mod status;
 mod test;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
+pub use args::{
+    Cli, Command, ConfigCommand, HandlersCommand, LogFormat, ServiceArgs, ServiceCommand,
+};
 pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
@@ -26,6 +29,7 @@ pub use init::init;
 pub use plan::plan;
 pub use reload::reload;
 pub use run::run;
+pub use service::service;
 pub use status::status;
 pub use test::{TestArgs, test};
 
@@ -124,6 +128,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Completions { shell } => completions(shell, output),
         Command::Man => man(output),
         Command::Handlers(command) => handlers(&command, output),
+        Command::Service(command) => service(&command, &global, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
