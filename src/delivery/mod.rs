@@ -8,6 +8,7 @@ mod record;
 mod tracker;
 mod under_way;
 
+pub use beyond::{holder, with_holder};
 pub use effects::{Effects, Emit, EmitBuilder};
 pub use record::Record;
 pub use tracker::Tracker;
