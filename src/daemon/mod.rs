@@ -131,7 +131,6 @@ impl Daemon {
         let started = self.start(checked, asked).await;
         let outcome = match started {
             Ok(true) => {
-                self.board.set_state(DaemonState::Running);
                 let hint = self.hint(self.running.config());
                 self.serve(asked, hint).await
             }

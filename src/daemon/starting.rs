@@ -56,6 +56,8 @@ impl Daemon {
             match self.attempt(&nothing, wanted, &mut pending, asked).await? {
                 Attempt::Done(taken) => {
                     self.servers.hosts.store(Arc::new(hosts));
+                    // First: whoever waits for the answer may look at the status next.
+                    self.board.set_state(DaemonState::Running);
                     if let Some(pending) = pending {
                         let result = Reloaded {
                             steps: taken.into_iter().map(reload::step).collect(),
