@@ -103,7 +103,11 @@ pub fn line(status: &Status) -> String {
 fn waiting(status: &Status) -> String {
     let servers = &status.brokers.servers;
     match &status.brokers.reason {
-        Some(reason) => format!("waiting for the broker at {servers}: {reason}"),
+        Some(reason) => {
+            let again = format!("no broker at {servers}: ");
+            let reason = reason.strip_prefix(&again).unwrap_or(reason);
+            format!("waiting for the broker at {servers}: {reason}")
+        }
         None => format!("waiting for the broker at {servers}"),
     }
 }
