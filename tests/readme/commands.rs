@@ -15,6 +15,8 @@ use crate::support::run_dir::repository;
 const CARGO: &[&str] = &[
     "cargo test",
     "cargo build --release",
+    "cargo install cargo-deb",
+    "cargo deb",
     "STORM=long cargo test --release --test storm -- --nocapture",
 ];
 
