@@ -68,6 +68,8 @@ pub(super) struct Member {
     /// With `guarantee = "exactly_once"`.
     pub(super) exactly_once: Option<ExactlyOnce>,
     pub(super) stop: Option<Stop>,
+    /// Why the brokers do not let it take part.
+    pub(super) kept_out: Option<String>,
     pub(super) tally: Tally,
     /// The lane that is first in line when the next message may start.
     pub(super) first_lane: usize,
@@ -169,6 +171,7 @@ impl Member {
             leave: None,
             commits: Commits::new(now),
             stop: None,
+            kept_out: None,
             tally: Tally::new(now, exactly_once.is_some()),
             exactly_once,
             first_lane: 0,
@@ -309,6 +312,11 @@ impl Member {
                     self.find_out_of_range();
                     return Ok(polled + 1);
                 }
+                Polled::Denied { partition, error } => {
+                    self.pool.push(record);
+                    self.may_not_read(&partition, error);
+                    return Ok(polled + 1);
+                }
                 Polled::Error(error) => {
                     self.pool.push(record);
                     self.hear_error(error)?;
@@ -317,14 +325,6 @@ impl Member {
             }
         }
         Ok(BATCH)
-    }
-
-    fn hear_error(&mut self, error: KafkaError) -> Result<(), KafkaError> {
-        if error.fatal {
-            return Err(error);
-        }
-        self.setup.observer.event(Event::Trouble(error));
-        Ok(())
     }
 
     /// The lane that a record belongs to.
