@@ -14,7 +14,7 @@ use rdkafka::admin::{
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -104,6 +104,15 @@ impl Probe {
     }
 
     /// Sets one property of a topic's configuration.
+    pub fn delete_topic(&self, topic: &str) {
+        let deleted = block_on(self.admin().delete_topics(&[topic], &options()));
+        let failed = match &deleted {
+            Ok(topics) => topics.iter().any(Result::is_err),
+            Err(_) => true,
+        };
+        assert!(!failed, "deleting {topic}: {deleted:?}");
+    }
+
     pub fn set_topic_config(&self, topic: &str, name: &str, value: &str) {
         let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
         let changed = block_on(self.admin().alter_configs([&change], &options()));
@@ -369,6 +378,24 @@ impl Probe {
             let found = consumer.committed_offsets(asked.clone(), ANSWER);
             found.map_err(|error| error.to_string())
         })
+    }
+
+    /// Commits one offset of a group that nobody is in, as another tool might.
+    pub fn commit(&self, group: &str, topic: &str, offset: i64, metadata: &str) {
+        let consumer: BaseConsumer = self
+            .config("probe")
+            .set("group.id", group)
+            .create()
+            .unwrap_or_else(|error| panic!("a consumer: {error}"));
+        let mut offsets = TopicPartitionList::new();
+        let mut partition = offsets.add_partition(topic, 0);
+        partition.set_metadata(metadata);
+        if let Err(error) = partition.set_offset(Offset::Offset(offset)) {
+            panic!("{topic}/0@{offset}: {error}");
+        }
+        if let Err(error) = consumer.commit(&offsets, CommitMode::Sync) {
+            panic!("a commit of {group}: {error}");
+        }
     }
 
     /// Waits until the group has committed the whole topic.
