@@ -2,16 +2,25 @@
 
 mod args;
 mod check;
+mod cluster;
 mod completions;
 mod config_schema;
 mod config_show;
 mod handlers;
 mod init;
+mod log_level;
+mod part;
+mod pause;
 mod plan;
+mod produce;
+mod read;
 mod reload;
 mod remote;
 mod run;
+mod seek;
 mod status;
+mod table;
+mod tap;
 mod test;
 
 use std::io::{self, Write};
@@ -23,10 +32,17 @@ pub use config_schema::config_schema;
 pub use config_show::config_show;
 pub use handlers::handlers;
 pub use init::init;
+pub use log_level::log_level;
+pub use part::PartArgs;
+pub use pause::{ResumeArgs, pause, resume};
 pub use plan::plan;
+pub use produce::{ProduceArgs, produce};
+pub use read::{ReadArgs, read};
 pub use reload::reload;
 pub use run::run;
+pub use seek::{SeekArgs, seek};
 pub use status::status;
+pub use tap::{TapArgs, tap};
 pub use test::{TestArgs, test};
 
 use args::Global;
@@ -127,6 +143,13 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
+        Command::Pause(part) => pause(part, &remote::wanted(global), output),
+        Command::Resume(args) => resume(args, &remote::wanted(global), output),
+        Command::Seek(args) => seek(args, &remote::wanted(global), output),
+        Command::LogLevel { level } => log_level(level, &remote::wanted(global), output),
+        Command::Produce(args) => produce(&args, &remote::wanted(global), output),
+        Command::Read(args) => read(&args, &remote::wanted(global), output),
+        Command::Tap(args) => tap(&args, &remote::wanted(global), output),
     }
 }
 

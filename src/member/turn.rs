@@ -9,7 +9,9 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::config::{Group, Guarantee};
 use crate::delivery::Record;
-use crate::kafka::{Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Polled};
+use crate::kafka::{
+    Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Partition, Polled,
+};
 use crate::script::Handler;
 
 use super::commit::Commits;
@@ -18,7 +20,10 @@ use super::lane::Lane;
 use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
 use super::retry::Retries;
+use super::seek::Seek;
 use super::send::{Flight, Sending};
+use super::stuck::GiveUpReply;
+use super::tap::Watched;
 use super::trial::settings;
 use super::{Command, Event, Setup, member_name};
 
@@ -71,6 +76,11 @@ pub(super) struct Member {
     /// Why the brokers do not let it take part.
     pub(super) kept_out: Option<String>,
     pub(super) tally: Tally,
+    /// Who watches the calls.
+    pub(super) watched: Vec<Watched>,
+    pub(super) seeks: Vec<Seek>,
+    /// Stuck partitions whose message is to be given up.
+    pub(super) to_give_up: Vec<(Partition, GiveUpReply)>,
     /// The lane that is first in line when the next message may start.
     pub(super) first_lane: usize,
     /// Calls have taken so long that something else must be looked after.
@@ -174,6 +184,9 @@ impl Member {
             kept_out: None,
             tally: Tally::new(now, exactly_once.is_some()),
             exactly_once,
+            watched: Vec::new(),
+            seeks: Vec::new(),
+            to_give_up: Vec::new(),
             first_lane: 0,
             turn_is_over: false,
             rate_wait: None,
@@ -192,6 +205,7 @@ impl Member {
             return End::Fatal(error);
         }
         self.call_on_start();
+        self.follow_taps();
         loop {
             self.now = Instant::now();
             self.turn_is_over = false;
@@ -206,6 +220,7 @@ impl Member {
             };
             self.follow_handler();
             self.rebalance();
+            self.steer();
             self.commit();
             if let Err(error) = self.transact() {
                 return End::Fatal(error);
@@ -235,6 +250,14 @@ impl Member {
                     }
                 }
                 Command::Resume(partition) => self.resume(partition.as_ref()),
+                Command::Follow(reply) => self.follow(reply),
+                Command::Ends(ends) => self.hear_ends(&ends),
+                Command::GiveUp(partition, reply) => self.to_give_up.push((partition, reply)),
+                Command::Seek {
+                    partition,
+                    to,
+                    reply,
+                } => self.begin_seek(partition, to, reply),
                 Command::Stop { for_good, deadline } => {
                     self.begin_stop(Stop { for_good, deadline })
                 }
