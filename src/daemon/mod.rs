@@ -5,6 +5,7 @@
 //! stops it all in the reverse order. Members and producers have threads of their own; HTTP, the
 //! control socket, signals and the eye on the cluster share one small runtime.
 
+mod cluster;
 mod news;
 mod on_disk;
 mod orders;
@@ -23,7 +24,6 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, unbounded_channel};
 use crate::config::{Config, Invocation};
 use crate::control::Order;
 use crate::diagnostic::shown_path;
-use crate::kafka::PartitionCounts;
 use crate::observe::status::{BrokerState, BrokerStatus, DaemonState};
 use crate::observe::{self, Board, LogGuard, Metrics, terminal};
 use crate::preflight::Checked;
@@ -31,7 +31,8 @@ use crate::service::{notify, watchdog};
 use crate::signals::{Asked, Signals};
 use crate::topology::{News, Running, Shown};
 
-use news::{Voice, see_cluster};
+use cluster::{Seen, see_cluster};
+use news::Voice;
 use orders::Task;
 use reload::Reloading;
 use servers::Servers;
@@ -73,7 +74,7 @@ struct Daemon {
     waiting: VecDeque<Task>,
     news: UnboundedReceiver<News>,
     voice: Voice,
-    counts: PartitionCounts,
+    seen: Seen,
     /// Numbers the reloads that were asked for; the start is the first.
     reloads: u64,
 }
@@ -98,7 +99,7 @@ impl Daemon {
             orders,
             waiting: VecDeque::new(),
             news,
-            counts: PartitionCounts::default(),
+            seen: Seen::default(),
             reloads: 1,
         })
     }
@@ -177,7 +178,7 @@ impl Daemon {
                 Some(news) = self.news.recv() => match news {
                     News::Ends(ends) => self.running.tell_ends(ends),
                     news => if let Some(topics) = self.voice.hear(news) {
-                        see_cluster(&self.running, &self.board, &mut self.counts, topics);
+                        see_cluster(&mut self.running, &self.board, &mut self.seen, topics);
                     },
                 },
                 _ = second.tick() => {
@@ -254,7 +255,7 @@ impl Daemon {
         if stop.is_none()
             && let Some(topics) = topics
         {
-            see_cluster(&self.running, &self.board, &mut self.counts, topics);
+            see_cluster(&mut self.running, &self.board, &mut self.seen, topics);
         }
         stop
     }

@@ -11,7 +11,7 @@ use crate::observe::status::{DaemonState, Reload};
 use crate::observe::{self, Board, Metrics, terminal};
 use crate::preflight::{self, Checked};
 use crate::service::notify;
-use crate::topology::plan::{Plan, plan};
+use crate::topology::plan::Plan;
 use crate::topology::{ApplyError, Running, Taken};
 
 use super::orders::Asker;
@@ -60,7 +60,7 @@ impl Reloading<'_> {
                 };
             }
         };
-        let plan = plan(self.running.config(), &checked.config);
+        let plan = self.running.plan(&checked.config);
         let result = Reloaded {
             notes: plan.notes.clone(),
             warnings: shown(&checked.warnings),
@@ -165,7 +165,7 @@ pub(super) async fn planned(running: &Running, invocation: &Invocation) -> Plann
             };
         }
     };
-    let plan = plan(running.config(), &checked.config);
+    let plan = running.plan(&checked.config);
     let steps = plan.steps.iter().flat_map(|step| {
         let lines = step.lines().into_iter();
         lines.map(|text| Change {

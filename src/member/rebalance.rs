@@ -189,7 +189,7 @@ impl Member {
         let took = self.now.saturating_duration_since(self.pending.since);
         let all = self.held_partitions();
         self.setup.observer.event(Event::Assigned { all, took });
-        self.tally.touch();
+        self.is_let_in();
         self.publish_now();
     }
 
