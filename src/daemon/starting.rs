@@ -205,7 +205,7 @@ fn next_reload(waiting: &mut VecDeque<Task>) -> Option<Asker> {
         .position(|task| matches!(task, Task::Reload(_)))?;
     match waiting.remove(place)? {
         Task::Reload(asker) => Some(asker),
-        Task::Plan(_) => None,
+        Task::Plan(_) | Task::Steer(_) => None,
     }
 }
 
