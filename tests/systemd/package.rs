@@ -40,7 +40,7 @@ fn pack(tool: &PathBuf) -> Result<PathBuf, String> {
         .and_then(|()| fs::copy(env!("CARGO_BIN_EXE_deliveryd"), &program));
     placed.map_err(|error| format!("{}: {error}", program.display()))?;
     let output = Command::new(tool)
-        .args(["--no-build", "--fast", "--quiet", "--output"])
+        .args(["--no-build", "--fast", "--strip", "--quiet", "--output"])
         .arg(&package)
         .env("CARGO_TARGET_DIR", &folder)
         .current_dir(repository())
