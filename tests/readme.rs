@@ -31,6 +31,8 @@ mod handlers;
 mod page;
 #[path = "readme/said.rs"]
 mod said;
+#[path = "readme/steering.rs"]
+mod steering;
 #[path = "readme/tests.rs"]
 mod tests;
 #[path = "readme/tour.rs"]

@@ -1,14 +1,17 @@
 //! The daemon: start, signals, stop, in that order. What it tells on the way is in `news`, what it is
-//! asked in `orders`, what a reload is in `reload`.
+//! asked in `orders`, what a reload is in `reload`, what steers without one in `steer` and `tap`.
 //!
 //! Only this file knows everybody: it starts what `topology` runs, hears signals, orders and news, and
 //! stops it all in the reverse order. Members and producers have threads of their own; HTTP, the
 //! control socket, signals and the eye on the cluster share one small runtime.
 
 mod news;
+mod on_disk;
 mod orders;
 mod reload;
 mod servers;
+mod steer;
+mod tap;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -125,6 +128,7 @@ impl Daemon {
                 self.metrics.clone(),
             )),
             tokio::spawn(notify::follow(self.board.clone())),
+            tokio::spawn(on_disk::follow(self.board.clone(), self.invocation.clone())),
         ];
         notify::ready();
         let hint = self.hint(&checked.config);
@@ -201,10 +205,11 @@ impl Daemon {
                 Some(order) = self.orders.recv() => {
                     orders::take(order, &self.shown, &mut self.waiting);
                 }
-                news = self.news.recv() => if let Some(news) = news
-                    && let Some(topics) = self.voice.hear(news)
-                {
-                    see_cluster(&self.running, &self.board, &mut self.counts, topics);
+                Some(news) = self.news.recv() => match news {
+                    News::Ends(ends) => self.running.tell_ends(ends),
+                    news => if let Some(topics) = self.voice.hear(news) {
+                        see_cluster(&self.running, &self.board, &mut self.counts, topics);
+                    },
                 },
                 _ = second.tick() => {
                     self.look_for_the_dead()?;
@@ -248,6 +253,7 @@ impl Daemon {
                         };
                         reloading.run(asker).await;
                     }
+                    Task::Steer(steering) => steering.run(running).await,
                 }
             };
             tokio::pin!(doing);

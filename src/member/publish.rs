@@ -284,7 +284,7 @@ impl Member {
         }
     }
 
-    fn partition_reports(&self) -> Vec<PartitionReport> {
+    pub(super) fn partition_reports(&self) -> Vec<PartitionReport> {
         let halted = self.setup.shared.halted();
         let mut reports: Vec<PartitionReport> = self
             .lanes
@@ -295,8 +295,9 @@ impl Member {
                 // What is held back has been fetched and not begun.
                 position: lane.held.front().map_or(lane.position, |held| held.offset),
                 committed: lane.committed,
-                end: self.consumer.known_end(&lane.partition),
+                end: self.consumer.known_end(&lane.partition).max(lane.end_told),
                 last_timestamp: lane.last_timestamp,
+                unfinished: lane.tracker.unfinished(),
                 paused: lane.user_paused,
                 stuck: lane
                     .stuck_reason()

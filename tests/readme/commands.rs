@@ -35,14 +35,14 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// A call of deliveryd: variables before it, arguments after it.
-struct Call {
+pub struct Call {
     environment: Vec<(String, String)>,
-    arguments: Vec<String>,
+    pub arguments: Vec<String>,
 }
 
 impl Call {
     /// `None` where the line calls something else.
-    fn of(line: &str) -> Option<Call> {
+    pub fn of(line: &str) -> Option<Call> {
         let words = words(line);
         let is_variable = |word: &&String| word.split('=').next().is_some_and(is_name);
         let before = words.iter().take_while(is_variable).count();
@@ -62,14 +62,34 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon, which the tour does, or to a cluster, as tests/verify.rs does.
-    fn asks_a_daemon(&self) -> bool {
+    /// Whether it talks to a running daemon: `steering` runs it.
+    pub fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
-            use cli::Command::{Plan, Reload, Status, Verify};
-            matches!(command, Plan | Reload | Status { .. } | Verify(_))
+            use cli::Command::{
+                LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap,
+            };
+            matches!(
+                command,
+                Plan | Reload
+                    | Status { .. }
+                    | Pause(_)
+                    | Resume(_)
+                    | Seek(_)
+                    | LogLevel { .. }
+                    | Produce(_)
+                    | Read(_)
+                    | Tap(_)
+            )
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
+    }
+
+    /// Whether it needs a cluster: the tests of its own run it.
+    fn asks_a_cluster(&self) -> bool {
+        let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
+        let command = parsed.ok().and_then(|parsed| parsed.command);
+        matches!(command, Some(cli::Command::Verify(_)))
     }
 
     /// What clap makes of it; the daemon is only checked, everything else is run.
@@ -174,7 +194,7 @@ fn commands_are_taken() {
     for block in page.blocks("sh", "") {
         for line in block.text.lines() {
             match Call::of(line) {
-                Some(call) if call.asks_a_daemon() => {}
+                Some(call) if call.asks_a_daemon() || call.asks_a_cluster() => {}
                 Some(call) => {
                     let output = call.run(dir.path());
                     assert!(output.status.success(), "{line}\n{}", text(&output));

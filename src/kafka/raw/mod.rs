@@ -12,6 +12,7 @@ mod admin;
 mod callbacks;
 mod groups;
 mod mock;
+mod owners;
 mod produce;
 mod queue;
 mod remove;
