@@ -2,20 +2,11 @@
 
 mod support;
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
+#[path = "verify/run.rs"]
+mod run;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use serde_json::Value;
-use support::output::Output;
-use support::process::Process;
-use support::{Answer, COPY, Case, Kafka, Setup, wait_for};
-
-/// A whole run, with the session of a killed member waited for.
-const RUN: Duration = Duration::from_secs(150);
-/// For a run to get going.
-const SOON: Duration = Duration::from_secs(60);
+use run::{SOON, Verify, assert_nothing_left, in_a_terminal, json, verify, wait_until_written};
+use support::{COPY, Case, Kafka, Setup, wait_for};
 
 /// Sessions that are over soon.
 const QUICK: &str = "properties = { \"session.timeout.ms\" = \"3000\" }";
@@ -37,103 +28,6 @@ fn handle(msg) {
 "#;
 
 const NUMBERS: &str = "fn generate(n) { #{ value: #{ n: n } } }";
-
-/// A verify that runs.
-struct Verify {
-    process: Process,
-    output: Output,
-    out: Output,
-    readers: Vec<std::thread::JoinHandle<()>>,
-    _setup: Setup,
-}
-
-impl Verify {
-    fn start(setup: Setup, arguments: &[&str]) -> Verify {
-        Self::of("deliveryd.toml", setup, arguments)
-    }
-
-    fn of(config: &str, setup: Setup, arguments: &[&str]) -> Verify {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_deliveryd"));
-        command
-            .args(["--config", config, "verify"])
-            .args(arguments)
-            .current_dir(setup.dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut process = Process::spawn("verify", command);
-        let (out, output) = (Output::default(), Output::default());
-        let child = process.child();
-        let readers = [
-            child.stdout.take().map(|text| out.collect(text)),
-            child.stderr.take().map(|text| output.collect(text)),
-        ];
-        Verify {
-            process,
-            output,
-            out,
-            readers: readers.into_iter().flatten().collect(),
-            _setup: setup,
-        }
-    }
-
-    /// The run's name, as soon as it says so.
-    fn run(&self) -> String {
-        let line = wait_for("the run's name", SOON, || {
-            self.output
-                .line_with("temporary topics and groups: ")
-                .ok_or_else(|| self.output.tail())
-        });
-        let (_, rest) = line.split_once("deliveryd-verify.").unwrap_or_default();
-        rest.trim_end_matches('…').to_owned()
-    }
-
-    fn end(mut self) -> Answer {
-        let (status, _) = self.process.wait(RUN);
-        for reader in self.readers.drain(..) {
-            assert!(reader.join().is_ok(), "a reader panicked");
-        }
-        Answer {
-            code: status.code(),
-            out: self.out.text(),
-            err: self.output.text(),
-        }
-    }
-}
-
-/// Runs it to its end.
-fn verify(setup: Setup, arguments: &[&str]) -> Answer {
-    Verify::start(setup, arguments).end()
-}
-
-fn json(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:#?}"))
-}
-
-/// The topics and groups on the shared broker whose names contain `text`.
-fn named(text: &str) -> Vec<String> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", Kafka::shared().servers())
-        .create()
-        .unwrap_or_else(|error| panic!("a consumer: {error}"));
-    let metadata = consumer.fetch_metadata(None, SOON);
-    let metadata = metadata.unwrap_or_else(|error| panic!("metadata: {error}"));
-    let groups = consumer.fetch_group_list(None, SOON);
-    let groups = groups.unwrap_or_else(|error| panic!("groups: {error}"));
-    let topics = metadata.topics().iter().map(|topic| topic.name());
-    let groups = groups.groups().iter().map(|group| group.name());
-    let names = topics.chain(groups).filter(|name| name.contains(text));
-    names.map(str::to_owned).collect()
-}
-
-/// Nothing of this run is on the cluster. A topic that was deleted may be listed for a moment.
-#[track_caller]
-fn assert_nothing_left(run: &str) {
-    wait_for("everything to be removed", SOON, || match &named(run)[..] {
-        [] => Ok(()),
-        left => Err(format!("{left:?}")),
-    });
-}
 
 /// A group that keeps its promise is said to, whatever its handler does; real topics see nothing, the
 /// handler sees real names, and nothing stays behind.
@@ -198,25 +92,20 @@ fn a_good_group_holds() {
 }
 
 /// The command of the README works as it stands there: without a generator, the config's own producer
-/// says what the messages are.
+/// says what the messages are. On a terminal a line shows how it goes.
 #[test]
 fn the_command_of_the_readme_works() {
     needs_kafka!();
-    let setup = Setup::copy_of_repository("kafka.toml");
     let brokers = format!("kafka.brokers={}", Kafka::shared().servers());
     let more = ["--group", "group-1", "--duration", "2s", "--set", &brokers];
-    let answer = Verify::of("config/kafka.toml", setup, &more).end();
-    assert_eq!(answer.code, Some(0), "{answer:#?}");
-    assert!(
-        answer.err.contains("made as by producer random"),
-        "{answer:#?}"
-    );
-    let text = &answer.out;
-    assert!(
-        text.starts_with("group-1 keeps its promise: at_least_once, in order by partition\n"),
-        "{text}"
-    );
-    assert!(text.contains("\n  lost             0\n"), "{text}");
+    let setup = Setup::copy_of_repository("kafka.toml");
+    let (code, text) = in_a_terminal("config/kafka.toml", &setup, &more);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("made as by producer random"), "{text}");
+    assert!(text.contains(" s to go"), "{text}");
+    let answer = "group-1 keeps its promise: at_least_once, in order by partition";
+    assert!(text.contains(answer), "{text}");
+    assert!(text.contains("  lost             0"), "{text}");
 }
 
 /// Orderly stops, kills and standstills among three processes: a group that survives them is said to
@@ -495,18 +384,4 @@ fn what_can_not_be_proved_is_refused() {
         nobody.err.contains("no broker at localhost:1"),
         "{nobody:#?}"
     );
-}
-
-#[track_caller]
-fn wait_until_written(case: &Case, topic: &str) {
-    wait_for("receipts", SOON, || {
-        let written = match case.probe.partitions(topic) {
-            Some(_) => case.probe.end_offsets(topic)[&0],
-            None => 0,
-        };
-        match written {
-            1.. => Ok(()),
-            none => Err(format!("{none} receipts")),
-        }
-    });
 }

@@ -175,12 +175,12 @@ impl Course<'_> {
                 }
                 None if now >= duration && schedule.has_shown_all() => return Ok(struck),
                 None => {
-                    self.nobody_ended()?;
                     if let Some((fault, process)) = schedule.due(now) {
                         under_way = Some(self.strike(fault, process, began)?);
                     }
                 }
             }
+            self.nobody_ended(under_way.as_ref().map(|fault| fault.process))?;
             if load.has_ended() || reader.has_ended() {
                 // Their own word for it comes when they are finished.
                 return Ok(struck);
@@ -193,8 +193,8 @@ impl Course<'_> {
         }
     }
 
-    fn nobody_ended(&mut self) -> Result<(), Failure> {
-        match self.processes.ended_unasked()? {
+    fn nobody_ended(&mut self, struck: Option<u32>) -> Result<(), Failure> {
+        match self.processes.ended_unasked(struck)? {
             Some(who) => Err(Failure::Failed(who)),
             None => Ok(()),
         }
@@ -279,7 +279,7 @@ impl Course<'_> {
         let mut since = Instant::now();
         while !self.books.lock().is_settled() && !reader.has_ended() {
             self.look_after()?;
-            self.nobody_ended()?;
+            self.nobody_ended(None)?;
             let (sent, finished) = self.books.lock().counts();
             if finished != seen.1 {
                 seen = (sent, finished);

@@ -30,9 +30,13 @@ impl Fault {
         }
     }
 
-    /// Whether it ends work half way, so that what no commit covers comes again.
-    pub fn interrupts(self) -> bool {
-        self != Self::Term
+    /// The signal that it begins with.
+    pub fn signal(self) -> &'static str {
+        match self {
+            Self::Term => "SIGTERM",
+            Self::Kill => "SIGKILL",
+            Self::Stop => "SIGSTOP",
+        }
     }
 }
 

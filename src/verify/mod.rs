@@ -1,10 +1,10 @@
 //! `deliveryd verify`: proves on the user's own cluster what a group promises.
 //!
-//! A rehearsal: [`processes`] of this same program run the group's handler and settings under another
-//! group id on temporary topics; [`load`] writes stamped, keyed messages; [`faults`] befall the
-//! processes; [`receipts`] come back from whoever finished a message; [`ledger`] keeps the books, and
-//! [`promise`] judges them. [`clean_up`] takes everything away again, however it ended. [`run`] is the
-//! whole of it, [`course`] its middle.
+//! A rehearsal: `processes` of this same program run the group's handler and settings under another
+//! group id on temporary topics; `load` writes stamped, keyed messages; `faults` befall the
+//! processes; `receipts` come back from whoever finished a message; `ledger` keeps the books, and
+//! `promise` judges them. `clean_up` takes everything away again, however it ended. `run` is the
+//! whole of it, `course` its middle.
 
 mod clean_up;
 mod course;

@@ -172,15 +172,17 @@ impl Processes {
         })
     }
 
-    /// A process that ended though nobody asked it to, with its last words.
+    /// A process other than `struck` that ended though nobody asked it to, with its last words.
     ///
     /// # Errors
     /// The system does not say.
-    pub fn ended_unasked(&mut self) -> Result<Option<String>, String> {
+    pub fn ended_unasked(&mut self, struck: Option<u32>) -> Result<Option<String>, String> {
         for index in 0..self.list.len() {
             let process = &mut self.list[index];
             let number = process.number;
-            if let Some(status) = process.ended()? {
+            if Some(number) != struck
+                && let Some(status) = process.ended()?
+            {
                 process.child = None;
                 return Ok(Some(format!(
                     "process {number} ended by itself ({status}):\n{}",

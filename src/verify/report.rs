@@ -119,11 +119,11 @@ impl fmt::Display for Report {
             duration(self.seconds),
             self.members
         );
-        line(f, "messages", &messages)?;
-        line(f, "finished", &self.finished_line())?;
-        line(f, "lost", &thousands(self.lost))?;
-        line(f, "repeated", &self.repeated_line())?;
-        line(f, "out of order", &self.order_line())?;
+        writeln!(f, "  messages         {messages}")?;
+        writeln!(f, "  finished         {}", self.finished_line())?;
+        writeln!(f, "  lost             {}", thousands(self.lost))?;
+        writeln!(f, "  repeated         {}", self.repeated_line())?;
+        writeln!(f, "  out of order     {}", self.order_line())?;
         let latency = &self.latency_ms;
         let latency = format!(
             "p50 {}, p99 {}, p99.9 {}, most {}",
@@ -132,19 +132,19 @@ impl fmt::Display for Report {
             duration(latency.p999),
             duration(latency.most)
         );
-        line(f, "latency", &latency)?;
+        writeln!(f, "  latency          {latency}")?;
         let silence = format!(
             "{}, of one partition {}",
             duration(self.silence),
             duration(self.partition_silence)
         );
-        line(f, "longest silence", &silence)?;
+        writeln!(f, "  longest silence  {silence}")?;
         if !self.faults.is_empty() {
-            line(f, "faults", &self.faults_line())?;
+            writeln!(f, "  faults           {}", self.faults_line())?;
         }
         if self.strangers > 0 {
             let strangers = format!("{} messages that verify did not write", self.strangers);
-            line(f, "besides", &strangers)?;
+            writeln!(f, "  besides          {strangers}")?;
         }
         Ok(())
     }
@@ -186,13 +186,11 @@ impl Report {
     }
 
     fn order_line(&self) -> String {
-        let by_key = format!("{} by key", thousands(self.out_of_order));
+        let by_key = thousands(self.out_of_order);
+        let by_partition = thousands(self.out_of_order_in_partition);
         match self.ordering {
-            Ordering::Partition => format!(
-                "{by_key}, {} by partition",
-                thousands(self.out_of_order_in_partition)
-            ),
-            Ordering::Key | Ordering::None => by_key,
+            Ordering::Partition => format!("{by_key} by key, {by_partition} by partition"),
+            Ordering::Key | Ordering::None => format!("{by_key} by key"),
         }
     }
 
@@ -204,15 +202,11 @@ impl Report {
                 .iter()
                 .filter(|struck| struck.fault == *kind)
                 .count();
-            (count > 0).then(|| format!("{} {count}", kind.name()))
+            (count > 0).then(|| format!("{} {count}", kind.signal()))
         });
         let counts: Vec<String> = counts.collect();
         format!("{} (seed {})", counts.join(", "), self.seed)
     }
-}
-
-fn line(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
-    writeln!(f, "  {name:<15}  {value}")
 }
 
 #[cfg(test)]
@@ -282,7 +276,7 @@ mod tests {
              out of order     0 by key, 0 by partition\n  \
              latency          p50 9 ms, p99 180 ms, p99.9 1.2 s, most 2.0 s\n  \
              longest silence  210 ms, of one partition 1.9 s\n  \
-             faults           term 1, kill 1 (seed 42)\n"
+             faults           SIGTERM 1, SIGKILL 1 (seed 42)\n"
         );
     }
 
