@@ -138,20 +138,13 @@ impl Tally {
         if self.topics.contains(topic) {
             return None;
         }
-        if group.topics.iter().any(|read| **read == **topic) {
-            return Some(format!(
-                "emit to {topic}: group {} reads that topic itself, so its messages would go round for ever",
-                setup.group_id
-            ));
+        let reads = group.topics.iter().any(|read| **read == **topic);
+        let known = setup.shared.topics.load().contains(&**topic);
+        let refusal = refusal(topic, reads, known, &setup.group_id);
+        if refusal.is_none() {
+            self.topics.add(topic);
         }
-        if !setup.shared.topics.load().contains(&**topic) {
-            return Some(format!(
-                "emit to {topic}: neither the config nor the broker knows such a topic; \
-                 add [topics.\"{topic}\"] to the config or create it"
-            ));
-        }
-        self.topics.add(topic);
-        None
+        refusal
     }
 
     pub(super) fn touch(&mut self) {
@@ -162,6 +155,21 @@ impl Tally {
     pub(super) fn due(&self) -> Option<Instant> {
         self.changed.then(|| self.last + INTERVAL)
     }
+}
+
+/// Why nothing may be emitted to a topic that the group itself `reads`, or that nobody has `known`.
+pub(super) fn refusal(topic: &str, reads: bool, known: bool, group: &str) -> Option<String> {
+    if reads {
+        return Some(format!(
+            "emit to {topic}: group {group} reads that topic itself, so its messages would go round for ever"
+        ));
+    }
+    (!known).then(|| {
+        format!(
+            "emit to {topic}: neither the config nor the broker knows such a topic; \
+             add [topics.\"{topic}\"] to the config or create it"
+        )
+    })
 }
 
 /// Adds to a topic's counts of one kind.
@@ -253,6 +261,7 @@ impl Member {
                     .sum::<usize>(),
             oldest_in_flight: oldest,
             handler_version: self.handler.program().version().into(),
+            kept_out: self.kept_out.clone(),
             partitions: self.partition_reports(),
         }
     }
@@ -262,7 +271,8 @@ impl Member {
         if self.stop.is_some() {
             State::Draining
         } else if (self.tally.halted && !self.lanes.is_empty())
-            || lanes().any(|lane| lane.stuck_reason().is_some())
+            || self.kept_out.is_some()
+            || lanes().any(|lane| lane.standstill().is_some())
         {
             State::Stuck
         } else if !self.pending.has_joined() {
@@ -276,7 +286,7 @@ impl Member {
         }
     }
 
-    fn partition_reports(&self) -> Vec<PartitionReport> {
+    pub(super) fn partition_reports(&self) -> Vec<PartitionReport> {
         let halted = self.setup.shared.halted();
         let mut reports: Vec<PartitionReport> = self
             .lanes
@@ -287,11 +297,12 @@ impl Member {
                 // What is held back has been fetched and not begun.
                 position: lane.held.front().map_or(lane.position, |held| held.offset),
                 committed: lane.committed,
-                end: self.consumer.known_end(&lane.partition),
+                end: self.consumer.known_end(&lane.partition).max(lane.end_told),
                 last_timestamp: lane.last_timestamp,
+                unfinished: lane.tracker.unfinished(),
                 paused: lane.user_paused,
                 stuck: lane
-                    .stuck_reason()
+                    .standstill()
                     .map(str::to_owned)
                     .or_else(|| halted.clone()),
             })

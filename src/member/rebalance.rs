@@ -168,6 +168,7 @@ impl Member {
     }
 
     fn add_lane(&mut self, committed: Committed) {
+        let paused = self.setup.shared.pauses().holds(&committed.partition);
         self.epoch += 1;
         let entry = self.lanes.vacant_entry();
         let id = LaneId {
@@ -182,13 +183,14 @@ impl Member {
             &committed.metadata,
         ));
         lane.unclaimed = self.exactly_once.is_some();
+        lane.user_paused = paused;
     }
 
     fn tell_assigned(&mut self) {
         let took = self.now.saturating_duration_since(self.pending.since);
         let all = self.held_partitions();
         self.setup.observer.event(Event::Assigned { all, took });
-        self.tally.touch();
+        self.is_let_in();
         self.publish_now();
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 
 use super::{ANSWER, Probe};
@@ -68,6 +69,24 @@ impl Probe {
             let found = consumer.committed_offsets(asked.clone(), ANSWER);
             found.map_err(|error| error.to_string())
         })
+    }
+
+    /// Commits one offset of a group that nobody is in, as another tool might.
+    pub fn commit(&self, group: &str, topic: &str, offset: i64, metadata: &str) {
+        let consumer: BaseConsumer = self
+            .config("probe")
+            .set("group.id", group)
+            .create()
+            .unwrap_or_else(|error| panic!("a consumer: {error}"));
+        let mut offsets = TopicPartitionList::new();
+        let mut partition = offsets.add_partition(topic, 0);
+        partition.set_metadata(metadata);
+        if let Err(error) = partition.set_offset(Offset::Offset(offset)) {
+            panic!("{topic}/0@{offset}: {error}");
+        }
+        if let Err(error) = consumer.commit(&offsets, CommitMode::Sync) {
+            panic!("a commit of {group}: {error}");
+        }
     }
 
     /// Waits until the group has committed the whole topic.

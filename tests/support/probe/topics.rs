@@ -47,6 +47,16 @@ impl Probe {
         answered("grow the topic", grown, topic);
     }
 
+    /// Deletes a topic, whoever reads it.
+    pub fn delete_topic(&self, topic: &str) {
+        let deleted = block_on(self.admin().delete_topics(&[topic], &options()));
+        let failed = match &deleted {
+            Ok(topics) => topics.iter().any(Result::is_err),
+            Err(_) => true,
+        };
+        assert!(!failed, "deleting {topic}: {deleted:?}");
+    }
+
     /// Sets one property of a topic's configuration.
     pub fn set_topic_config(&self, topic: &str, name: &str, value: &str) {
         let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
