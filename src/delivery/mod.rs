@@ -4,11 +4,13 @@
 mod beyond;
 
 mod effects;
+pub mod provenance;
 mod record;
 mod tracker;
 mod under_way;
 
 pub use effects::{Effects, Emit, EmitBuilder};
+pub use provenance::Provenance;
 pub use record::Record;
 pub use tracker::Tracker;
 pub use under_way::{Delivery, LaneId, Verdict};

@@ -17,6 +17,7 @@ mod producing;
 mod properties;
 mod raw;
 mod reading;
+mod scan;
 mod sender;
 mod settings;
 mod start;
@@ -41,6 +42,7 @@ pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
 pub use reading::last_messages;
+pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
 pub use settings::client_id;
 

@@ -2,43 +2,52 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::delivery::Delivery;
+use crate::delivery::{Record, provenance};
 use crate::diagnostic::Place;
 use crate::script::Failure;
 
-/// What is added to the original headers. The names are the interface that `dlq` reads.
+/// What is added to the original headers; [`provenance`] has their names, and reads them.
 #[derive(Debug)]
 pub(super) struct Letter {
     pub(super) topic: String,
     headers: Vec<(&'static str, String)>,
 }
 
+/// What a member knows of a message that it gives up.
+pub(super) struct GivenUp<'a> {
+    pub(super) record: &'a Record,
+    /// How many calls were made.
+    pub(super) attempts: u32,
+    /// `None`: just now.
+    pub(super) first_failure: Option<SystemTime>,
+    pub(super) failure: &'a Failure,
+}
+
 impl Letter {
     pub(super) fn new(
         topic: String,
-        delivery: &Delivery,
-        failure: &Failure,
+        given_up: &GivenUp<'_>,
         group: &str,
         handler_version: &str,
     ) -> Self {
-        let record = delivery.record();
+        let GivenUp {
+            record, failure, ..
+        } = given_up;
         let now = SystemTime::now();
+        let first_failure = given_up.first_failure.unwrap_or(now);
         let mut headers = vec![
-            ("deliveryd-topic", record.topic.to_string()),
-            ("deliveryd-partition", record.partition.to_string()),
-            ("deliveryd-offset", record.offset.to_string()),
-            ("deliveryd-group", group.to_owned()),
-            ("deliveryd-handler", handler_version.to_owned()),
-            ("deliveryd-reason", failure.reason.clone()),
-            ("deliveryd-attempts", delivery.attempt().to_string()),
-            (
-                "deliveryd-first-failure",
-                millis(delivery.first_failure().unwrap_or(now)).to_string(),
-            ),
-            ("deliveryd-last-failure", millis(now).to_string()),
+            (provenance::TOPIC, record.topic.to_string()),
+            (provenance::PARTITION, record.partition.to_string()),
+            (provenance::OFFSET, record.offset.to_string()),
+            (provenance::GROUP, group.to_owned()),
+            (provenance::HANDLER, handler_version.to_owned()),
+            (provenance::REASON, failure.reason.clone()),
+            (provenance::ATTEMPTS, given_up.attempts.to_string()),
+            (provenance::FIRST_FAILURE, millis(first_failure).to_string()),
+            (provenance::LAST_FAILURE, millis(now).to_string()),
         ];
         if let Some(timestamp) = record.timestamp {
-            headers.push(("deliveryd-timestamp", timestamp.to_string()));
+            headers.push((provenance::TIMESTAMP, timestamp.to_string()));
         }
         if let Some(Place::File {
             path, line, column, ..
@@ -47,7 +56,7 @@ impl Letter {
             .as_ref()
             .map(|diagnostic| &diagnostic.place)
         {
-            headers.push(("deliveryd-position", format!("{path}:{line}:{column}")));
+            headers.push((provenance::POSITION, format!("{path}:{line}:{column}")));
         }
         Self { topic, headers }
     }

@@ -8,7 +8,7 @@ use crate::delivery::{Delivery, Record, Verdict};
 use crate::script::{Failure, Outcome};
 
 use super::lane::Mode;
-use super::letter::Letter;
+use super::letter::{GivenUp, Letter};
 use super::retry::backoff;
 use super::turn::Member;
 
@@ -274,10 +274,15 @@ impl Member {
         self.setup.shared.share.add(self.now, 1, 1);
         let topic = policy.dead_letter_topic(&delivery.record().topic);
         self.tell_failure(&delivery, &failure, "dead letter");
+        let given_up = GivenUp {
+            record: delivery.record(),
+            attempts: delivery.attempt(),
+            first_failure: delivery.first_failure(),
+            failure: &failure,
+        };
         let letter = Letter::new(
             topic,
-            &delivery,
-            &failure,
+            &given_up,
             &self.setup.group_id,
             self.handler.program().version(),
         );
