@@ -25,6 +25,7 @@ pub mod control;
 pub mod daemon;
 pub mod delivery;
 pub mod diagnostic;
+pub mod dlq;
 pub mod handlers;
 pub mod kafka;
 pub mod member;

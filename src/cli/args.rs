@@ -92,6 +92,9 @@ pub enum Command {
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did
     Reload,
+    /// Dead letters: list them, show them, replay them
+    #[command(subcommand)]
+    Dlq(super::dlq::DlqCommand),
     /// What a handler can call
     #[command(subcommand)]
     Handlers(HandlersCommand),

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config_schema;
 mod config_show;
+mod dlq;
 mod handlers;
 mod init;
 mod plan;
@@ -12,6 +13,7 @@ mod reload;
 mod remote;
 mod run;
 mod status;
+mod table;
 mod test;
 
 use std::io::{self, Write};
@@ -21,6 +23,7 @@ pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use dlq::{DlqCommand, dlq};
 pub use handlers::handlers;
 pub use init::init;
 pub use plan::plan;
@@ -126,6 +129,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Handlers(command) => handlers(&command, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
+        Command::Dlq(command) => dlq(&command, &remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
     }
 }

@@ -2,7 +2,7 @@
 //! gives one message after another. It commits nothing and joins nothing, so no group sees it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -18,10 +18,11 @@ use crate::delivery::Record;
 
 /// One request to the broker.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How long no message may come while some are missing.
-const SILENCE: Duration = Duration::from_secs(30);
 /// How long one wait for messages is.
 const TURN: Duration = Duration::from_millis(200);
+/// So many waits in a row may bring nothing while messages are missing: half a minute of waiting, and
+/// not of whatever the caller does between them.
+const SILENT_TURNS: u32 = 150;
 const BATCH: usize = 256;
 /// What the client may have fetched ahead, in kilobytes.
 const PREFETCH: &str = "16384";
@@ -50,7 +51,8 @@ pub enum Scanned {
 pub struct Scan {
     missing: Vec<Range>,
     inbox: Inbox,
-    heard: Instant,
+    /// Waits in a row that brought nothing.
+    silent_turns: u32,
     context: Arc<Context>,
     queue: Queue,
     // Last, so that the queue and its messages go before it.
@@ -75,7 +77,7 @@ impl Scan {
         Ok(Scan {
             missing: Vec::new(),
             inbox: Inbox::default(),
-            heard: Instant::now(),
+            silent_turns: 0,
             queue: client.consumer_queue(&Arc::new(Notify::new()))?,
             context,
             client,
@@ -122,7 +124,7 @@ impl Scan {
         }
         self.inbox.clear();
         self.missing = ranges;
-        self.heard = Instant::now();
+        self.silent_turns = 0;
         self.client.assign(&list)
     }
 
@@ -137,23 +139,19 @@ impl Scan {
                     .take::<BATCH>(BATCH, TURN, &mut self.inbox.waiting);
             }
             let Some(message) = self.inbox.next() else {
-                if self.heard.elapsed() > SILENCE {
-                    let text = format!("no message within {} s", SILENCE.as_secs());
+                self.silent_turns += 1;
+                if self.silent_turns >= SILENT_TURNS {
+                    let text = format!("no message within {:?}", TURN * SILENT_TURNS);
                     return Err(self.context.explain(KafkaError::new("_TIMED_OUT", text)));
                 }
                 return Ok(Scanned::Nothing);
             };
-            self.heard = Instant::now();
+            self.silent_turns = 0;
             if self.take(&message, record)? {
                 return Ok(Scanned::Record);
             }
         }
         Ok(Scanned::End)
-    }
-
-    /// Whoever has not asked for long has not waited in vain.
-    pub fn was_away(&mut self) {
-        self.heard = Instant::now();
     }
 
     /// Whether it is a message that was asked for. Forgets ranges that are at their end.

@@ -29,6 +29,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::Log;
+pub(crate) use escape::escaped;
 use file::LogFile;
 use output::{FileSlot, Output, Terminal};
 
