@@ -9,6 +9,7 @@ mod record;
 mod tracker;
 mod under_way;
 
+pub use beyond::{holder, with_holder};
 pub use effects::{Effects, Emit, EmitBuilder};
 pub use provenance::Provenance;
 pub use record::Record;

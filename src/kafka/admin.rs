@@ -93,7 +93,7 @@ impl fmt::Display for Mismatch {
 }
 
 /// One request to the broker.
-const REQUEST: Duration = Duration::from_secs(10);
+pub(super) const REQUEST: Duration = Duration::from_secs(10);
 /// Long enough for an answer where there is a broker.
 const FIRST: Duration = Duration::from_secs(2);
 /// For what was created to be seen by this client.
@@ -337,7 +337,7 @@ impl Shared {
     }
 
     /// Sends a request; what went wrong beside it explains why there was no answer.
-    fn ask<T>(
+    pub fn ask<T>(
         &self,
         request: impl FnOnce(&Client) -> Result<T, KafkaError>,
     ) -> Result<T, KafkaError> {

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::context::Context;
 use super::error::KafkaError;
 use super::inbox::Inbox;
-use super::raw::{self, Client, Message, Queue};
+use super::raw::{self, Client, GroupMetadata, Message, Queue};
 use super::{Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, settings};
 use crate::config::Protocol;
 use crate::delivery::Record;
@@ -170,6 +170,12 @@ impl Consumer {
         Some(self.client.member_id()).filter(|id| !id.is_empty())
     }
 
+    /// This member's place in the group as it is now, for a transaction that commits its offsets. To be
+    /// taken anew for each: one from before a rebalance is refused.
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        self.client.group_metadata()
+    }
+
     /// Starts fetching these (incrementally, or as the whole assignment under an eager protocol).
     pub fn assign(&self, partitions: &[(Partition, Position)]) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
@@ -304,8 +310,13 @@ pub(super) fn list(partitions: &[Partition]) -> TopicPartitionList {
 
 /// What a request for committed offsets filled in.
 pub(super) fn committed(list: &TopicPartitionList) -> Vec<Committed> {
-    let results = raw::results(list).into_iter();
+    found(raw::results(list))
+}
+
+/// Committed offsets as the broker told them.
+pub(super) fn found(results: Vec<raw::PartitionResult>) -> Vec<Committed> {
     results
+        .into_iter()
         .map(|result| Committed {
             partition: Partition {
                 topic: Arc::from(result.topic),

@@ -193,8 +193,10 @@ impl Context {
     pub fn log(&self, level: i32, facility: &str, line: &str) {
         // Connections that fail are told by `Outage`, and settings of the other kind of client are
         // given on purpose: `[kafka.properties]` are for both. The banner tells of the embedded broker.
+        // Of a transaction that fails, whoever began it tells.
         let level = match facility {
-            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" | "GETPID" => 7,
+            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" | "GETPID"
+            | "TXNERR" => 7,
             _ => level,
         };
         let more = match lock(&self.repetition).admit(facility, level, Instant::now()) {

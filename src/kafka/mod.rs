@@ -12,11 +12,13 @@ mod embedded;
 mod emitter;
 mod error;
 mod inbox;
+mod inherit;
 mod leave;
 mod producing;
 mod properties;
 mod raw;
 mod reading;
+mod ready;
 mod scan;
 mod sender;
 mod settings;
@@ -25,6 +27,7 @@ mod start;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,11 +43,14 @@ pub use consumer::Consumer;
 pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
+pub use inherit::{Heir, Inheritance};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
+pub use raw::GroupMetadata;
 pub use reading::last_messages;
 pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
 pub use settings::client_id;
+pub use transactions::{TransactionOutcome, Transactions};
 
 /// A topic's partition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

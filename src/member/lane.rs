@@ -1,12 +1,13 @@
 //! A lane: one partition that this member holds, with all that it knows of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use crate::config::Ordering;
 use crate::delivery::{Delivery, LaneId, Record, Tracker};
 use crate::kafka::Partition;
 
+use super::again::Past;
 use super::gate::Gate;
 
 /// One partition of a member, from its assignment to its end.
@@ -35,6 +36,18 @@ pub(super) struct Lane {
     /// With `at_most_once`: one past the last offset for which a commit was sent.
     pub(super) claimed: i64,
     pub(super) last_timestamp: Option<i64>,
+    /// With `exactly_once`: no commit says yet that this member holds it, so nothing may start.
+    pub(super) unclaimed: bool,
+    /// With `exactly_once`: the last commit says that nobody holds it any more.
+    pub(super) released: bool,
+    /// With `exactly_once`: something of it is in the transaction under way.
+    pub(super) dirty: bool,
+    /// What the last commit lists as finished beyond its offset.
+    pub(super) list: String,
+    /// With `exactly_once`, of messages that are read again: what is known of them, by offset.
+    pub(super) pasts: BTreeMap<i64, Past>,
+    /// With `exactly_once`: messages before this offset have a transaction each.
+    pub(super) alone_before: i64,
 }
 
 /// Whether a lane may start messages.
@@ -81,6 +94,12 @@ impl Lane {
             commit_again: false,
             claimed: next,
             last_timestamp: None,
+            unclaimed: false,
+            released: false,
+            dirty: false,
+            list: metadata.to_owned(),
+            pasts: BTreeMap::new(),
+            alone_before: 0,
         }
     }
 
@@ -96,12 +115,17 @@ impl Lane {
             Mode::Leaving { finishes_held } => finishes_held,
             Mode::Stuck { .. } => false,
         };
-        open && !self.user_paused
+        open && !self.user_paused && !self.unclaimed
     }
 
     /// Whether the next message in line may start.
     pub(super) fn may_start(&mut self) -> bool {
         self.is_open() && !self.gate.holds_everything() && !self.tracker.list_is_full()
+    }
+
+    /// Whether a message is to have a transaction for itself.
+    pub(super) fn runs_alone(&self, offset: i64) -> bool {
+        offset < self.alone_before || self.pasts.get(&offset).is_some_and(Past::is_suspect)
     }
 
     pub(super) fn hold(&mut self, record: Rc<Record>) {

@@ -2,7 +2,8 @@
 //!
 //! A message's way through these files: `turn` polls it, `work` calls the handler and decides what
 //! follows, `send` queues its emits and hears of their acknowledgement, `commit` hands the finished
-//! prefix to the broker; `rebalance` gives partitions up in order.
+//! prefix to the broker; `rebalance` gives partitions up in order. With `exactly_once`, `transaction`
+//! says when what is committed, `exactly_once` does it in place of `commit`, and `again` goes back.
 //!
 //! A member is one async task on a thread of its own. So the Rhai engine can be the single-threaded
 //! build without locks, a member that drains before it gives partitions up holds up nobody else, and
@@ -10,7 +11,9 @@
 //! heartbeats and sending.
 
 mod abandon;
+mod again;
 mod commit;
+mod exactly_once;
 mod gate;
 mod lane;
 mod letter;
@@ -24,6 +27,7 @@ mod retry;
 mod send;
 mod share;
 mod stuck;
+mod transaction;
 mod trial;
 mod turn;
 mod work;

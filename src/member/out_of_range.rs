@@ -94,6 +94,8 @@ impl Member {
             self.take_waiting(id)
         };
         let lane = &mut self.lanes[id.index];
+        // With transactions, the next one commits it.
+        lane.unclaimed = self.exactly_once.is_some();
         if ahead && (lane.tracker.unfinished() > 0 || !lane.held.is_empty()) {
             // What is under way lies before: the commit follows when more is finished.
             return;

@@ -32,6 +32,8 @@ pub(super) struct Tally {
     totals: [u64; 3],
     /// Since the last report, all of one version of the handler.
     pub(super) by_version: Calls,
+    /// With `exactly_once`: what the transaction under way holds, by topic.
+    uncommitted: Option<Vec<(Arc<str>, [u64; 3])>>,
     pub(super) failed: u64,
     pub(super) retried: u64,
     pub(super) commits_refused: u64,
@@ -49,11 +51,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(now: Instant) -> Self {
+    /// `in_transactions`: what ends counts when its transaction is committed.
+    pub(super) fn new(now: Instant, in_transactions: bool) -> Self {
         Self {
             fresh: Vec::new(),
             totals: [0; 3],
             by_version: Calls::default(),
+            uncommitted: in_transactions.then(Vec::new),
             failed: 0,
             retried: 0,
             commits_refused: 0,
@@ -74,16 +78,33 @@ impl Tally {
             return;
         };
         self.changed = true;
-        self.totals[kind] += 1;
         // A dead letter was counted when it was decided on.
         self.unshared += u64::from(verdict != Verdict::DeadLettered);
-        match self.fresh.iter_mut().find(|(known, _)| known == topic) {
-            Some((_, counts)) => counts[kind] += 1,
+        match &mut self.uncommitted {
             None => {
-                let mut counts = [0; 3];
-                counts[kind] = 1;
-                self.fresh.push((topic.clone(), counts));
+                self.totals[kind] += 1;
+                add(&mut self.fresh, topic, kind, 1);
             }
+            Some(uncommitted) => add(uncommitted, topic, kind, 1),
+        }
+    }
+
+    /// The transaction is committed: what it held counts.
+    pub(super) fn committed(&mut self) {
+        self.changed = true;
+        for (topic, counts) in self.uncommitted.iter_mut().flatten() {
+            for (kind, count) in counts.iter_mut().enumerate() {
+                self.totals[kind] += *count;
+                add(&mut self.fresh, topic, kind, std::mem::take(count));
+            }
+        }
+    }
+
+    /// The transaction is aborted: what it held will be counted when it comes again.
+    pub(super) fn aborted(&mut self) {
+        self.changed = true;
+        for (_, counts) in self.uncommitted.iter_mut().flatten() {
+            *counts = [0; 3];
         }
     }
 
@@ -140,6 +161,18 @@ impl Tally {
     /// When the next report is due.
     pub(super) fn due(&self) -> Option<Instant> {
         self.changed.then(|| self.last + INTERVAL)
+    }
+}
+
+/// Adds to a topic's counts of one kind.
+fn add(counts: &mut Vec<(Arc<str>, [u64; 3])>, topic: &Arc<str>, kind: usize, n: u64) {
+    match counts.iter_mut().find(|(known, _)| known == topic) {
+        Some((_, counts)) => counts[kind] += n,
+        None => {
+            let mut new = [0; 3];
+            new[kind] = n;
+            counts.push((topic.clone(), new));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::delivery::{Delivery, Verdict};
+use crate::delivery::{Delivery, LaneId, Verdict};
 use crate::kafka::{Emitter, KafkaError, Outgoing, SendError};
 use crate::script::Failure;
 
@@ -15,13 +15,29 @@ use super::turn::Member;
 pub(super) struct Flight {
     /// `None` once its partition is gone: its acknowledgements are then only counted off.
     pub(super) delivery: Option<Delivery>,
+    lane: LaneId,
+    offset: i64,
     /// What it becomes when everything is acknowledged.
     verdict: Verdict,
     outstanding: usize,
     /// Whether all its emits are queued.
     sealed: bool,
+    /// Whether anything of it was queued, be it acknowledged or not.
+    queued: bool,
     error: Option<Failure>,
     pub(super) since: Instant,
+}
+
+impl Flight {
+    /// Nothing more of it is sent.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Whether something of it is neither acknowledged nor refused.
+    pub(super) fn is_outstanding(&self) -> bool {
+        self.outstanding > 0
+    }
 }
 
 /// The message whose effects are going out.
@@ -34,12 +50,20 @@ pub(super) struct Sending {
     letter: Option<Letter>,
 }
 
+impl Sending {
+    pub(super) fn ticket(&self) -> usize {
+        self.ticket
+    }
+}
+
 /// How far sending got.
 enum Progress {
     All,
     /// The producer's queue is full.
     Full,
     Refused(String),
+    /// It is the transaction that takes nothing more.
+    Doomed(KafkaError),
 }
 
 impl Member {
@@ -52,16 +76,27 @@ impl Member {
         letter: Option<Letter>,
     ) {
         self.count_user_metrics();
-        if letter.is_none() && self.handler.effects().no_emits() {
+        let nothing_to_send = letter.is_none() && self.handler.effects().no_emits();
+        if self.exactly_once.is_some() {
+            let letter = letter.as_ref().map_or(0, |_| delivery.record().size());
+            let bytes = self.handler.effects().size() + letter;
+            if !self.enter_transaction(&delivery, bytes, !nothing_to_send) {
+                return self.read_later(delivery);
+            }
+        }
+        if nothing_to_send {
             self.open_gate(&mut delivery);
             self.end(delivery, verdict);
             return;
         }
         let ticket = self.flights.insert(Flight {
+            lane: delivery.lane(),
+            offset: delivery.record().offset,
             delivery: Some(delivery),
             verdict,
             outstanding: 0,
             sealed: false,
+            queued: false,
             error: None,
             since: self.now,
         });
@@ -85,6 +120,10 @@ impl Member {
             }
             Progress::All => None,
             Progress::Refused(reason) => Some(failure(reason)),
+            Progress::Doomed(error) => {
+                self.producer_failed(error);
+                return self.drop_flight(sending.ticket);
+            }
         };
         let flight = &mut self.flights[sending.ticket];
         flight.sealed = true;
@@ -121,6 +160,7 @@ impl Member {
         else {
             return Progress::All;
         };
+        let in_transactions = self.exactly_once.is_some();
         let ticket = sending.ticket as u64;
         let effects = self.handler.effects();
         for emit in effects.emits().skip(sending.next) {
@@ -130,8 +170,12 @@ impl Member {
                 Ok(()) => {
                     sending.next += 1;
                     flight.outstanding += 1;
+                    flight.queued = true;
                 }
                 Err(SendError::Full) => return Progress::Full,
+                Err(SendError::Refused(error)) if in_transactions && !is_of_message(&error) => {
+                    return Progress::Doomed(error);
+                }
                 Err(SendError::Refused(error)) => {
                     return Progress::Refused(format!("emit to {}: {error}", emit.topic()));
                 }
@@ -153,9 +197,13 @@ impl Member {
         match emitter.send(outgoing, ticket) {
             Ok(()) => {
                 flight.outstanding += 1;
+                flight.queued = true;
                 Progress::All
             }
             Err(SendError::Full) => Progress::Full,
+            Err(SendError::Refused(error)) if in_transactions && !is_of_message(&error) => {
+                Progress::Doomed(error)
+            }
             Err(SendError::Refused(error)) => Progress::Refused(error.message),
         }
     }
@@ -187,6 +235,7 @@ impl Member {
         let Some(emitter) = &self.emitter else {
             return;
         };
+        let in_transactions = self.exactly_once.is_some();
         let mut acknowledgements = std::mem::take(&mut self.acknowledgements);
         emitter.take_acknowledgements(&mut acknowledgements);
         for acknowledgement in acknowledgements.drain(..) {
@@ -196,11 +245,27 @@ impl Member {
                 continue;
             };
             flight.outstanding -= 1;
-            if let Some(error) = acknowledgement.error {
-                self.emitter_failed |= error.fatal;
-                flight.error.get_or_insert_with(|| failure(error.message));
+            let landed = flight.sealed && flight.outstanding == 0;
+            match acknowledgement.error {
+                // What goes with the transaction is no failure of its own.
+                Some(error) if in_transactions && !is_of_message(&error) => {
+                    if flight.delivery.is_some() {
+                        self.producer_failed(error);
+                    }
+                    self.drop_flight(ticket);
+                    continue;
+                }
+                Some(error) if in_transactions && flight.delivery.is_none() => {
+                    let (lane, offset) = (flight.lane, flight.offset);
+                    self.suspect(lane, offset, error.message);
+                }
+                Some(error) => {
+                    self.emitter_failed |= error.fatal;
+                    flight.error.get_or_insert_with(|| failure(error.message));
+                }
+                None => {}
             }
-            if flight.sealed && flight.outstanding == 0 {
+            if landed {
                 self.land(ticket);
             }
         }
@@ -224,11 +289,27 @@ impl Member {
         };
         match flight.error {
             None => self.end(delivery, flight.verdict),
+            Some(error) if flight.queued && self.exactly_once.is_some() => {
+                self.undo(delivery, flight.verdict, error);
+            }
             Some(error) if flight.verdict == Verdict::Handled => self.fail(delivery, error),
             Some(error) => {
                 let reason = format!("its dead letter can not be written: {}", error.reason);
                 self.stick(delivery, reason);
             }
+        }
+    }
+
+    /// Its message goes with the transaction that it is in; what is on its way is only counted off.
+    fn drop_flight(&mut self, ticket: usize) {
+        let flight = &mut self.flights[ticket];
+        flight.seal();
+        let delivery = flight.delivery.take();
+        if !flight.is_outstanding() {
+            self.flights.remove(ticket);
+        }
+        if let Some(delivery) = delivery {
+            self.read_later(delivery);
         }
     }
 
@@ -243,7 +324,30 @@ impl Member {
     }
 }
 
-fn failure(reason: String) -> Failure {
+/// Whether it is the message that was refused, and not everything of its transaction or its producer.
+fn is_of_message(error: &KafkaError) -> bool {
+    const OF_ALL: &[&str] = &[
+        "_STATE",
+        "_PURGE_QUEUE",
+        "_PURGE_INFLIGHT",
+        "_INCONSISTENT",
+        "_DESTROY",
+        "_FENCED",
+        "PRODUCER_FENCED",
+        "INVALID_PRODUCER_EPOCH",
+        "INVALID_PRODUCER_ID_MAPPING",
+        "INVALID_TXN_STATE",
+        "UNKNOWN_PRODUCER_ID",
+        "OUT_OF_ORDER_SEQUENCE_NUMBER",
+        "DUPLICATE_SEQUENCE_NUMBER",
+        "TRANSACTION_COORDINATOR_FENCED",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        "CONCURRENT_TRANSACTIONS",
+    ];
+    !error.fatal && !error.retriable && !OF_ALL.contains(&error.code.as_str())
+}
+
+pub(super) fn failure(reason: String) -> Failure {
     Failure {
         reason,
         diagnostic: None,

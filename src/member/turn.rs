@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tokio::sync::{Notify, mpsc};
 
-use crate::config::Group;
+use crate::config::{Group, Guarantee};
 use crate::delivery::Record;
 use crate::kafka::{Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Polled};
 use crate::script::Handler;
 
 use super::commit::Commits;
+use super::exactly_once::ExactlyOnce;
 use super::lane::Lane;
 use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
@@ -44,7 +45,7 @@ pub(super) struct Member {
     pub(super) group: Arc<Group>,
     pub(super) inbox: Inbox,
     pub(super) consumer: Consumer,
-    /// Made when the handler emits for the first time.
+    /// Made when the handler emits for the first time, or for the transactions.
     pub(super) emitter: Option<Emitter>,
     /// The emitter can not be used any more; it goes when its last acknowledgement is in.
     pub(super) emitter_failed: bool,
@@ -64,6 +65,8 @@ pub(super) struct Member {
     pub(super) pending: Pending,
     pub(super) leave: Option<Leave>,
     pub(super) commits: Commits,
+    /// With `guarantee = "exactly_once"`.
+    pub(super) exactly_once: Option<ExactlyOnce>,
     pub(super) stop: Option<Stop>,
     pub(super) tally: Tally,
     /// The lane that is first in line when the next message may start.
@@ -137,6 +140,12 @@ impl Member {
             wake: inbox.wake.clone(),
         })
         .map_err(|error| error.message)?;
+        let (emitter, exactly_once) = match group.guarantee {
+            Guarantee::ExactlyOnce => ExactlyOnce::new(&setup, inbox.wake.clone())
+                .map(|(emitter, own)| (Some(emitter), Some(own)))
+                .map_err(|error| error.message)?,
+            Guarantee::AtLeastOnce | Guarantee::AtMostOnce => (None, None),
+        };
         let handler_generation = setup.slot.generation();
         let handler = build_handler(&setup, &name, &group)?;
         let now = Instant::now();
@@ -145,7 +154,7 @@ impl Member {
             group,
             inbox,
             consumer,
-            emitter: None,
+            emitter,
             emitter_failed: false,
             acknowledgements: Vec::new(),
             handler,
@@ -160,7 +169,8 @@ impl Member {
             leave: None,
             commits: Commits::new(now),
             stop: None,
-            tally: Tally::new(now),
+            tally: Tally::new(now, exactly_once.is_some()),
+            exactly_once,
             first_lane: 0,
             turn_is_over: false,
             rate_wait: None,
@@ -172,7 +182,10 @@ impl Member {
     }
 
     async fn run(&mut self) -> End {
-        if let Err(error) = self.consumer.subscribe(&self.group.topics) {
+        // With transactions it joins when its transactional id is its own.
+        if self.exactly_once.is_none()
+            && let Err(error) = self.consumer.subscribe(&self.group.topics)
+        {
             return End::Fatal(error);
         }
         self.call_on_start();
@@ -191,6 +204,9 @@ impl Member {
             self.follow_handler();
             self.rebalance();
             self.commit();
+            if let Err(error) = self.transact() {
+                return End::Fatal(error);
+            }
             self.hold_back_or_fetch();
             self.publish();
             if self.stop.is_some() && self.has_drained() {
@@ -345,9 +361,16 @@ impl Member {
                 .filter(|_| self.may_call())
                 .map(until),
             self.commits.due(&self.group).map(until),
+            self.exactly_once
+                .as_ref()
+                .and_then(|own| own.state.due(self.group.transaction_interval))
+                .map(until),
             self.tally.due().map(until),
             self.leave.as_ref().map(|leave| until(leave.due())),
-            self.pending.due().map(until),
+            self.pending
+                .due()
+                .filter(|_| !self.exactly_once.as_ref().is_some_and(|own| own.inherits()))
+                .map(until),
             self.rate_wait,
         ]
         .into_iter()

@@ -7,6 +7,7 @@ use crate::config::{Guarantee, Then};
 use crate::delivery::{Delivery, Record, Verdict};
 use crate::script::{Failure, Outcome};
 
+use super::exactly_once::ExactlyOnce;
 use super::lane::Mode;
 use super::letter::{GivenUp, Letter};
 use super::retry::backoff;
@@ -31,6 +32,7 @@ impl Member {
         }
         lane.position = record.offset + 1;
         let at_once = lane.held.is_empty()
+            && !lane.runs_alone(record.offset)
             && lane.ready.is_empty()
             && self.group.guarantee != Guarantee::AtMostOnce
             && lane.may_start();
@@ -48,7 +50,8 @@ impl Member {
 
     /// Whether the handler may be called: not while the effects of its last call wait for room.
     pub(super) fn may_call(&self) -> bool {
-        self.sending.is_none() && !self.tally.halted
+        let takes = |own: &ExactlyOnce| own.state.takes(self.now);
+        self.sending.is_none() && !self.tally.halted && self.exactly_once.as_ref().is_none_or(takes)
     }
 
     fn rate_allows(&mut self) -> bool {
@@ -67,12 +70,28 @@ impl Member {
         lane.tracker.started(record.offset);
         if lane.tracker.was_done_before(record.offset) {
             lane.tracker.finished(record.offset);
+            if let Some(own) = &mut self.exactly_once {
+                own.pass_over(lane, self.now);
+            }
             self.recycle(record);
             return;
         }
         self.under_way += 1;
         let closed = lane.gate.is_closed_for(&record);
-        let delivery = Delivery::new(record, lane.id);
+        let read_again = !lane.pasts.is_empty();
+        if lane.runs_alone(record.offset)
+            && let Some(own) = &mut self.exactly_once
+        {
+            own.state.begin_alone();
+        }
+        let mut delivery = Delivery::new(record, lane.id);
+        if read_again {
+            match self.go_on_from_past(delivery) {
+                Some(new) => delivery = new,
+                None => return,
+            }
+        }
+        let lane = &mut self.lanes[index];
         if closed {
             lane.gate.queue(delivery);
         } else {
@@ -140,6 +159,12 @@ impl Member {
         let Some(offset) = lane.held.front().map(|record| record.offset) else {
             return false;
         };
+        if lane.runs_alone(offset)
+            && let Some(own) = &mut self.exactly_once
+            && !own.state.makes_room()
+        {
+            return false;
+        }
         let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
         (!committed_first || lane.committed > Some(offset)) && lane.may_start()
     }

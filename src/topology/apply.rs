@@ -197,7 +197,10 @@ impl Running {
     }
 
     async fn step(&mut self, step: &Step, programs: &Programs) -> Result<(), String> {
-        // Going back, a group has its offsets already, and needs no broker to come again.
+        // Going back, a group has its offsets and transactions already, and needs no broker for them.
+        if let Step::AddGroup { group, now } | Step::ReplaceMembers { group, now, .. } = step {
+            self.check_transactions(group, now).await?;
+        }
         if let Step::AddGroup { group, now } = step {
             let continues = self.begin_where_said(group, now).await?;
             self.take(step, programs).await?;

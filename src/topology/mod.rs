@@ -14,6 +14,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod transactions;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};

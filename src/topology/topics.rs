@@ -46,7 +46,7 @@ impl Running {
         }
     }
 
-    async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
+    pub(super) async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
         if !error.is_outage() && !error.is_denied() {
             // Such as a coordinator that is still loading: it passes by itself.
             tracing::debug!("{error}; trying again");
@@ -164,7 +164,7 @@ impl Running {
     }
 
     /// Whether no configuration was in force yet.
-    fn is_starting(&self) -> bool {
+    pub(super) fn is_starting(&self) -> bool {
         self.generation() == 0
     }
 }

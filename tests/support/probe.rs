@@ -3,8 +3,9 @@
 //! It knows Kafka and nothing of deliveryd. Every verb waits for the broker's answer and panics
 //! with what went wrong; reading never joins a group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{
@@ -16,9 +17,11 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
-use std::sync::{Arc, Mutex, PoisonError};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::writer::{Record, Writer};
 
 /// For one request.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -168,30 +171,14 @@ impl Probe {
         partition: Option<i32>,
         records: impl IntoIterator<Item = (K, V)>,
     ) {
-        let failures = Failures::default();
-        let producer: BaseProducer<Failures> = self
-            .config("probe-producer")
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "1")
-            .create_with_context(failures.clone())
-            .unwrap_or_else(|error| panic!("a producer: {error}"));
+        let writer = Writer::new(&self.servers, "probe-producer", 1);
         for (key, value) in records {
-            let mut record = BaseRecord::to(topic)
-                .key(key.as_ref())
-                .payload(value.as_ref());
+            let mut record = Record::to(topic).key(key.as_ref()).payload(value.as_ref());
             record.partition = partition;
-            if let Err((error, _)) = producer.send(record) {
-                panic!("can't write to {topic}: {error}");
-            }
-            producer.poll(Duration::ZERO);
+            writer.send(record);
+            writer.poll();
         }
-        let flushed = producer.flush(Duration::from_secs(60));
-        let failed = failures.take();
-        assert!(
-            flushed.is_ok() && failed.is_empty(),
-            "writing to {topic}: {flushed:?}, {failed:?}"
-        );
+        writer.finish();
     }
 
     /// Writes one message to partition 0 with everything that a message can have; `None` is null.
@@ -271,6 +258,46 @@ impl Probe {
         messages
     }
 
+    /// Everything in the topic that is committed now, up to the first transaction that is still open.
+    pub fn read_committed(&self, topic: &str) -> Vec<Message> {
+        let partitions = self.partitions(topic).unwrap_or_default() as i32;
+        let consumer: BaseConsumer = self
+            .config("probe-reader")
+            .set("group.id", "probe")
+            .set("enable.auto.commit", "false")
+            .set("fetch.wait.max.ms", "20")
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
+            .create()
+            .unwrap_or_else(|error| panic!("a consumer: {error}"));
+        let mut from = TopicPartitionList::new();
+        for partition in 0..partitions {
+            from.add_partition_offset(topic, partition, Offset::Beginning)
+                .unwrap_or_else(|error| panic!("{topic}/{partition}: {error}"));
+        }
+        consumer
+            .assign(&from)
+            .unwrap_or_else(|error| panic!("can't read {topic}: {error}"));
+        let mut left: BTreeSet<i32> = (0..partitions).collect();
+        let mut messages = Vec::new();
+        let begin = Instant::now();
+        while !left.is_empty() {
+            assert!(begin.elapsed() < ANSWER * 2, "{topic}: not read: {left:?}");
+            match consumer.poll(Duration::from_millis(200)) {
+                None => {}
+                Some(Ok(message)) => messages.push(copied(&message)),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    left.remove(&partition);
+                }
+                // Of several brokers one may be away.
+                Some(Err(error)) if is_outage(&error) => {}
+                Some(Err(error)) => panic!("reading {topic}: {error}"),
+            }
+        }
+        messages.sort_by_key(|message| (message.partition, message.offset));
+        messages
+    }
+
     /// Waits until `count` messages are in the topic and returns all of it.
     #[track_caller]
     pub fn read(&self, topic: &str, count: usize, deadline: Duration) -> Vec<Message> {
@@ -303,20 +330,10 @@ impl Probe {
 
     /// The group's committed offsets in `topic`; partitions without one are not in it.
     pub fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
-        let consumer: BaseConsumer = self
-            .config("probe")
-            .set("group.id", group)
-            .create()
-            .unwrap_or_else(|error| panic!("a consumer: {error}"));
-        let mut asked = TopicPartitionList::new();
-        for partition in 0..self.partitions(topic).unwrap_or_default() as i32 {
-            asked.add_partition(topic, partition);
-        }
-        let found = consumer
-            .committed_offsets(asked, ANSWER)
-            .unwrap_or_else(|error| panic!("offsets of {group}: {error}"));
+        let partitions = self.partitions(topic).unwrap_or_default() as i32;
+        let found = self.offsets_of(group, topic, 0..partitions);
         let elements = found.elements();
-        let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let offset = |element: &TopicPartitionListElem<'_>| {
             Some((
                 element.partition(),
                 element.offset().to_raw().filter(|raw| *raw >= 0)?,
@@ -327,21 +344,31 @@ impl Probe {
 
     /// The metadata of the group's commit of one partition; empty where there is none.
     pub fn committed_metadata(&self, group: &str, topic: &str, partition: i32) -> String {
-        let consumer: BaseConsumer = self
-            .config("probe")
-            .set("group.id", group)
-            .create()
-            .unwrap_or_else(|error| panic!("a consumer: {error}"));
-        let mut asked = TopicPartitionList::new();
-        asked.add_partition(topic, partition);
-        let found = consumer
-            .committed_offsets(asked, ANSWER)
-            .unwrap_or_else(|error| panic!("offsets of {group}: {error}"));
+        let found = self.offsets_of(group, topic, partition..partition + 1);
         let metadata = found
             .elements()
             .first()
             .map(|each| each.metadata().to_owned());
         metadata.unwrap_or_default()
+    }
+
+    fn offsets_of(&self, group: &str, topic: &str, partitions: Range<i32>) -> TopicPartitionList {
+        let consumer: BaseConsumer = self
+            .config("probe")
+            .set("group.id", group)
+            // Without waiting for a transaction that is still open.
+            .set("isolation.level", "read_uncommitted")
+            .create()
+            .unwrap_or_else(|error| panic!("a consumer: {error}"));
+        let mut asked = TopicPartitionList::new();
+        for partition in partitions {
+            asked.add_partition(topic, partition);
+        }
+        // A broker that is just back may not coordinate its groups yet.
+        super::wait_for(&format!("the offsets of {group}"), ANSWER * 2, || {
+            let found = consumer.committed_offsets(asked.clone(), ANSWER);
+            found.map_err(|error| error.to_string())
+        })
     }
 
     /// Waits until the group has committed the whole topic.
@@ -384,29 +411,6 @@ impl Probe {
         self.config("probe-admin")
             .create()
             .unwrap_or_else(|error| panic!("an admin client: {error}"))
-    }
-}
-
-/// The delivery reports that were errors.
-#[derive(Debug, Clone, Default)]
-struct Failures(Arc<Mutex<Vec<String>>>);
-
-impl Failures {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl ClientContext for Failures {}
-
-impl ProducerContext for Failures {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, _: ()) {
-        if let Err((error, _)) = result {
-            let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            failures.push(error.to_string());
-        }
     }
 }
 
