@@ -129,7 +129,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Handlers(command) => handlers(&command, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
-        Command::Dlq(command) => dlq(&command, &remote::wanted(global), output),
+        Command::Dlq(command) => dlq(&command, format, &remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
     }
 }

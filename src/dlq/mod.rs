@@ -5,12 +5,17 @@
 //! one transaction with what was written for it.
 
 pub mod counts;
+mod destination;
 mod filter;
 mod letters;
 mod place;
+pub mod replay;
 pub mod replayed;
+mod stop;
 
 pub use counts::Counts;
+pub use destination::Destination;
 pub use filter::Filter;
 pub use letters::{Letter, Letters, Next};
 pub use place::{Origin, Place};
+pub use stop::Stop;

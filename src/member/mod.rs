@@ -18,6 +18,8 @@ mod gate;
 mod lane;
 mod letter;
 mod life_cycle;
+mod lines;
+mod lone;
 mod out_of_range;
 mod publish;
 mod rate;
@@ -44,6 +46,7 @@ use crate::config::Group;
 use crate::handlers::HandlerSlot;
 use crate::kafka::{Cluster, Partition};
 
+pub use lone::{Attempt, Ending, Lone, Next};
 pub use rate::RateLimit;
 pub use report::{Calls, Event, MemberReport, Observer, PartitionReport, State};
 pub use share::Share;

@@ -8,6 +8,7 @@ use crate::delivery::Verdict;
 
 use super::Setup;
 use super::lane::Mode;
+use super::lines::Lines;
 use super::report::{Calls, MemberReport, PartitionReport, State};
 use super::send::KnownTopics;
 use super::turn::Member;
@@ -17,9 +18,6 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// With more calls than this between two reports, only every 16th is timed.
 const TIME_ALL_UP_TO: u64 = 256;
-
-/// So many failures are logged a second.
-const MOST_LINES: u32 = 10;
 
 /// The verdicts that are counted, in the order of `Tally::ended`.
 const COUNTED: [Verdict; 3] = [Verdict::Handled, Verdict::DeadLettered, Verdict::Skipped];
@@ -45,8 +43,7 @@ pub(super) struct Tally {
     /// Something changed since the last report.
     changed: bool,
     last: Instant,
-    lines: (Instant, u32),
-    lines_left_out: u64,
+    pub(super) lines: Lines,
     topics: KnownTopics,
 }
 
@@ -66,8 +63,7 @@ impl Tally {
             calls: 0,
             changed: true,
             last: now,
-            lines: (now, 0),
-            lines_left_out: 0,
+            lines: Lines::new(now),
             topics: KnownTopics::default(),
         }
     }
@@ -115,19 +111,6 @@ impl Tally {
         (self.calls <= TIME_ALL_UP_TO || self.calls.is_multiple_of(16)).then(Instant::now)
     }
 
-    /// Whether one more failure may be logged now, and how many were not since the last one.
-    pub(super) fn may_tell(&mut self, now: Instant) -> Option<u64> {
-        if now.saturating_duration_since(self.lines.0) >= Duration::from_secs(1) {
-            self.lines = (now, 0);
-        }
-        if self.lines.1 >= MOST_LINES {
-            self.lines_left_out += 1;
-            return None;
-        }
-        self.lines.1 += 1;
-        Some(std::mem::take(&mut self.lines_left_out))
-    }
-
     /// Why a handler of this group may not emit to a topic, if so.
     pub(super) fn refuses_topic(
         &mut self,
@@ -138,20 +121,12 @@ impl Tally {
         if self.topics.contains(topic) {
             return None;
         }
-        if group.topics.iter().any(|read| **read == **topic) {
-            return Some(format!(
-                "emit to {topic}: group {} reads that topic itself, so its messages would go round for ever",
-                setup.group_id
-            ));
+        let known = setup.shared.topics.load().contains(&**topic);
+        let refusal = may_not_emit_to(topic, &setup.group_id, group, known);
+        if refusal.is_none() {
+            self.topics.add(topic);
         }
-        if !setup.shared.topics.load().contains(&**topic) {
-            return Some(format!(
-                "emit to {topic}: neither the config nor the broker knows such a topic; \
-                 add [topics.\"{topic}\"] to the config or create it"
-            ));
-        }
-        self.topics.add(topic);
-        None
+        refusal
     }
 
     pub(super) fn touch(&mut self) {
@@ -299,4 +274,24 @@ impl Member {
         reports.sort_by(|a, b| a.partition.cmp(&b.partition));
         reports
     }
+}
+
+/// Why a handler of this group may not emit to a topic, which the config or the broker knows or not.
+pub(super) fn may_not_emit_to(
+    topic: &str,
+    group_id: &str,
+    group: &Group,
+    known: bool,
+) -> Option<String> {
+    if group.topics.iter().any(|read| read == topic) {
+        return Some(format!(
+            "emit to {topic}: group {group_id} reads that topic itself, so its messages would go round for ever"
+        ));
+    }
+    (!known).then(|| {
+        format!(
+            "emit to {topic}: neither the config nor the broker knows such a topic; \
+             add [topics.\"{topic}\"] to the config or create it"
+        )
+    })
 }

@@ -373,7 +373,7 @@ impl Member {
 
     /// One line for a failure, and the script's place where it is known.
     fn tell_failure(&mut self, delivery: &Delivery, failure: &Failure, what_next: &str) {
-        let Some(left_out) = self.tally.may_tell(self.now) else {
+        let Some(left_out) = self.tally.lines.may_tell(self.now) else {
             return;
         };
         let record = delivery.record();

@@ -62,12 +62,12 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon; the tour does that.
+    /// Whether it talks to a running daemon or to brokers; the tour and tests/dlq.rs do that.
     fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
-            use cli::Command::{Plan, Reload, Status};
-            matches!(command, Plan | Reload | Status { .. })
+            use cli::Command::{Dlq, Plan, Reload, Status};
+            matches!(command, Dlq(_) | Plan | Reload | Status { .. })
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
     }

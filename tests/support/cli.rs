@@ -1,8 +1,9 @@
-//! The commands that talk to a running daemon, run as its users run them.
+//! The commands, run as their users run them: those that talk to a running daemon, and those that need
+//! only its config.
 
 use std::process::{Command, Stdio};
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Setup};
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,27 +13,49 @@ pub struct Answer {
     pub err: String,
 }
 
+fn program() -> &'static str {
+    match option_env!("CARGO_BIN_EXE_deliveryd") {
+        Some(program) => program,
+        None => panic!("which deliveryd to run is not known"),
+    }
+}
+
+fn answer(mut command: Command) -> Answer {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("can't run {command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Answer {
+        code: output.status.code(),
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+    }
+}
+
+impl Setup {
+    /// `deliveryd ARGUMENTS --config FILE`, ready to be run; nothing of this needs a running daemon.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(arguments).arg("--config").arg(self.config());
+        command.current_dir(self.dir());
+        command
+    }
+
+    /// The same; returns when it has ended.
+    pub fn ask(&self, arguments: &[&str]) -> Answer {
+        answer(self.command(arguments))
+    }
+}
+
 impl Daemon {
     /// `deliveryd ARGUMENTS` for this daemon, found by its socket; returns when it has ended.
     pub fn command(&self, arguments: &[&str]) -> Answer {
         let socket = self.dir().join("control.sock");
-        let Some(program) = option_env!("CARGO_BIN_EXE_deliveryd") else {
-            panic!("which deliveryd to run is not known");
-        };
-        let output = Command::new(program)
-            .args(arguments)
-            .arg("--control")
-            .arg(socket)
-            .current_dir(self.dir())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap_or_else(|error| panic!("can't run {program}: {error}"));
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Answer {
-            code: output.status.code(),
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        }
+        let mut command = Command::new(program());
+        command.args(arguments).arg("--control").arg(socket);
+        command.current_dir(self.dir());
+        answer(command)
     }
 
     /// `deliveryd reload`, which has to go well; returns what it printed.

@@ -2,16 +2,19 @@
 
 mod args;
 mod list;
+mod progress;
+mod replay;
 mod show;
 
 use std::collections::BTreeSet;
 use std::io;
 
 use super::{Exit, Output};
-use crate::config::{Brokers, Config, Failed, Permissive, load, suggest};
+use crate::config::{Brokers, Config, Failed, Group, Permissive, load, suggest};
 use crate::control::{Client, Wanted};
 use crate::dlq::{Filter, Letters, Place};
 use crate::kafka::{Admin, Cluster, KafkaError};
+use crate::observe::Format;
 
 pub use args::DlqCommand;
 use args::Which;
@@ -35,11 +38,16 @@ impl From<KafkaError> for Trouble {
 ///
 /// # Errors
 /// What the writers say.
-pub fn dlq(command: &DlqCommand, daemon: &Wanted, output: &mut Output<'_>) -> io::Result<Exit> {
+pub fn dlq(
+    command: &DlqCommand,
+    format: Format,
+    daemon: &Wanted,
+    output: &mut Output<'_>,
+) -> io::Result<Exit> {
     match command {
         DlqCommand::List { which, json } => list::list(which, *json, daemon, output),
         DlqCommand::Show(args) => show::show(args, daemon, output),
-        DlqCommand::Replay(_) => Ok(Exit::Failed),
+        DlqCommand::Replay(args) => replay::replay(args, format, daemon, output),
     }
 }
 
@@ -79,6 +87,23 @@ impl Desk {
             filter: which.filter(places),
             config,
             cluster,
+        })
+    }
+
+    /// The group that is named, or the only one.
+    fn one_group(&self) -> Result<(&String, &Group), Trouble> {
+        let groups = &self.config.groups;
+        let named = self.filter.group.as_ref();
+        let found = match named {
+            Some(id) => groups.get_key_value(id),
+            None => groups.iter().next().filter(|_| groups.len() == 1),
+        };
+        found.ok_or_else(|| {
+            let ids: Vec<&str> = groups.keys().map(String::as_str).collect();
+            Trouble::Usage(match ids.is_empty() {
+                true => "the configuration has no group".to_owned(),
+                false => format!("whose dead letters? Say --group: {}", ids.join(", ")),
+            })
         })
     }
 
