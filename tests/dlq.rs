@@ -2,97 +2,15 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::process::Stdio;
-use std::time::Duration;
+#[path = "dlq/letters.rs"]
+mod letters;
 
+use std::process::Stdio;
+
+use letters::{Letters, SOON, times};
 use serde_json::Value;
 use support::process::Process;
-use support::{Answer, Case, Kafka, Message, Setup, wait_for};
-
-const SOON: Duration = Duration::from_secs(60);
-
-/// Gives up every message, with a reason of its kind.
-const REJECT: &str = r#"fn handle(msg) { reject(`no ${msg.value.sub_string(0, 1)}`); }"#;
-
-/// Emits what it is given, and where the handler says that it came from; rejects values with an `x`.
-const COPY_GOOD: &str = r#"
-fn handle(msg) {
-    if "x" in msg.value { reject("still no good"); }
-    emit(params.out, #{ topic: msg.topic, partition: msg.partition, offset: msg.offset,
-        timestamp: msg.timestamp, value: msg.value, group: msg.group, attempt: msg.attempt });
-}
-"#;
-
-const POLICY: &str = "on_failure = { retries = 0, backoff = \"10ms\", max_share = 1.0 }\n";
-
-/// A case whose messages have become dead letters, and its config without a daemon that runs.
-struct Letters {
-    case: Case,
-    setup: Setup,
-}
-
-impl Letters {
-    /// So many values of each of these kinds, `a0`, `a1`, … in each of two partitions.
-    fn of(name: &str, kinds: &[&str], count: usize) -> Letters {
-        let case = Case::new(name, 2);
-        for partition in 0..2 {
-            let values = kinds
-                .iter()
-                .flat_map(|kind| (0..count).map(move |n| (format!("k{n}"), format!("{kind}{n}"))));
-            case.probe.produce_to(&case.topic, partition, values);
-        }
-        Self::given_up(case)
-    }
-
-    /// Has a daemon give up everything in the topic.
-    fn given_up(case: Case) -> Letters {
-        let daemon = case.start(POLICY, REJECT);
-        case.wait_until_done(SOON);
-        daemon.stop();
-        let setup = case.setup(POLICY, COPY_GOOD);
-        Letters { case, setup }
-    }
-
-    fn dlq(&self, arguments: &[&str]) -> Answer {
-        let all: Vec<&str> = ["dlq"].iter().chain(arguments).copied().collect();
-        self.setup.ask(&all)
-    }
-
-    /// The same, which has to go well; returns what it printed.
-    #[track_caller]
-    fn done(&self, arguments: &[&str]) -> String {
-        let answer = self.dlq(arguments);
-        assert_eq!(answer.code, Some(0), "{answer:#?}");
-        answer.out
-    }
-
-    /// What `list --json` says of the case's group: open and replayed.
-    #[track_caller]
-    fn counts(&self) -> (u64, u64) {
-        let list: Value = serde_json::from_str(&self.done(&["list", "--json"])).unwrap();
-        let of = &list["topics"][self.case.dead()]["groups"][&self.case.group];
-        let count = |name: &str| of[name].as_u64().unwrap_or_else(|| panic!("{list:#}"));
-        (count("open"), count("replayed"))
-    }
-
-    /// What was written to the topic behind the first `original` messages of each partition.
-    fn replayed(&self, original: i64) -> Vec<Message> {
-        let mut messages = self.case.probe.read_committed(&self.case.topic);
-        messages.retain(|message| message.offset >= original);
-        messages
-    }
-}
-
-/// How often each value is there.
-fn times(messages: &[Message]) -> BTreeMap<(i32, String), usize> {
-    let mut times = BTreeMap::new();
-    for message in messages {
-        let value = message.value.clone().unwrap_or_default();
-        *times.entry((message.partition, value)).or_default() += 1;
-    }
-    times
-}
+use support::{Case, Kafka, Setup, wait_for};
 
 /// Letters are counted by reason, and each shows where it came from; values come on request.
 #[test]
@@ -163,13 +81,13 @@ fn letters_go_back_to_their_topic_once() {
 
     let told = letters.done(&["replay", "--dry-run"]);
     assert_eq!(told, "2 would be replayed to their topic\n");
-    assert_eq!(letters.counts(), (2, 0), "a dry run changes nothing");
+    letters.wait_for_counts(2, 0);
     assert_eq!(letters.done(&["replay"]), "2 replayed to their topic\n");
-    assert_eq!(letters.counts(), (0, 2));
+    letters.wait_for_counts(0, 2);
     let told = letters.done(&["replay"]);
     assert!(told.contains("2 had been replayed before"), "{told}");
 
-    let back = letters.replayed(1);
+    let back = letters.wait_for_replayed(1, 2);
     assert_eq!(back.len(), 2, "{back:#?}");
     let first = &back[0];
     assert_eq!((first.partition, first.timestamp), (0, Some(written)));
@@ -207,21 +125,16 @@ fn a_filter_leaves_the_rest() {
     assert_eq!(replayed(&["--origin", &one]), "2 replayed to their topic\n");
     let first = replayed(&["--reason", "no b", "--key", "k0"]);
     assert_eq!(first, "2 replayed to their topic\n");
-    let letter = format!("{dead}/0@0");
-    assert_eq!(
-        replayed(&[&letter]).lines().next(),
-        Some("1 replayed to their topic")
-    );
+    let shown = letters.done(&["show", "--json", "--origin", &format!("{topic}/0@2")]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let letter = shown["at"].as_str().unwrap();
+    assert_eq!(replayed(&[letter]), "1 replayed to their topic\n");
     let none = replayed(&["--handler", "nosuch"]);
     assert_eq!(none, "0 replayed to their topic\n");
     assert_eq!(replayed(&["--until", "1h"]), "0 replayed to their topic\n");
-    let (open, done) = letters.counts();
-    assert!(
-        open + done == 16 && (4..=5).contains(&done),
-        "{open} {done}"
-    );
+    letters.wait_for_counts(11, 5);
     replayed(&["--since", "1h"]);
-    let back = letters.replayed(8);
+    let back = letters.wait_for_replayed(8, 16);
     assert!(times(&back).values().all(|times| *times == 1), "{back:#?}");
     assert_eq!(back.len(), 16);
     let missing = letters.dlq(&["replay", &format!("{dead}/0@4711")]);
@@ -233,13 +146,13 @@ fn a_filter_leaves_the_rest() {
 #[test]
 fn an_interrupted_replay_goes_on_where_it_was() {
     needs_kafka!();
-    let letters = Letters::of("interrupted", &["a"], 150);
+    let letters = Letters::of("interrupted", &["a"], 80);
     let half = |signal: i32, enough: usize| {
         let mut command = letters.setup.command(&["dlq", "replay", "--rate", "40"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut replay = Process::spawn("replay", command);
         wait_for("some letters to be replayed", SOON, || {
-            match letters.replayed(150).len() {
+            match letters.replayed(80).len() {
                 n if n >= enough => Ok(()),
                 n => Err(format!("{n} of {enough}")),
             }
@@ -258,26 +171,30 @@ fn an_interrupted_replay_goes_on_where_it_was() {
     let (code, said) = half(libc::SIGINT, 5);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("stopped; the same command goes on"), "{said}");
-    let done = letters.replayed(150).len();
-    assert!(said.contains(&format!("{done} replayed")), "{done}: {said}");
+    let count = said
+        .lines()
+        .find_map(|line| line.strip_suffix(" replayed to their topic"));
+    let count = count.and_then(|count| count.parse().ok());
+    let done = count.unwrap_or_else(|| panic!("it does not say how far it came: {said}"));
+    assert_eq!(letters.wait_for_replayed(80, done).len(), done);
     half(libc::SIGKILL, done + 5);
     letters.done(&["replay"]);
-    let back = letters.replayed(150);
+    letters.wait_for_counts(0, 160);
+    let back = letters.wait_for_replayed(80, 160);
     assert!(times(&back).values().all(|times| *times == 1));
-    assert_eq!(back.len(), 300);
-    assert_eq!(letters.counts(), (0, 300));
+    assert_eq!(back.len(), 160);
 }
 
 /// Of two replays at once the later one goes on, the earlier one ends, and nothing comes twice.
 #[test]
 fn two_replays_at_once_do_not_duplicate() {
     needs_kafka!();
-    let letters = Letters::of("twice", &["a"], 60);
+    let letters = Letters::of("twice", &["a"], 30);
     let mut command = letters.setup.command(&["dlq", "replay", "--rate", "10"]);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut first = Process::spawn("replay", command);
     wait_for("the first replay to have begun", SOON, || {
-        match letters.replayed(60).len() {
+        match letters.replayed(30).len() {
             0 => Err("nothing replayed".to_owned()),
             _ => Ok(()),
         }
@@ -291,9 +208,9 @@ fn two_replays_at_once_do_not_duplicate() {
         said.contains("another replay of the group has begun"),
         "{said}"
     );
-    let back = letters.replayed(60);
+    let back = letters.wait_for_replayed(30, 60);
     assert!(times(&back).values().all(|times| *times == 1));
-    assert_eq!(back.len(), 120);
+    assert_eq!(back.len(), 60);
 }
 
 /// Straight to the group: its handler sees the original message, what fails is a dead letter again,
@@ -306,6 +223,7 @@ fn letters_go_straight_to_their_group() {
     let told = letters.done(&["replay", "--to", "group"]);
     let expected = "6 replayed to the group\n6 failed again, and are dead letters again\n";
     assert_eq!(told, expected);
+    letters.wait_for_counts(6, 12);
     let mut copies = case.probe.read_committed(&case.out);
     copies.sort_by_key(|copy| {
         (
@@ -322,12 +240,11 @@ fn letters_go_straight_to_their_group() {
     assert_eq!(copy, expected);
     assert!(copy["timestamp"].as_i64() > Some(1_700_000_000_000));
     assert_eq!(letters.replayed(6), [], "the topic is as it was");
-    assert_eq!(letters.counts(), (6, 12));
     let again = letters.done(&["list", "--reason", "still"]);
     assert!(again.contains("6 open"), "{again}");
     // A dead letter of a dead letter is again the original message.
     letters.done(&["replay", "--reason", "still no good"]);
-    let back = letters.replayed(6);
+    let back = letters.wait_for_replayed(6, 6);
     assert_eq!(back.len(), 6);
     assert!(
         back.iter().all(|message| message.headers.is_empty()),
@@ -341,15 +258,130 @@ fn what_can_not_be_replayed_stays() {
     needs_kafka!();
     let letters = Letters::of("stays", &["a"], 1);
     let dead = letters.case.dead();
-    letters
-        .case
-        .probe
-        .produce_one(&dead, None, Some("foreign"), &[], 1);
-    let told = letters.done(&["replay"]);
+    let probe = &letters.case.probe;
+    probe.produce_one(&dead, None, Some("foreign"), &[], 1);
+    letters.write_letter("no-such-topic");
+    let answer = letters.dlq(&["replay"]);
     let expected = "2 replayed to their topic\n\
-        1 stay: they were not written by deliveryd, as `dlq list` shows\n";
-    assert_eq!(told, expected);
+        1 stay: they were not written by deliveryd, as `dlq list` shows\n\
+        1 stay: there is no topic no-such-topic any more\n";
+    assert_eq!((answer.out.as_str(), answer.code), (expected, Some(1)));
+    letters.wait_for_counts(1, 2);
     let unknown = letters.dlq(&["list", "--group", "nobody"]);
     assert_eq!(unknown.code, Some(2), "{unknown:#?}");
     assert!(unknown.err.contains("has no group nobody"), "{unknown:#?}");
+}
+
+/// A letter that the broker refuses ends the replay with its name; nothing of it is written, and what
+/// was written beside it is not written twice.
+#[test]
+fn a_refused_letter_is_named_and_harms_no_other() {
+    needs_kafka!();
+    let case = Case::new("refused", 1);
+    let large = "a".repeat(20_000);
+    let values = ["a0", &large, "a2"];
+    case.probe
+        .produce_to(&case.topic, 0, values.map(|value| ("k", value)));
+    let letters = Letters::given_up(case);
+    let case = &letters.case;
+    let limit = "max.message.bytes";
+    case.probe.set_topic_config(&case.topic, limit, "10000");
+    let answer = letters.dlq(&["replay"]);
+    assert_eq!(answer.code, Some(1), "{answer:#?}");
+    let at = format!(
+        "error: {}/0@1 is refused, and what is behind it waits: ",
+        case.dead()
+    );
+    assert!(answer.err.starts_with(&at), "{answer:#?}");
+    assert!(answer.out.starts_with("1 replayed"), "{answer:#?}");
+    letters.done(&["replay", &format!("{}/0@2", case.dead())]);
+    case.probe.set_topic_config(&case.topic, limit, "1000000");
+    letters.done(&["replay"]);
+    let back = times(&letters.wait_for_replayed(3, 3));
+    assert_eq!(back.values().copied().collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+/// Topics that are deleted and made anew have other letters at the same offsets.
+#[test]
+fn letters_of_a_topic_made_anew_are_not_taken_for_replayed() {
+    needs_kafka!();
+    let letters = Letters::of("anew", &["a"], 1);
+    letters.done(&["replay"]);
+    letters.wait_for_counts(0, 2);
+    let (probe, dead) = (&letters.case.probe, letters.case.dead());
+    probe.delete_topic(&dead);
+    probe.create_topic(&dead, 2);
+    letters.write_letter(&letters.case.topic);
+    letters.wait_for_counts(1, 0);
+}
+
+/// The group's policy holds for a replay straight to it: further attempts, and then a stop.
+#[test]
+fn a_replay_to_the_group_follows_its_policy() {
+    needs_kafka!();
+    let letters = Letters::of("policy", &["a"], 2);
+    let case = &letters.case;
+    let policy = "on_failure = { retries = 1, backoff = \"10ms\", then = \"stop\" }\n";
+    let handler = r#"
+        fn handle(msg) {
+            if msg.value == "a1" && msg.attempt < 2 { throw "not yet"; }
+            if msg.value == "a1" && msg.partition == 1 { throw "not at all"; }
+            emit(params.out, msg.value);
+        }
+    "#;
+    let setup = case.setup(policy, handler);
+    let answer = setup.ask(&["dlq", "replay", "--to", "group", "--topic", &case.dead()]);
+    assert_eq!(answer.code, Some(1), "{answer:#?}");
+    assert!(answer.err.contains("attempt 1 of 2"), "{answer:#?}");
+    let at = "failed, and `on_failure.then` is \"stop\": not at all";
+    assert!(answer.err.contains(at), "{answer:#?}");
+    wait_for("the letters that were handled", SOON, || {
+        let (open, done) = letters.counts();
+        let written = case.probe.read_committed(&case.out).len() as u64;
+        match open >= 1 && done >= 1 && done == written && open + done == 4 {
+            true => Ok(()),
+            false => Err(format!("{open} open, {done} done, {written} written")),
+        }
+    });
+}
+
+/// On the embedded broker the letters are those of the daemon that runs.
+#[test]
+fn letters_of_the_embedded_broker_are_in_the_running_daemon() {
+    let toml = "[topics.Delivery]\n\n[producers.once]\ntopic = \"Delivery\"\nhandler = \"one.rhai\"\n\
+        rate = \"unlimited\"\ncount = 3\n\n\
+        [groups.g]\ntopics = [\"Delivery\"]\nhandler = \"handle.rhai\"\n\
+        on_failure = { retries = 0, max_share = 1.0 }\n";
+    let setup = Setup::new("embedded", toml)
+        .handler("one.rhai", "fn generate(n) { `v${n}` }")
+        .handler(
+            "handle.rhai",
+            "fn handle(msg) { if msg.offset < 3 { reject(\"no\"); } }",
+        );
+    let nobody = setup.ask(&["dlq", "list"]);
+    assert_eq!(nobody.code, Some(1), "{nobody:#?}");
+    let why = "in the memory of the running daemon";
+    assert!(nobody.err.contains(why), "{nobody:#?}");
+    let daemon = setup.start();
+    let list = || daemon.setup().ask(&["dlq", "list", "--json"]);
+    let counts = |open: u64, replayed: u64| {
+        wait_for("the letters", SOON, || {
+            let list = list();
+            let json: Value = serde_json::from_str(&list.out).map_err(|_| format!("{list:?}"))?;
+            let of = &json["topics"]["Delivery.dead"]["groups"]["g"];
+            match of["open"] == open && of["replayed"] == replayed {
+                true => Ok(()),
+                false => Err(format!("{json:#}")),
+            }
+        });
+    };
+    counts(3, 0);
+    let replay = daemon.setup().ask(&["dlq", "replay"]);
+    assert_eq!(replay.out, "3 replayed to their topic\n", "{replay:#?}");
+    counts(0, 3);
+    let again = daemon.setup().ask(&["dlq", "replay"]);
+    assert!(
+        again.out.starts_with("0 replayed to their topic\n"),
+        "{again:#?}"
+    );
 }

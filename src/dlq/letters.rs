@@ -1,4 +1,4 @@
-//! The letters of dead-letter topics, one after another: [`Letters::open`], [`Letters::next`].
+//! The letters of dead-letter topics, one after another: [`Letters::open`], [`Letters::next_letter`].
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Letter {
     }
 }
 
-/// What [`Letters::next`] found.
+/// What [`Letters::next_letter`] found.
 pub enum Next {
     Letter(Box<Letter>),
     /// Nothing has come within a fifth of a second.
@@ -104,7 +104,7 @@ impl Letters {
     ///
     /// # Errors
     /// What the brokers say, or their silence.
-    pub fn next(&mut self) -> Result<Next, KafkaError> {
+    pub fn next_letter(&mut self) -> Result<Next, KafkaError> {
         match self.scan.next(&mut self.record)? {
             Scanned::Nothing => Ok(Next::Nothing),
             Scanned::End => Ok(Next::End),

@@ -5,90 +5,26 @@
 //! The transactional id is the group's own, so that of two replays at once the later one ends the
 //! earlier one, before it looks what there is to do.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::destination::{Destination, Sent};
+use super::destination::{Destination, Sent, Work};
+use super::order::{End, Failure, Order, Tally};
 use super::replayed::kept_in;
 use super::stop::Stop;
-use super::{Filter, Letter, Letters, Next};
-use crate::config::{Group, Rate, Topic};
-use crate::kafka::{Admin, Cluster, KafkaError, Outgoing, Outlet, SendError};
+use super::{Letter, Letters, Next};
+use crate::config::Topic;
+use crate::kafka::{KafkaError, Outgoing, Outlet, SendError};
 use crate::member::{Ending, RateLimit};
 
 /// Letters in one transaction, at most.
 const MOST: usize = 500;
 /// Bytes of them.
 const MOST_BYTES: usize = 4 << 20;
+/// How often a letter is sent again whose transaction failed for no fault of its own.
+const MOST_UNLUCKY: u32 = 5;
 /// How long one is open while letters come: until then nobody sees any of it.
 const INTERVAL: Duration = Duration::from_millis(200);
-
-/// What is to be replayed, and how.
-pub struct Order<'a> {
-    pub cluster: &'a Cluster,
-    pub admin: &'a Admin,
-    pub group_id: &'a str,
-    pub group: &'a Group,
-    /// The dead-letter topics.
-    pub topics: &'a [String],
-    /// With the group in it.
-    pub filter: &'a Filter,
-    pub rate: Rate,
-    /// Also what has been replayed before.
-    pub again: bool,
-}
-
-/// How far it got.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Letters looked at, of so many offsets.
-    pub looked_at: u64,
-    pub of: u64,
-    /// Written back to their topic, or handled.
-    pub replayed: u64,
-    /// Failed in the handler, and dead letters again.
-    pub failed_again: u64,
-    /// Failed in the handler, and skipped by the group's policy.
-    pub skipped: u64,
-    /// Meant, but replayed before.
-    pub before: u64,
-    /// Meant, but not written by deliveryd.
-    pub foreign: u64,
-    /// Meant, but their original topic is not there, by topic.
-    pub homeless: BTreeMap<String, u64>,
-}
-
-/// How a replay ended that did what it could.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    Done,
-    /// It was told to stop; the same order goes on.
-    Stopped,
-}
-
-/// Why a replay ended before its end. What is not in the tally has not been replayed.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    #[error("{0}")]
-    Kafka(KafkaError),
-    /// The transactional id is no longer its own.
-    #[error("another replay of the group has begun, and this one has ended")]
-    TakenOver,
-    #[error("{at} is refused: {error}")]
-    Refused { at: String, error: KafkaError },
-    /// By the group's policy.
-    #[error("{at} failed, and `on_failure.then` is \"stop\": {reason}")]
-    Halted { at: String, reason: String },
-}
-
-impl From<KafkaError> for Failure {
-    fn from(error: KafkaError) -> Self {
-        match error.code.as_str() {
-            "_FENCED" | "PRODUCER_FENCED" | "INVALID_PRODUCER_EPOCH" => Self::TakenOver,
-            _ => Self::Kafka(error),
-        }
-    }
-}
 
 /// The id that only one replay of a group can have at a time.
 pub fn transactional_id(group_id: &str) -> String {
@@ -111,6 +47,8 @@ pub struct Replay<'a> {
     again: VecDeque<Letter>,
     /// So many letters have a transaction for themselves, because one of them is refused.
     alone: usize,
+    /// Transactions in a row that failed for no fault of their letter.
+    unlucky: u32,
     tally: Tally,
 }
 
@@ -145,6 +83,7 @@ impl<'a> Replay<'a> {
             since: Instant::now(),
             again: VecDeque::new(),
             alone: 0,
+            unlucky: 0,
         })
     }
 
@@ -170,7 +109,7 @@ impl<'a> Replay<'a> {
             }
             let letter = match self.again.pop_front() {
                 Some(letter) => letter,
-                None => match self.letters.next()? {
+                None => match self.letters.next_letter()? {
                     Next::Letter(letter) => match self.meant(*letter) {
                         Some(letter) => letter,
                         None => continue,
@@ -275,30 +214,35 @@ impl<'a> Replay<'a> {
                 self.batch.push((letter, ending));
                 return Ok(());
             }
-            if let Err(error) = self.outlet.settle().await {
-                if self.take_back(&letter, error, &mut work).await? {
-                    continue;
-                }
+            if let Err(error) = self.outlet.settle().await
+                && self.take_back(&letter, error, &mut work).await?
+            {
+                continue;
             }
             self.alone -= 1;
+            self.unlucky = 0;
             self.batch.push((letter, ending));
             return self.commit().await;
         }
     }
 
     /// Something sent was refused. With others in the transaction all of it is to be sent again, one by
-    /// one; a letter that has it for itself is to blame. Whether that one has a further attempt.
+    /// one; a letter that has it for itself is to blame. Whether that one is to be sent again.
     async fn take_back(
         &mut self,
         letter: &Letter,
         error: KafkaError,
-        work: &mut super::destination::Work,
+        work: &mut Work,
     ) -> Result<bool, Failure> {
         self.outlet.abort().await?;
         if self.alone == 0 {
             self.send_again();
             self.alone += 1;
             return Ok(false);
+        }
+        if is_unlucky(&error) && self.unlucky < MOST_UNLUCKY {
+            self.unlucky += 1;
+            return Ok(true);
         }
         match self.destination.refused(work, &error) {
             true => Ok(true),
@@ -385,6 +329,15 @@ impl<'a> Replay<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a message was given up because of another one. After one that was refused, librdkafka leaves a
+/// gap in the sequence numbers of its partition, which it notices only in the next transaction.
+fn is_unlucky(error: &KafkaError) -> bool {
+    matches!(
+        error.code.as_str(),
+        "_PURGE_QUEUE" | "_PURGE_INFLIGHT" | "OUT_OF_ORDER_SEQUENCE_NUMBER"
+    )
 }
 
 /// Whether one message may be to blame, and not the transaction as a whole.

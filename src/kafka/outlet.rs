@@ -52,7 +52,9 @@ impl Outlet {
         };
         outlet.transactions.init();
         match outlet.outcome().await {
-            TransactionOutcome::MustAbort(error) | TransactionOutcome::Broken(error) => Err(error),
+            TransactionOutcome::MustAbort(error) | TransactionOutcome::Broken(error) => {
+                Err(error.while_trying(&format!("the transactional id {id}")))
+            }
             _ => Ok(outlet),
         }
     }
@@ -180,6 +182,10 @@ impl Outlet {
         let Some(error) = trouble.or_else(|| self.emitter.next_error()) else {
             return;
         };
+        // An answer that takes its time is no news; the brokers' absence is told by itself.
+        if error.code == "_TIMED_OUT" {
+            return;
+        }
         let now = Instant::now();
         let told = self.told_trouble;
         if told.is_none_or(|told| now.duration_since(told) >= TELL_AGAIN) {

@@ -201,6 +201,11 @@ impl Daemon {
         }
     }
 
+    /// What it was started with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// The directory with its config and handlers.
     pub fn dir(&self) -> &Path {
         self.setup.dir.path()

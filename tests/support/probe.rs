@@ -96,6 +96,18 @@ impl Probe {
         });
     }
 
+    /// Deletes a topic, and waits until no broker knows it any more.
+    pub fn delete_topic(&self, topic: &str) {
+        let deleted = block_on(self.admin().delete_topics(&[topic], &options()));
+        answered("delete the topic", deleted, topic);
+        super::wait_for(&format!("topic {topic} to be gone"), ANSWER, || match self
+            .partitions(topic)
+        {
+            None => Ok(()),
+            Some(found) => Err(format!("{found} partitions")),
+        });
+    }
+
     /// Grows a topic to `partitions`.
     pub fn grow_topic(&self, topic: &str, partitions: usize) {
         let new = NewPartitions::new(topic, partitions);

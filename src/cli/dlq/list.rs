@@ -51,7 +51,7 @@ fn counted(which: &Which, daemon: &Wanted) -> Result<(Counts, Vec<String>), Trou
         let there = desk.topics.iter().filter(|topic| !missing.contains(topic));
         let mut counts = Counts::of(there.cloned());
         loop {
-            match letters.next()? {
+            match letters.next_letter()? {
                 Next::Letter(letter) if desk.filter.takes(&letter) => counts.add(&letter),
                 Next::Letter(_) | Next::Nothing => {}
                 Next::End => return Ok((counts, missing)),

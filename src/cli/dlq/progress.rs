@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::To;
-use crate::dlq::replay::Tally;
+use crate::dlq::Tally;
 use crate::observe::terminal::tell;
 
 /// Between two lines.

@@ -11,8 +11,7 @@ use super::{Desk, Trouble, run, told};
 use crate::cli::{Exit, Output};
 use crate::config::{Failed, Group, Log, Rate};
 use crate::control::Wanted;
-use crate::dlq::replay::{End, Order, Replay, Tally};
-use crate::dlq::{Destination, Next, Stop};
+use crate::dlq::{Destination, End, Next, Order, Replay, Stop, Tally};
 use crate::member::Lone;
 use crate::observe::{Format, logs};
 use crate::script::{Kind, Program, STACK_SIZE};
@@ -79,7 +78,7 @@ impl Job<'_> {
             let mut letters = self.desk.letters().await?;
             let mut tally = Tally::default();
             loop {
-                match letters.next()? {
+                match letters.next_letter()? {
                     Next::End => break,
                     Next::Nothing => {}
                     Next::Letter(letter) if !self.desk.filter.takes(&letter) => {}
@@ -231,10 +230,7 @@ impl Job<'_> {
         let found = tally.replayed + tally.failed_again + tally.skipped;
         let left = tally.before + tally.foreign + tally.homeless.values().sum::<u64>();
         if let Some(failure) = &done.failure {
-            writeln!(
-                output.err,
-                "error: {failure}; the same command goes on with the rest"
-            )?;
+            writeln!(output.err, "error: {failure}")?;
             return Ok(Exit::Failed);
         }
         if done.stopped {

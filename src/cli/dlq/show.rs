@@ -67,7 +67,7 @@ fn found(args: &ShowArgs, daemon: &Wanted) -> Result<Found, Trouble> {
         let mut all = 0;
         let mut nowhere = args.places.clone();
         loop {
-            match letters.next()? {
+            match letters.next_letter()? {
                 Next::End => break,
                 Next::Nothing => {}
                 Next::Letter(letter) => {
