@@ -7,7 +7,7 @@ mod letters;
 
 use std::process::Stdio;
 
-use letters::{Letters, SOON, times};
+use letters::{Letters, SOON, now, times};
 use serde_json::Value;
 use support::process::Process;
 use support::{Case, Kafka, Setup, wait_for};
@@ -22,7 +22,7 @@ fn letters_are_listed_and_shown_without_a_daemon() {
     letters
         .case
         .probe
-        .produce_one(&dead, None, Some("who wrote this"), &foreign, 1);
+        .produce_one(&dead, None, Some("who wrote this"), &foreign, now());
 
     let list: Value = serde_json::from_str(&letters.done(&["list", "--json"])).unwrap();
     let topic = &list["topics"][&dead];
@@ -72,7 +72,7 @@ fn letters_go_back_to_their_topic_once() {
     needs_kafka!();
     let case = Case::new("back", 2);
     let headers = [("trace", "t-1"), ("trace", "t-2")];
-    let written = 1_700_000_000_123;
+    let written = now() - 3_600_000;
     case.probe
         .produce_one(&case.topic, Some("k"), Some("a0"), &headers, written);
     case.probe.produce_to(&case.topic, 1, [("k", "a1")]);
@@ -259,8 +259,8 @@ fn what_can_not_be_replayed_stays() {
     let letters = Letters::of("stays", &["a"], 1);
     let dead = letters.case.dead();
     let probe = &letters.case.probe;
-    probe.produce_one(&dead, None, Some("foreign"), &[], 1);
-    letters.write_letter("no-such-topic");
+    probe.produce_one(&dead, None, Some("foreign"), &[], now());
+    letters.write_letter("no-such-topic", now());
     let answer = letters.dlq(&["replay"]);
     let expected = "2 replayed to their topic\n\
         1 stay: they were not written by deliveryd, as `dlq list` shows\n\
@@ -311,7 +311,7 @@ fn letters_of_a_topic_made_anew_are_not_taken_for_replayed() {
     let (probe, dead) = (&letters.case.probe, letters.case.dead());
     probe.delete_topic(&dead);
     probe.create_topic(&dead, 2);
-    letters.write_letter(&letters.case.topic);
+    letters.write_letter(&letters.case.topic, now());
     letters.wait_for_counts(1, 0);
 }
 
@@ -384,4 +384,24 @@ fn letters_of_the_embedded_broker_are_in_the_running_daemon() {
         again.out.starts_with("0 replayed to their topic\n"),
         "{again:#?}"
     );
+}
+
+/// A message that its topic would delete for its age before anybody reads it gets the present time.
+#[test]
+fn a_message_too_old_for_its_topic_becomes_new() {
+    needs_kafka!();
+    let letters = Letters::of("old", &["a"], 1);
+    letters.done(&["replay"]);
+    let begin = now();
+    letters.write_letter(&letters.case.topic, begin - 8 * 86_400_000);
+    letters.write_letter(&letters.case.topic, begin - 86_400_000);
+    let told = letters.done(&["replay"]);
+    assert!(told.contains("1 of these with the present time"), "{told}");
+    let back = letters.wait_for_replayed(2, 2);
+    let times: Vec<i64> = back
+        .iter()
+        .filter_map(|message| message.timestamp)
+        .collect();
+    assert!(times[0] >= begin, "{times:?} since {begin}");
+    assert_eq!(times[1], begin - 86_400_000);
 }

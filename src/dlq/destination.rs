@@ -7,20 +7,31 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Letter;
 use crate::delivery::Record;
-use crate::kafka::{KafkaError, Outgoing, Outlet, SendError};
+use crate::kafka::{Admin, KafkaError, Outgoing, Outlet, SendError};
 use crate::member::{Attempt, Ending, Lone, Next};
 
 /// Where letters go.
 pub enum Destination {
     /// Back to the topic that they were read from.
-    Topic {
-        /// Let the key decide the partition.
-        by_key: bool,
-        /// How many partitions each topic has.
-        partitions: BTreeMap<String, i32>,
-    },
+    Topic(Homes),
     /// To the handler of their group.
     Group(Box<Lone>),
+}
+
+/// The topics that letters go back to, as far as they were asked for.
+pub struct Homes {
+    admin: Admin,
+    /// Let the key decide the partition.
+    by_key: bool,
+    known: BTreeMap<String, Option<Home>>,
+}
+
+/// A topic that letters go back to.
+#[derive(Clone, Copy)]
+struct Home {
+    partitions: i32,
+    /// Messages from before this time would soon be deleted for their age; in milliseconds since 1970.
+    oldest: Option<i64>,
 }
 
 /// One letter on its way, as the message that it was.
@@ -31,6 +42,8 @@ pub struct Work {
     first_failure: Option<SystemTime>,
     /// What is known to follow, without another call.
     next: Option<Next>,
+    /// Whether it was sent with the present time instead of its own.
+    pub renewed: bool,
 }
 
 /// What came of sending.
@@ -44,6 +57,8 @@ pub enum Sent {
     Halt(String),
     /// Something of it was refused.
     Refused(KafkaError),
+    /// Nothing was sent, and nothing can be.
+    Failed(KafkaError),
 }
 
 impl Destination {
@@ -59,21 +74,35 @@ impl Destination {
             first_failure: first
                 .and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis))),
             next: None,
+            renewed: false,
         }
     }
 
     /// Sends the letter's message, or calls the handler and sends what that leaves to be sent.
     pub async fn send(&mut self, work: &mut Work, outlet: &mut Outlet) -> Sent {
         match self {
-            Self::Topic { by_key, partitions } => {
+            Self::Topic(homes) => {
                 let record = &work.original;
-                let Some(count) = partitions.get(&*record.topic) else {
-                    return Sent::Homeless(record.topic.to_string());
+                let home = match homes.of(&record.topic).await {
+                    Ok(Some(home)) => home,
+                    Ok(None) => return Sent::Homeless(record.topic.to_string()),
+                    Err(error) => return Sent::Failed(error),
                 };
                 // A key stays with its neighbours, whoever has put it there.
-                let original = (!*by_key && record.partition < *count).then_some(record.partition);
+                let original = !homes.by_key && record.partition < home.partitions;
+                let partition = original.then_some(record.partition);
+                work.renewed = record.timestamp.is_some() && record.timestamp < home.oldest;
+                let timestamp = record.timestamp.filter(|_| !work.renewed);
                 let sent = sent_all(outlet, |_, send| {
-                    send(plain(record, original, &mut record.headers())).map_err(|error| (0, error))
+                    let message = Outgoing {
+                        topic: &record.topic,
+                        partition,
+                        timestamp,
+                        key: record.key(),
+                        value: record.value(),
+                        headers: &mut record.headers(),
+                    };
+                    send(message).map_err(|error| (0, error))
                 });
                 match sent.await {
                     Ok(()) => Sent::All(Ending::Handled),
@@ -139,19 +168,42 @@ impl Work {
     }
 }
 
-fn plain<'a, 'h>(
-    record: &'a Record,
-    partition: Option<i32>,
-    headers: &'h mut (dyn Iterator<Item = (&'a str, Option<&'a [u8]>)> + 'h),
-) -> Outgoing<'a, 'h> {
-    Outgoing {
-        topic: &record.topic,
-        partition,
-        timestamp: record.timestamp,
-        key: record.key(),
-        value: record.value(),
-        headers,
+impl Homes {
+    pub fn new(admin: &Admin, by_key: bool) -> Self {
+        Self {
+            admin: admin.clone(),
+            by_key,
+            known: BTreeMap::new(),
+        }
     }
+
+    /// What there is to know of a topic, asked once; `None` where there is no such topic.
+    async fn of(&mut self, topic: &str) -> Result<Option<Home>, KafkaError> {
+        if let Some(home) = self.known.get(topic) {
+            return Ok(*home);
+        }
+        let mut found = self.admin.describe(&[topic.to_owned()]).await?;
+        let home = match found.remove(topic) {
+            None => None,
+            Some(state) => Some(Home {
+                partitions: state.partitions,
+                oldest: self.admin.keeps_for(topic).await?.map(oldest),
+            }),
+        };
+        self.known.insert(topic.to_owned(), home);
+        Ok(home)
+    }
+}
+
+/// The oldest time that a message may have which is to be read before its topic deletes it: a tenth of
+/// what the topic keeps must be left for that.
+fn oldest(keeps: Duration) -> i64 {
+    let most = i64::try_from((keeps - keeps / 10).as_millis()).unwrap_or(i64::MAX);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    now.saturating_sub(most)
 }
 
 /// How many messages have been queued, and why not the next one.

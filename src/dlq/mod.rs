@@ -15,7 +15,7 @@ pub mod replayed;
 mod stop;
 
 pub use counts::Counts;
-pub use destination::Destination;
+pub use destination::{Destination, Homes};
 pub use filter::Filter;
 pub use letters::{Letter, Letters, Next};
 pub use order::{End, Failure, Order, Tally};

@@ -29,6 +29,8 @@ pub struct Tally {
     pub of: u64,
     /// Written back to their topic, or handled.
     pub replayed: u64,
+    /// Of these, with the present time, because their topic would delete them for their own.
+    pub renewed: u64,
     /// Failed in the handler, and dead letters again.
     pub failed_again: u64,
     /// Failed in the handler, and skipped by the group's policy.

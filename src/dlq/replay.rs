@@ -31,6 +31,13 @@ pub fn transactional_id(group_id: &str) -> String {
     format!("{group_id}.replay")
 }
 
+/// What became of a letter.
+struct Done {
+    ending: Ending,
+    /// With the present time instead of its own.
+    renewed: bool,
+}
+
 /// A replay under way.
 pub struct Replay<'a> {
     order: Order<'a>,
@@ -40,7 +47,7 @@ pub struct Replay<'a> {
     pace: RateLimit,
     stop: Stop,
     /// Sent in the transaction that is open.
-    batch: Vec<(Letter, Ending)>,
+    batch: Vec<(Letter, Done)>,
     bytes: usize,
     since: Instant,
     /// Taken back by an abort.
@@ -182,6 +189,7 @@ impl<'a> Replay<'a> {
             let sent = self.destination.send(&mut work, &mut self.outlet).await;
             let ending = match sent {
                 Sent::All(ending) => ending,
+                Sent::Failed(error) => return Err(error.into()),
                 Sent::Homeless(topic) => {
                     *self.tally.homeless.entry(topic).or_default() += 1;
                     self.alone = self.alone.saturating_sub(1);
@@ -209,9 +217,13 @@ impl<'a> Replay<'a> {
                     return Ok(());
                 }
             };
+            let done = Done {
+                ending,
+                renewed: work.renewed,
+            };
             if self.alone == 0 {
                 self.bytes += letter.record.size();
-                self.batch.push((letter, ending));
+                self.batch.push((letter, done));
                 return Ok(());
             }
             if let Err(error) = self.outlet.settle().await
@@ -221,7 +233,7 @@ impl<'a> Replay<'a> {
             }
             self.alone -= 1;
             self.unlucky = 0;
-            self.batch.push((letter, ending));
+            self.batch.push((letter, done));
             return self.commit().await;
         }
     }
@@ -283,8 +295,9 @@ impl<'a> Replay<'a> {
         self.outlet.settle().await?;
         self.outlet.commit().await?;
         self.bytes = 0;
-        for (_, ending) in self.batch.drain(..) {
-            match ending {
+        for (_, done) in self.batch.drain(..) {
+            self.tally.renewed += u64::from(done.renewed);
+            match done.ending {
                 Ending::Handled => self.tally.replayed += 1,
                 Ending::DeadLettered => self.tally.failed_again += 1,
                 Ending::Skipped => self.tally.skipped += 1,

@@ -173,17 +173,6 @@ impl Admin {
         blocking(move || shared.describe(&wanted)).await
     }
 
-    /// What tells a topic from those that had its name before and were deleted. The embedded broker
-    /// has no such thing, and deletes no topics.
-    pub async fn topic_id(&self, topic: &str) -> Result<String, KafkaError> {
-        if self.shared.cluster.embedded {
-            return Ok("embedded".to_owned());
-        }
-        let (shared, name) = (self.shared.clone(), topic.to_owned());
-        let asked = blocking(move || shared.ask(|client| client.topic_id(&name, REQUEST))).await;
-        asked.map_err(|error| error.while_trying(&format!("topic `{topic}`")))
-    }
-
     /// The next error that concerns the whole client, such as brokers that are away.
     pub fn next_error(&self) -> Option<KafkaError> {
         self.shared.context.next_error()

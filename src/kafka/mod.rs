@@ -4,6 +4,7 @@
 //! thread (its member's) and never blocks unless a method says so. C functions are called in `raw`
 //! alone, errors get their words in `error`, settings are made in `settings` and judged in `properties`.
 
+mod about;
 mod admin;
 mod commit;
 mod consumer;

@@ -1,7 +1,7 @@
 //! Dead letters that the built daemon wrote, and the commands about them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -82,18 +82,20 @@ impl Letters {
         });
     }
 
-    /// Writes a letter of the group, as a member would, of a message that was read from `topic`.
-    pub fn write_letter(&self, topic: &str) {
+    /// Writes a letter of the group, as a member would, of a message that was read from `topic` and is
+    /// of this time.
+    pub fn write_letter(&self, topic: &str, written: i64) {
         let headers = [
             ("deliveryd-topic", topic),
             ("deliveryd-partition", "0"),
             ("deliveryd-offset", "0"),
+            ("deliveryd-timestamp", &written.to_string()),
             ("deliveryd-group", &self.case.group),
             ("deliveryd-handler", "v"),
             ("deliveryd-reason", "by hand"),
         ];
         let (probe, dead) = (&self.case.probe, self.case.dead());
-        probe.produce_one(&dead, Some("k"), Some("by hand"), &headers, 1);
+        probe.produce_one(&dead, Some("k"), Some("by hand"), &headers, now());
     }
 
     /// Waits until so many messages are behind the first `original` ones of each partition.
@@ -114,6 +116,12 @@ impl Letters {
         messages.retain(|message| message.offset >= original);
         messages
     }
+}
+
+/// Milliseconds since 1970. The brokers delete what is old in a moment of their own.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 /// How often each value is there.

@@ -11,7 +11,7 @@ use super::{Desk, Trouble, run, told};
 use crate::cli::{Exit, Output};
 use crate::config::{Failed, Group, Log, Rate};
 use crate::control::Wanted;
-use crate::dlq::{Destination, End, Next, Order, Replay, Stop, Tally};
+use crate::dlq::{Destination, End, Homes, Next, Order, Replay, Stop, Tally};
 use crate::member::Lone;
 use crate::observe::{Format, logs};
 use crate::script::{Kind, Program, STACK_SIZE};
@@ -170,15 +170,11 @@ impl Job<'_> {
     }
 
     async fn destination(&self) -> Result<Destination, Trouble> {
-        let there = self.desk.admin.describe(&[]).await?;
         match self.args.to {
-            To::Topic => Ok(Destination::Topic {
-                by_key: self.args.by_key,
-                partitions: there
-                    .into_iter()
-                    .map(|(name, topic)| (name, topic.partitions))
-                    .collect(),
-            }),
+            To::Topic => Ok(Destination::Topic(Homes::new(
+                &self.desk.admin,
+                self.args.by_key,
+            ))),
             To::Group => {
                 let wrong = |mistakes| {
                     let warnings = Vec::new();
@@ -187,6 +183,7 @@ impl Job<'_> {
                 let group = self.group;
                 let program = Program::load(&group.handler, Kind::Consumer, &group.limits);
                 let program = Arc::new(program.map_err(wrong)?);
+                let there = self.desk.admin.describe(&[]).await?;
                 let configured = self.desk.config.topics.keys().cloned();
                 let topics: HashSet<String> = configured.chain(there.into_keys()).collect();
                 let lone = Lone::start(&program, self.group_id, group, topics);
@@ -208,6 +205,10 @@ impl Job<'_> {
             0 => Ok(()),
             count => writeln!(output.out, "{count} {what}"),
         };
+        also(
+            tally.renewed,
+            "of these with the present time: their topic would soon delete them for their own",
+        )?;
         also(
             tally.failed_again,
             "failed again, and are dead letters again",
