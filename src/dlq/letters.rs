@@ -59,11 +59,17 @@ impl Letters {
         topics: &[String],
         filter: &Filter,
     ) -> Result<Self, KafkaError> {
+        // Asked first, because it does not take long to say that there is no broker.
+        let there = admin.describe(topics).await?;
         let mut scan = Scan::new(cluster, &format!("{}-dlq", cluster.instance))?;
         let (mut missing, mut ranges) = (Vec::new(), Vec::new());
         let mut replayed = BTreeMap::new();
         for topic in topics {
-            let Some(found) = scan.ranges(topic)? else {
+            let found = match there.contains_key(topic) {
+                true => scan.ranges(topic)?,
+                false => None,
+            };
+            let Some(found) = found else {
                 missing.push(topic.clone());
                 continue;
             };

@@ -86,7 +86,7 @@ impl Scan {
 
     /// What is in the partitions of a topic now; `None` where there is no such topic. Blocks.
     pub fn ranges(&self, topic: &str) -> Result<Option<Vec<Range>>, KafkaError> {
-        let explain = |error| self.context.explain(error);
+        let explain = |error| self.explain(error);
         let topics = self.client.topics(REQUEST).map_err(explain)?;
         let found = topics.iter().find(|found| found.name == topic);
         let Some(found) = found.filter(|found| found.partitions > 0) else {
@@ -152,6 +152,14 @@ impl Scan {
             }
         }
         Ok(Scanned::End)
+    }
+
+    /// What went wrong beside a request explains why there was no answer.
+    fn explain(&self, error: KafkaError) -> KafkaError {
+        // It is told to whoever serves the queue.
+        self.queue
+            .take::<BATCH>(BATCH, Duration::ZERO, &mut Vec::new());
+        self.context.explain(error)
     }
 
     /// Whether it is a message that was asked for. Forgets ranges that are at their end.

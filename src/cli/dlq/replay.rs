@@ -19,6 +19,7 @@ use crate::signals::{Asked, Signals};
 
 /// For ending in order what is under way; brokers that do not answer by then are not waited for.
 const STOPPING: Duration = Duration::from_secs(15);
+const SILENT: &str = "stopped before the brokers answered";
 
 /// Replays what is meant, or says how much it would be.
 ///
@@ -148,16 +149,16 @@ impl Job<'_> {
             Ok::<_, Trouble>(Replay::open(order, destination, stop.clone()).await?)
         };
         tokio::pin!(given_up);
-        let silent =
-            || "the brokers do not answer; what they had not confirmed is taken back".to_owned();
         let mut replay = tokio::select! {
             replay = opening => replay?,
-            () = &mut given_up => return Err(Trouble::Failed(silent())),
+            () = &mut given_up => return Err(Trouble::Failed(SILENT.to_owned())),
         };
         let mut progress = Progress::begin(self.args.to, replay.tally().of);
         let result = tokio::select! {
             result = replay.run(|tally| progress.show(tally)) => result.map_err(|failure| failure.to_string()),
-            () = &mut given_up => Err(silent()),
+            () = &mut given_up => Err(format!(
+                "{SILENT}; what they had not confirmed is taken back, and the same command goes on with it"
+            )),
         };
         progress.end();
         let tally = replay.tally().clone();
