@@ -1,9 +1,14 @@
-//! Tables for people: columns under one another.
+//! Columns under one another.
 
 use unicode_width::UnicodeWidthStr;
 
+/// One row.
+pub fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.into_iter().map(str::to_owned).collect()
+}
+
 /// Columns under one another, three spaces apart; those in `right` stand at their right end.
-pub(super) fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
+pub fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns)
         .map(|column| {

@@ -9,7 +9,10 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
 use super::peer::Peer;
-use super::protocol::{HandlerSources, Planned, Reloaded};
+use super::protocol::{
+    HandlerSources, Level, Planned, Reloaded, Resume, Seek, SeekPlan, SeekTo, SetLevel, Sought,
+    Steered, TapWanted, Tapped, Target,
+};
 use super::{Socket, SocketError, routes};
 use crate::observe::Board;
 use crate::serving::{Bounds, Ending};
@@ -35,6 +38,18 @@ pub enum Order {
     Reload(Peer, Reply<Reloaded>),
     /// The program that this group runs.
     Handler(String, Reply<HandlerSources>),
+    /// Start nothing more there until it is resumed.
+    Pause(Target, Reply<Steered>),
+    /// Go on there: with what was paused, and with what is stuck.
+    Resume(Resume, Reply<Steered>),
+    /// Say what a seek would do.
+    PlanSeek(SeekTo, Reply<SeekPlan>),
+    /// Move a group's offsets.
+    Seek(Seek, Reply<Sought>),
+    /// Say or change what the log shows.
+    Level(SetLevel, Reply<Level>),
+    /// Show messages as a group's handlers see them, until the receiver is dropped.
+    Tap(TapWanted, Reply<mpsc::Receiver<Tapped>>),
 }
 
 /// Where an answer goes.
@@ -44,8 +59,12 @@ pub struct Reply<T>(oneshot::Sender<Result<T, Refusal>>);
 /// Why there is no answer, for the caller to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// The request can not be understood.
+    Wrong(String),
     /// What the request names is not there.
     NotFound(String),
+    /// It can not be done as things are.
+    Impossible(String),
     /// Not now: the daemon starts or stops.
     Unavailable(String),
 }

@@ -55,6 +55,8 @@ impl Voice {
                 return Some(topics);
             }
             News::Cluster(Err(error)) => self.hear_trouble(error),
+            // While a reload changes what runs, the next one is soon enough.
+            News::Ends(_) => {}
         }
         None
     }

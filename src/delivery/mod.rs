@@ -5,6 +5,7 @@ mod beyond;
 
 mod effects;
 pub mod provenance;
+mod receipt;
 mod record;
 mod tracker;
 mod under_way;
@@ -12,6 +13,7 @@ mod under_way;
 pub use beyond::{holder, with_holder};
 pub use effects::{Effects, Emit, EmitBuilder};
 pub use provenance::Provenance;
+pub use receipt::{Receipt, STAMP_HEADER, Stamp};
 pub use record::Record;
 pub use tracker::Tracker;
 pub use under_way::{Delivery, LaneId, Verdict};

@@ -61,7 +61,7 @@ impl Letters {
     ) -> Result<Self, KafkaError> {
         // Asked first, because it does not take long to say that there is no broker.
         let there = admin.describe(topics).await?;
-        let mut scan = Scan::new(cluster, &format!("{}-dlq", cluster.instance))?;
+        let mut scan = Scan::new(cluster, &cluster.instance)?;
         let (mut missing, mut ranges) = (Vec::new(), Vec::new());
         let mut replayed = BTreeMap::new();
         for topic in topics {

@@ -54,7 +54,7 @@ impl Member {
         {
             return;
         }
-        self.send_commit(|lane| !matches!(lane.mode, Mode::Leaving { .. }));
+        self.send_commit(|lane| !matches!(lane.mode, Mode::Leaving { .. }) && !lane.seeking);
     }
 
     /// Commits the finished prefix of the lanes that `which` picks, where it has moved.
@@ -96,7 +96,7 @@ impl Member {
         self.send_offsets(next);
     }
 
-    fn send_offsets(&mut self, next: Vec<(LaneId, Commit)>) {
+    pub(super) fn send_offsets(&mut self, next: Vec<(LaneId, Commit)>) {
         if next.is_empty() {
             return;
         }
@@ -165,7 +165,7 @@ impl Member {
         let mut pause = Vec::new();
         let mut resume = Vec::new();
         for (_, lane) in &mut self.lanes {
-            let halted = !matches!(lane.mode, Mode::Open) || lane.user_paused;
+            let halted = !matches!(lane.mode, Mode::Open) || lane.is_held_by_user();
             let full = lane.held_bytes > share || (halted && lane.held_bytes > 0);
             if full && !lane.fetch_paused {
                 lane.fetch_paused = true;

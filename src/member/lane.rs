@@ -27,6 +27,10 @@ pub(super) struct Lane {
     pub(super) fetch_paused: bool,
     /// The user said so.
     pub(super) user_paused: bool,
+    /// The user moves the group's offset.
+    pub(super) seeking: bool,
+    /// The last commit was refused; whether it may be taken when it is sent again.
+    pub(super) refused: Option<bool>,
     /// One past the last offset taken from the client.
     pub(super) position: i64,
     /// What the broker has.
@@ -36,6 +40,8 @@ pub(super) struct Lane {
     /// With `at_most_once`: one past the last offset for which a commit was sent.
     pub(super) claimed: i64,
     pub(super) last_timestamp: Option<i64>,
+    /// Its end, as the daemon has asked for it: the client hears of it only while it fetches.
+    pub(super) end_told: Option<i64>,
     /// With `exactly_once`: no commit says yet that this member holds it, so nothing may start.
     pub(super) unclaimed: bool,
     /// With `exactly_once`: the last commit says that nobody holds it any more.
@@ -89,11 +95,14 @@ impl Lane {
             mode: Mode::Open,
             fetch_paused: false,
             user_paused: false,
+            seeking: false,
+            refused: None,
             position: next,
             committed,
             commit_again: false,
             claimed: next,
             last_timestamp: None,
+            end_told: None,
             unclaimed: false,
             released: false,
             dirty: false,
@@ -115,7 +124,12 @@ impl Lane {
             Mode::Leaving { finishes_held } => finishes_held,
             Mode::Stuck { .. } => false,
         };
-        open && !self.user_paused && !self.unclaimed
+        open && !self.unclaimed && !self.is_held_by_user()
+    }
+
+    /// Whether the user wants nothing of it to start.
+    pub(super) fn is_held_by_user(&self) -> bool {
+        self.user_paused || self.seeking
     }
 
     /// Whether the next message in line may start.
@@ -142,6 +156,7 @@ impl Lane {
     /// The broker refused what was committed last; `passing`: it may take it later.
     pub(super) fn commit_refused(&mut self, passing: bool) {
         self.commit_again = passing;
+        self.refused = Some(passing);
         self.tracker.commit_refused();
         if let Some(committed) = self.committed {
             self.claimed = committed;
@@ -166,6 +181,19 @@ impl Lane {
             }
             self.held_bytes -= last.size();
         }
+    }
+
+    /// Goes on with the bookkeeping at another offset, which the group has committed.
+    pub(super) fn begin_at(&mut self, tracker: Tracker, offset: i64) {
+        self.drop_held();
+        self.tracker = tracker;
+        self.position = offset;
+        self.claimed = offset;
+        self.last_timestamp = None;
+        self.commit_again = false;
+        self.list.clear();
+        self.pasts.clear();
+        self.alone_before = 0;
     }
 
     /// Forgets what was taken from the client and not started.

@@ -4,17 +4,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::delivery::{Record, provenance};
 use crate::diagnostic::Place;
+use crate::kafka::{Emitter, Outgoing, SendError};
 use crate::script::Failure;
 
 /// What is added to the original headers; [`provenance`] has their names, and reads them.
 #[derive(Debug)]
 pub(super) struct Letter {
-    pub(super) topic: String,
+    topic: String,
     headers: Vec<(&'static str, String)>,
 }
 
 /// What a member knows of a message that it gives up.
-pub(super) struct GivenUp<'a> {
+pub(super) struct LastAttempt<'a> {
     pub(super) record: &'a Record,
     /// How many calls were made.
     pub(super) attempts: u32,
@@ -26,15 +27,15 @@ pub(super) struct GivenUp<'a> {
 impl Letter {
     pub(super) fn new(
         topic: String,
-        given_up: &GivenUp<'_>,
+        last: &LastAttempt<'_>,
         group: &str,
         handler_version: &str,
     ) -> Self {
-        let GivenUp {
+        let LastAttempt {
             record, failure, ..
-        } = given_up;
+        } = last;
         let now = SystemTime::now();
-        let first_failure = given_up.first_failure.unwrap_or(now);
+        let first_failure = last.first_failure.unwrap_or(now);
         let mut headers = vec![
             (provenance::TOPIC, record.topic.to_string()),
             (provenance::PARTITION, record.partition.to_string()),
@@ -42,7 +43,7 @@ impl Letter {
             (provenance::GROUP, group.to_owned()),
             (provenance::HANDLER, handler_version.to_owned()),
             (provenance::REASON, failure.reason.clone()),
-            (provenance::ATTEMPTS, given_up.attempts.to_string()),
+            (provenance::ATTEMPTS, last.attempts.to_string()),
             (provenance::FIRST_FAILURE, millis(first_failure).to_string()),
             (provenance::LAST_FAILURE, millis(now).to_string()),
         ];
@@ -61,10 +62,28 @@ impl Letter {
         Self { topic, headers }
     }
 
-    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        self.headers
-            .iter()
-            .map(|(name, value)| (*name, Some(value.as_bytes())))
+    /// Queues it: the original message, with where it came from and why it is here.
+    pub(super) fn send(
+        &self,
+        emitter: &Emitter,
+        record: &Record,
+        ticket: u64,
+    ) -> Result<(), SendError> {
+        self.give(record, |outgoing| emitter.send(outgoing, ticket))
+    }
+
+    /// Gives it to `send`, with the original message.
+    pub(super) fn give<T>(&self, record: &Record, send: impl FnOnce(Outgoing<'_, '_>) -> T) -> T {
+        let own = self.headers.iter();
+        let own = own.map(|(name, value)| (*name, Some(value.as_bytes())));
+        send(Outgoing {
+            topic: &self.topic,
+            partition: None,
+            timestamp: None,
+            key: record.key(),
+            value: record.value(),
+            headers: &mut record.headers().chain(own),
+        })
     }
 }
 

@@ -15,9 +15,9 @@ use crate::diagnostic::Diagnostic;
 use crate::kafka::Outgoing;
 use crate::script::{Failure, Handler, Outcome, Program};
 
-use super::letter::{GivenUp, Letter};
+use super::letter::{LastAttempt, Letter};
 use super::lines::Lines;
-use super::publish::may_not_emit_to;
+use super::publish::refusal;
 use super::retry::backoff;
 use super::trial::settings;
 
@@ -141,16 +141,7 @@ impl Lone {
         let Some(letter) = &self.letter else {
             return Ok(());
         };
-        let mut headers = letter_of.headers().chain(letter.headers());
-        let outgoing = Outgoing {
-            topic: &letter.topic,
-            partition: None,
-            timestamp: None,
-            key: letter_of.key(),
-            value: letter_of.value(),
-            headers: &mut headers,
-        };
-        send(outgoing).map_err(|error| (count, error))
+        letter.give(letter_of, send).map_err(|error| (count, error))
     }
 
     fn failed(&mut self, attempt: &Attempt<'_>, failure: Failure) -> Next {
@@ -176,7 +167,7 @@ impl Lone {
     fn give_up(&mut self, attempt: &Attempt<'_>, failure: &Failure) -> Next {
         self.tell(attempt, failure, "dead letter again");
         let policy = &self.group.on_failure;
-        let given_up = GivenUp {
+        let last = LastAttempt {
             record: attempt.record,
             attempts: attempt.number,
             first_failure: attempt.first_failure,
@@ -184,7 +175,7 @@ impl Lone {
         };
         self.letter = Some(Letter::new(
             policy.dead_letter_topic(&attempt.record.topic),
-            &given_up,
+            &last,
             &self.group_id,
             self.handler.program().version(),
         ));
@@ -237,8 +228,9 @@ impl Lone {
     fn refused_topic(&self) -> Option<String> {
         let mut emits = self.handler.effects().emits();
         emits.find_map(|emit| {
-            let known = self.topics.contains(&**emit.topic());
-            may_not_emit_to(emit.topic(), &self.group_id, &self.group, known)
+            let topic = emit.topic();
+            let reads = self.group.topics.iter().any(|read| **read == **topic);
+            refusal(topic, reads, self.topics.contains(&**topic), &self.group_id)
         })
     }
 }

@@ -63,9 +63,8 @@ impl Member {
         };
         let (to, offset, name) = match self.group.on_out_of_range {
             OutOfRange::Stop => {
-                let reason = format!(
-                    "{gone}; set on_out_of_range, or move the group's offset with kafka-consumer-groups while it is stopped"
-                );
+                let reason =
+                    format!("{gone}; set on_out_of_range, or move the group with `deliveryd seek`");
                 tracing::error!("{reason}");
                 self.lanes[id.index].mode = Mode::Stuck {
                     reason: reason.clone(),

@@ -121,8 +121,9 @@ impl Tally {
         if self.topics.contains(topic) {
             return None;
         }
+        let reads = group.topics.iter().any(|read| **read == **topic);
         let known = setup.shared.topics.load().contains(&**topic);
-        let refusal = may_not_emit_to(topic, &setup.group_id, group, known);
+        let refusal = refusal(topic, reads, known, &setup.group_id);
         if refusal.is_none() {
             self.topics.add(topic);
         }
@@ -137,6 +138,21 @@ impl Tally {
     pub(super) fn due(&self) -> Option<Instant> {
         self.changed.then(|| self.last + INTERVAL)
     }
+}
+
+/// Why nothing may be emitted to a topic that the group itself `reads`, or that nobody has `known`.
+pub(super) fn refusal(topic: &str, reads: bool, known: bool, group: &str) -> Option<String> {
+    if reads {
+        return Some(format!(
+            "emit to {topic}: group {group} reads that topic itself, so its messages would go round for ever"
+        ));
+    }
+    (!known).then(|| {
+        format!(
+            "emit to {topic}: neither the config nor the broker knows such a topic; \
+             add [topics.\"{topic}\"] to the config or create it"
+        )
+    })
 }
 
 /// Adds to a topic's counts of one kind.
@@ -251,7 +267,7 @@ impl Member {
         }
     }
 
-    fn partition_reports(&self) -> Vec<PartitionReport> {
+    pub(super) fn partition_reports(&self) -> Vec<PartitionReport> {
         let halted = self.setup.shared.halted();
         let mut reports: Vec<PartitionReport> = self
             .lanes
@@ -262,8 +278,9 @@ impl Member {
                 // What is held back has been fetched and not begun.
                 position: lane.held.front().map_or(lane.position, |held| held.offset),
                 committed: lane.committed,
-                end: self.consumer.known_end(&lane.partition),
+                end: self.consumer.known_end(&lane.partition).max(lane.end_told),
                 last_timestamp: lane.last_timestamp,
+                unfinished: lane.tracker.unfinished(),
                 paused: lane.user_paused,
                 stuck: lane
                     .stuck_reason()
@@ -274,24 +291,4 @@ impl Member {
         reports.sort_by(|a, b| a.partition.cmp(&b.partition));
         reports
     }
-}
-
-/// Why a handler of this group may not emit to a topic, which the config or the broker knows or not.
-pub(super) fn may_not_emit_to(
-    topic: &str,
-    group_id: &str,
-    group: &Group,
-    known: bool,
-) -> Option<String> {
-    if group.topics.iter().any(|read| read == topic) {
-        return Some(format!(
-            "emit to {topic}: group {group_id} reads that topic itself, so its messages would go round for ever"
-        ));
-    }
-    (!known).then(|| {
-        format!(
-            "emit to {topic}: neither the config nor the broker knows such a topic; \
-             add [topics.\"{topic}\"] to the config or create it"
-        )
-    })
 }

@@ -167,6 +167,7 @@ impl Member {
     }
 
     fn add_lane(&mut self, committed: Committed) {
+        let paused = self.setup.shared.pauses().holds(&committed.partition);
         self.epoch += 1;
         let entry = self.lanes.vacant_entry();
         let id = LaneId {
@@ -181,6 +182,7 @@ impl Member {
             &committed.metadata,
         ));
         lane.unclaimed = self.exactly_once.is_some();
+        lane.user_paused = paused;
     }
 
     fn tell_assigned(&mut self) {

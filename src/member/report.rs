@@ -40,6 +40,8 @@ pub struct PartitionReport {
     pub end: Option<i64>,
     /// When the newest message handled was written, in milliseconds since the epoch.
     pub last_timestamp: Option<i64>,
+    /// Messages started and not finished.
+    pub unfinished: usize,
     pub paused: bool,
     /// Why it can not go on by itself.
     pub stuck: Option<String>,

@@ -9,7 +9,9 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::config::{Group, Guarantee};
 use crate::delivery::Record;
-use crate::kafka::{Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Polled};
+use crate::kafka::{
+    Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Partition, Polled,
+};
 use crate::script::Handler;
 
 use super::commit::Commits;
@@ -17,9 +19,13 @@ use super::exactly_once::ExactlyOnce;
 use super::lane::Lane;
 use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
+use super::rehearsal::Rehearsal;
 use super::retry::Retries;
+use super::seek::Seek;
 use super::send::{Flight, Sending};
-use super::trial::settings;
+use super::stuck::GiveUpReply;
+use super::tap::Watched;
+use super::trial::build_handler;
 use super::{Command, Event, Setup, member_name};
 
 /// So many messages are taken before the loop looks at anything else.
@@ -60,6 +66,8 @@ pub(super) struct Member {
     /// The message whose emits did not all fit into the producer's queue; nothing starts until they do.
     pub(super) sending: Option<Sending>,
     pub(super) retries: Retries,
+    /// Where `deliveryd verify` runs it.
+    pub(super) rehearsal: Option<Rehearsal>,
     /// Messages started and not ended.
     pub(super) under_way: usize,
     pub(super) pending: Pending,
@@ -69,6 +77,11 @@ pub(super) struct Member {
     pub(super) exactly_once: Option<ExactlyOnce>,
     pub(super) stop: Option<Stop>,
     pub(super) tally: Tally,
+    /// Who watches the calls.
+    pub(super) watched: Vec<Watched>,
+    pub(super) seeks: Vec<Seek>,
+    /// Stuck partitions whose message is to be given up.
+    pub(super) to_give_up: Vec<(Partition, GiveUpReply)>,
     /// The lane that is first in line when the next message may start.
     pub(super) first_lane: usize,
     /// Calls have taken so long that something else must be looked after.
@@ -164,6 +177,7 @@ impl Member {
             flights: Slab::new(),
             sending: None,
             retries: Retries::default(),
+            rehearsal: Rehearsal::of(&setup.group),
             under_way: 0,
             pending: Pending::new(now),
             leave: None,
@@ -171,6 +185,9 @@ impl Member {
             stop: None,
             tally: Tally::new(now, exactly_once.is_some()),
             exactly_once,
+            watched: Vec::new(),
+            seeks: Vec::new(),
+            to_give_up: Vec::new(),
             first_lane: 0,
             turn_is_over: false,
             rate_wait: None,
@@ -189,6 +206,7 @@ impl Member {
             return End::Fatal(error);
         }
         self.call_on_start();
+        self.follow_taps();
         loop {
             self.now = Instant::now();
             self.turn_is_over = false;
@@ -203,6 +221,7 @@ impl Member {
             };
             self.follow_handler();
             self.rebalance();
+            self.steer();
             self.commit();
             if let Err(error) = self.transact() {
                 return End::Fatal(error);
@@ -232,6 +251,14 @@ impl Member {
                     }
                 }
                 Command::Resume(partition) => self.resume(partition.as_ref()),
+                Command::Follow(reply) => self.follow(reply),
+                Command::Ends(ends) => self.hear_ends(&ends),
+                Command::GiveUp(partition, reply) => self.to_give_up.push((partition, reply)),
+                Command::Seek {
+                    partition,
+                    to,
+                    reply,
+                } => self.begin_seek(partition, to, reply),
                 Command::Stop { for_good, deadline } => {
                     self.begin_stop(Stop { for_good, deadline })
                 }
@@ -406,12 +433,4 @@ impl Member {
         self.consumer.leave(for_good, most.max(SHORTEST_LEAVE));
         self.setup.observer.event(Event::Left);
     }
-}
-
-fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handler, String> {
-    let settings = settings(&setup.group_id, name, group);
-    Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
-        let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-        format!("the handler does not compile: {}", texts.join("; "))
-    })
 }

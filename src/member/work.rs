@@ -9,7 +9,7 @@ use crate::script::{Failure, Outcome};
 
 use super::exactly_once::ExactlyOnce;
 use super::lane::Mode;
-use super::letter::{GivenUp, Letter};
+use super::letter::{LastAttempt, Letter};
 use super::retry::backoff;
 use super::turn::Member;
 
@@ -50,8 +50,13 @@ impl Member {
 
     /// Whether the handler may be called: not while the effects of its last call wait for room.
     pub(super) fn may_call(&self) -> bool {
+        self.may_send() && !self.tally.halted
+    }
+
+    /// Whether there is room for the effects of another message.
+    pub(super) fn may_send(&self) -> bool {
         let takes = |own: &ExactlyOnce| own.state.takes(self.now);
-        self.sending.is_none() && !self.tally.halted && self.exactly_once.as_ref().is_none_or(takes)
+        self.sending.is_none() && self.exactly_once.as_ref().is_none_or(takes)
     }
 
     fn rate_allows(&mut self) -> bool {
@@ -176,6 +181,12 @@ impl Member {
         {
             delivery.again();
             self.tally.retried += 1;
+            let id = delivery.lane();
+            let lane = self.lanes.get_mut(id.index).filter(|lane| lane.id == id);
+            if let Some(lane) = lane.filter(|lane| lane.is_held_by_user()) {
+                lane.ready.push_front(delivery);
+                continue;
+            }
             self.call(delivery);
             if self.turn_is_over {
                 return;
@@ -196,6 +207,9 @@ impl Member {
             self.setup.observer.handler_seconds(seconds);
             // Slow calls are all timed, so no further look at the clock is needed.
             self.turn_is_over |= ended.saturating_duration_since(self.now) > TURN;
+        }
+        if !self.watched.is_empty() {
+            self.show(&delivery, &outcome);
         }
         match outcome {
             Outcome::Done => {
@@ -295,11 +309,17 @@ impl Member {
             self.stick(delivery, reason);
             return;
         }
+        self.dead_letter(delivery, failure);
+    }
+
+    /// Sends the message to the dead-letter topic.
+    pub(super) fn dead_letter(&mut self, delivery: Delivery, failure: Failure) {
         // Now and not when it is acknowledged: by then many more could be on their way.
         self.setup.shared.share.add(self.now, 1, 1);
+        let policy = &self.group.on_failure;
         let topic = policy.dead_letter_topic(&delivery.record().topic);
         self.tell_failure(&delivery, &failure, "dead letter");
-        let given_up = GivenUp {
+        let last = LastAttempt {
             record: delivery.record(),
             attempts: delivery.attempt(),
             first_failure: delivery.first_failure(),
@@ -307,7 +327,7 @@ impl Member {
         };
         let letter = Letter::new(
             topic,
-            &given_up,
+            &last,
             &self.setup.group_id,
             self.handler.program().version(),
         );

@@ -35,7 +35,7 @@ pub struct Running {
     pub(super) groups: BTreeMap<String, RunningGroup>,
     /// Producers, and what is looked at of groups.
     pub(super) shown: Arc<Shown>,
-    pub(super) log: LogGuard,
+    pub(super) log: Arc<LogGuard>,
     #[cfg(test)]
     pub(super) fault: Option<super::tests::Fault>,
 }
@@ -74,7 +74,8 @@ impl Running {
             ..config.clone()
         };
         let away = Arc::new(AtomicBool::new(false));
-        let shown = Shown::new(board.clone(), away.clone(), nothing.clone());
+        let log = Arc::new(log);
+        let shown = Shown::new(board.clone(), away.clone(), nothing.clone(), log.clone());
         Ok(Self {
             config: nothing,
             generation: 0,
@@ -277,7 +278,7 @@ impl Running {
             topics: group.config.topics.clone(),
             members_wanted: group.config.members,
             handler: handler_status(&group.slot),
-            paused: false,
+            paused: group.shared.pauses().holds_group(),
         };
         self.ground.board.set_group(name, info);
     }
@@ -333,7 +334,11 @@ impl Running {
 
     /// Watches the cluster's topics until what is returned is dropped.
     pub fn watch_cluster(&self) -> Watcher {
-        Watcher::start(self.admin.clone(), self.ground.news.clone())
+        Watcher::start(
+            self.admin.clone(),
+            self.ground.board.clone(),
+            self.ground.news.clone(),
+        )
     }
 
     /// Looks at every handler file now, whatever the watch mode.

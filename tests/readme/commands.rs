@@ -15,6 +15,8 @@ use crate::support::run_dir::repository;
 const CARGO: &[&str] = &[
     "cargo test",
     "cargo build --release",
+    "cargo install cargo-deb",
+    "cargo deb",
     "STORM=long cargo test --release --test storm -- --nocapture",
 ];
 
@@ -35,14 +37,14 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// A call of deliveryd: variables before it, arguments after it.
-struct Call {
+pub struct Call {
     environment: Vec<(String, String)>,
-    arguments: Vec<String>,
+    pub arguments: Vec<String>,
 }
 
 impl Call {
     /// `None` where the line calls something else.
-    fn of(line: &str) -> Option<Call> {
+    pub fn of(line: &str) -> Option<Call> {
         let words = words(line);
         let is_variable = |word: &&String| word.split('=').next().is_some_and(is_name);
         let before = words.iter().take_while(is_variable).count();
@@ -62,12 +64,29 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon or to brokers; the tour and tests/dlq.rs do that.
-    fn asks_a_daemon(&self) -> bool {
+    /// Whether it talks to a running daemon, as `steering` does, or to a cluster, as tests/verify.rs
+    /// and tests/dlq.rs do.
+    pub fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
-            use cli::Command::{Dlq, Plan, Reload, Status};
-            matches!(command, Dlq(_) | Plan | Reload | Status { .. })
+            use cli::Command::{
+                Dlq, LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap,
+                Verify,
+            };
+            matches!(
+                command,
+                Plan | Reload
+                    | Status { .. }
+                    | Pause(_)
+                    | Resume(_)
+                    | Seek(_)
+                    | LogLevel { .. }
+                    | Produce(_)
+                    | Read(_)
+                    | Tap(_)
+                    | Verify(_)
+                    | Dlq(_)
+            )
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
     }

@@ -1,6 +1,8 @@
 //! The commands, run as their users run them: those that talk to a running daemon, and those that need
 //! only its config.
 
+use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::daemon::{Daemon, Setup};
@@ -13,30 +15,13 @@ pub struct Answer {
     pub err: String,
 }
 
-fn program() -> &'static str {
-    match option_env!("CARGO_BIN_EXE_deliveryd") {
-        Some(program) => program,
-        None => panic!("which deliveryd to run is not known"),
-    }
-}
-
-fn answer(mut command: Command) -> Answer {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("can't run {command:?}: {error}"));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Answer {
-        code: output.status.code(),
-        out: text(&output.stdout),
-        err: text(&output.stderr),
-    }
-}
-
 impl Setup {
     /// `deliveryd ARGUMENTS --config FILE`, ready to be run; nothing of this needs a running daemon.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let Some(program) = option_env!("CARGO_BIN_EXE_deliveryd") else {
+            panic!("which deliveryd to run is not known");
+        };
+        let mut command = Command::new(program);
         command.args(arguments).arg("--config").arg(self.config());
         command.current_dir(self.dir());
         command
@@ -44,18 +29,24 @@ impl Setup {
 
     /// The same; returns when it has ended.
     pub fn ask(&self, arguments: &[&str]) -> Answer {
-        answer(self.command(arguments))
+        let config = self.config().to_string_lossy();
+        let all = [arguments, &["--config", &config]].concat();
+        run(self.dir(), &all, "")
     }
 }
 
 impl Daemon {
     /// `deliveryd ARGUMENTS` for this daemon, found by its socket; returns when it has ended.
     pub fn command(&self, arguments: &[&str]) -> Answer {
+        self.command_with_input(arguments, "")
+    }
+
+    /// The same with this on its standard input.
+    pub fn command_with_input(&self, arguments: &[&str], input: &str) -> Answer {
         let socket = self.dir().join("control.sock");
-        let mut command = Command::new(program());
-        command.args(arguments).arg("--control").arg(socket);
-        command.current_dir(self.dir());
-        answer(command)
+        let socket = socket.to_string_lossy();
+        let all = [arguments, &["--control", &socket]].concat();
+        run(self.dir(), &all, input)
     }
 
     /// `deliveryd reload`, which has to go well; returns what it printed.
@@ -64,5 +55,37 @@ impl Daemon {
         let answer = self.command(&["reload"]);
         assert_eq!(answer.code, Some(0), "{answer:#?}\n{}", self.output.tail());
         answer.out
+    }
+}
+
+/// `deliveryd ARGUMENTS` in this directory; returns when it has ended.
+pub fn run(directory: &Path, arguments: &[&str], input: &str) -> Answer {
+    let Some(program) = option_env!("CARGO_BIN_EXE_deliveryd") else {
+        panic!("which deliveryd to run is not known");
+    };
+    let failed = |error: std::io::Error| -> ! { panic!("can't run {program}: {error}") };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| failed(error));
+    if let Some(mut stdin) = child.stdin.take()
+        && let Err(error) = stdin.write_all(input.as_bytes())
+        // It may have had enough before all of it was written.
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        failed(error);
+    }
+    let output = child
+        .wait_with_output()
+        .unwrap_or_else(|error| failed(error));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Answer {
+        code: output.status.code(),
+        out: text(&output.stdout),
+        err: text(&output.stderr),
     }
 }

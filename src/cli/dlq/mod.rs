@@ -9,9 +9,10 @@ mod show;
 use std::collections::BTreeSet;
 use std::io;
 
+use super::cluster::NoCluster;
 use super::{Exit, Output};
-use crate::config::{Brokers, Config, Failed, Group, Permissive, load, suggest};
-use crate::control::{Client, Wanted};
+use crate::config::{Config, Failed, Group, Permissive, load, suggest};
+use crate::control::Wanted;
 use crate::dlq::{Filter, Letters, Place};
 use crate::kafka::{Admin, Cluster, KafkaError};
 use crate::observe::Format;
@@ -80,7 +81,7 @@ impl Desk {
             return Err(Trouble::Usage(no_group(id, &config)));
         }
         let topics = topics(which, places, &config);
-        let cluster = cluster(&config, daemon)?;
+        let cluster = cluster(daemon)?;
         Ok(Self {
             admin: Admin::new(&cluster, None)?,
             topics,
@@ -139,24 +140,12 @@ fn topics(which: &Which, places: &[Place], config: &Config) -> Vec<String> {
 }
 
 /// The cluster of the configuration; the embedded one is in the running daemon.
-fn cluster(config: &Config, daemon: &Wanted) -> Result<Cluster, Trouble> {
-    let (servers, embedded) = match &config.kafka.brokers {
-        Brokers::Servers(servers) => (servers.clone(), false),
-        Brokers::Embedded => {
-            let status = Client::find(daemon).and_then(|client| client.status());
-            let status = status.map_err(|error| {
-                Trouble::Failed(format!(
-                    "with `brokers = \"embedded\"` dead letters are in the memory of the running daemon: {error}"
-                ))
-            })?;
-            (status.brokers.servers, true)
-        }
-    };
-    Ok(Cluster {
-        servers,
-        embedded,
-        properties: config.kafka.properties.clone(),
-        instance: config.daemon.instance.clone(),
+fn cluster(daemon: &Wanted) -> Result<Cluster, Trouble> {
+    super::cluster::cluster(daemon, "dlq").map_err(|none| match none {
+        NoCluster::Mistakes(failed) => Trouble::Config(Box::new(failed)),
+        NoCluster::Nobody(error) => Trouble::Failed(format!(
+            "with `brokers = \"embedded\"` dead letters are in the memory of the running daemon: {error}"
+        )),
     })
 }
 

@@ -12,8 +12,10 @@ mod admin;
 mod callbacks;
 mod groups;
 mod mock;
+mod owners;
 mod produce;
 mod queue;
+mod remove;
 mod texts;
 mod transactions;
 

@@ -22,6 +22,19 @@ pub struct NeededTopic {
     pub dead_letters_of: BTreeSet<String>,
 }
 
+impl NeededTopic {
+    /// One for the dead letters of this topic, as large as that is in the cluster.
+    pub fn for_dead_letters_of(source: &str) -> Self {
+        Self {
+            partitions: None,
+            replication: None,
+            config: BTreeMap::new(),
+            create: true,
+            dead_letters_of: BTreeSet::from([source.to_owned()]),
+        }
+    }
+}
+
 impl From<&Topic> for NeededTopic {
     fn from(topic: &Topic) -> Self {
         Self {
