@@ -9,6 +9,7 @@
 //!   promises.
 //! - [`topology`]: what runs, the pure difference to what is wanted, and how to get there.
 //!   [`preflight`] says everything that is wrong before anything is touched.
+//! - [`dlq`]: dead letters counted, shown and replayed, without a daemon.
 //! - [`member`]: the loop of one member of a group; [`producer`]: the loop of one producer;
 //!   [`handlers`]: the programs that both run, watched for changes.
 //! - [`script`]: Rhai in its cage, and [`kafka`]: the clients. Neither knows the other.
@@ -27,6 +28,7 @@ pub mod control;
 pub mod daemon;
 pub mod delivery;
 pub mod diagnostic;
+pub mod dlq;
 pub mod handlers;
 pub mod kafka;
 pub mod member;

@@ -25,7 +25,8 @@ const EXAMPLES: &str = "Examples:\n  \
     deliveryd config show --config FILE                 each value, and where it comes from\n  \
     deliveryd test                                      the handlers' own tests\n  \
     deliveryd plan                                      what a reload would do now\n  \
-    deliveryd reload                                    do it, wait, and say what was done\n\n\
+    deliveryd reload                                    do it, wait, and say what was done\n  \
+    deliveryd dlq list --config FILE                    dead letters; then show, and replay\n\n\
     Signals: SIGTERM and SIGINT stop in order (twice: at once), SIGHUP reloads the configuration.\n\
     Exit codes: 0 done, 1 failed while running, 2 wrong command line, 78 wrong configuration.";
 
@@ -92,6 +93,9 @@ pub enum Command {
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did
     Reload,
+    /// Dead letters: list them, show them, replay them
+    #[command(subcommand)]
+    Dlq(super::dlq::DlqCommand),
     /// Have a group, a topic or a partition of it, or a producer start nothing more
     #[command(after_help = super::pause::PAUSE_EXAMPLES)]
     Pause(super::PartArgs),

@@ -6,6 +6,7 @@ mod cluster;
 mod completions;
 mod config_schema;
 mod config_show;
+mod dlq;
 mod handlers;
 mod init;
 mod log_level;
@@ -35,6 +36,7 @@ pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
+pub use dlq::{DlqCommand, dlq};
 pub use handlers::handlers;
 pub use init::init;
 pub use log_level::log_level;
@@ -157,6 +159,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Service(command) => service(&command, &global, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
+        Command::Dlq(command) => dlq(&command, format, &remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
         Command::Pause(part) => pause(part, &remote::wanted(global), output),
         Command::Resume(args) => resume(args, &remote::wanted(global), output),

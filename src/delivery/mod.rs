@@ -4,6 +4,7 @@
 mod beyond;
 
 mod effects;
+pub mod provenance;
 mod receipt;
 mod record;
 mod tracker;
@@ -11,6 +12,7 @@ mod under_way;
 
 pub use beyond::{holder, with_holder};
 pub use effects::{Effects, Emit, EmitBuilder};
+pub use provenance::Provenance;
 pub use receipt::{Receipt, STAMP_HEADER, Stamp};
 pub use record::Record;
 pub use tracker::Tracker;

@@ -4,6 +4,7 @@
 //! thread (its member's) and never blocks unless a method says so. C functions are called in `raw`
 //! alone, errors get their words in `error`, settings are made in `settings` and judged in `properties`.
 
+mod about;
 mod admin;
 mod commit;
 mod consumer;
@@ -15,12 +16,14 @@ mod following;
 mod inbox;
 mod inherit;
 mod leave;
+mod outlet;
 mod places;
 mod producing;
 mod properties;
 mod raw;
 mod reading;
 mod ready;
+mod scan;
 mod sender;
 mod settings;
 mod start;
@@ -47,10 +50,12 @@ pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
 pub use following::{Followed, Follower};
 pub use inherit::{Heir, Inheritance};
+pub use outlet::Outlet;
 pub use places::{Owner, Spot, Target};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
 pub use raw::GroupMetadata;
 pub use reading::{TopicReader, last_messages};
+pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
 pub use settings::client_id;
 pub use transactions::{TransactionOutcome, Transactions};

@@ -61,6 +61,8 @@ enum Job {
         offsets: TopicPartitionList,
         group: GroupMetadata,
     },
+    /// Of a transaction without offsets.
+    CommitAlone,
     Abort,
 }
 
@@ -145,6 +147,11 @@ impl Transactions {
         Ok(())
     }
 
+    /// Ends the transaction well, without offsets of a group. Everything sent must be acknowledged before.
+    pub fn commit_alone(&self) {
+        self.ask(Job::CommitAlone);
+    }
+
     /// Takes everything back that was sent since `begin`. Acknowledgements must be taken meanwhile.
     pub fn abort(&self) {
         self.ask(Job::Abort);
@@ -215,6 +222,7 @@ impl Shared {
                     Err(error) => broken(error.while_trying("transactions can't begin")),
                 }
             }
+            Job::CommitAlone => committed(self.persist(|| client.commit_transaction(CALL))?),
             Job::Abort => match self.persist(|| client.abort_transaction(ABORT_CALL))? {
                 Ok(()) => TransactionOutcome::Aborted,
                 Err(error) => broken(error.while_trying("a transaction can't be aborted")),
@@ -232,13 +240,7 @@ impl Shared {
                     Ok(()) => self.persist(|| client.commit_transaction(CALL))?,
                     Err(error) => Err(error),
                 };
-                match ended {
-                    Ok(()) => TransactionOutcome::Committed,
-                    Err(error) if error.fatal => {
-                        broken(error.while_trying("a transaction can't be committed"))
-                    }
-                    Err(error) => TransactionOutcome::MustAbort(error),
-                }
+                committed(ended)
             }
         })
     }
@@ -264,5 +266,16 @@ impl Shared {
             }
             *lock(&self.trouble) = Some(error);
         }
+    }
+}
+
+/// How a commit ended.
+fn committed(result: Result<(), KafkaError>) -> TransactionOutcome {
+    match result {
+        Ok(()) => TransactionOutcome::Committed,
+        Err(error) if error.fatal => {
+            TransactionOutcome::Broken(error.while_trying("a transaction can't be committed"))
+        }
+        Err(error) => TransactionOutcome::MustAbort(error),
     }
 }

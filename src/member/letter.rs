@@ -2,44 +2,53 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::delivery::{Delivery, Record};
+use crate::delivery::{Record, provenance};
 use crate::diagnostic::Place;
 use crate::kafka::{Emitter, Outgoing, SendError};
 use crate::script::Failure;
 
-/// What is added to the original headers. The names are the interface that `dlq` reads.
+/// What is added to the original headers; [`provenance`] has their names, and reads them.
 #[derive(Debug)]
 pub(super) struct Letter {
     topic: String,
     headers: Vec<(&'static str, String)>,
 }
 
+/// What a member knows of a message that it gives up.
+pub(super) struct LastAttempt<'a> {
+    pub(super) record: &'a Record,
+    /// How many calls were made.
+    pub(super) attempts: u32,
+    /// `None`: just now.
+    pub(super) first_failure: Option<SystemTime>,
+    pub(super) failure: &'a Failure,
+}
+
 impl Letter {
     pub(super) fn new(
         topic: String,
-        delivery: &Delivery,
-        failure: &Failure,
+        last: &LastAttempt<'_>,
         group: &str,
         handler_version: &str,
     ) -> Self {
-        let record = delivery.record();
+        let LastAttempt {
+            record, failure, ..
+        } = last;
         let now = SystemTime::now();
+        let first_failure = last.first_failure.unwrap_or(now);
         let mut headers = vec![
-            ("deliveryd-topic", record.topic.to_string()),
-            ("deliveryd-partition", record.partition.to_string()),
-            ("deliveryd-offset", record.offset.to_string()),
-            ("deliveryd-group", group.to_owned()),
-            ("deliveryd-handler", handler_version.to_owned()),
-            ("deliveryd-reason", failure.reason.clone()),
-            ("deliveryd-attempts", delivery.attempt().to_string()),
-            (
-                "deliveryd-first-failure",
-                millis(delivery.first_failure().unwrap_or(now)).to_string(),
-            ),
-            ("deliveryd-last-failure", millis(now).to_string()),
+            (provenance::TOPIC, record.topic.to_string()),
+            (provenance::PARTITION, record.partition.to_string()),
+            (provenance::OFFSET, record.offset.to_string()),
+            (provenance::GROUP, group.to_owned()),
+            (provenance::HANDLER, handler_version.to_owned()),
+            (provenance::REASON, failure.reason.clone()),
+            (provenance::ATTEMPTS, last.attempts.to_string()),
+            (provenance::FIRST_FAILURE, millis(first_failure).to_string()),
+            (provenance::LAST_FAILURE, millis(now).to_string()),
         ];
         if let Some(timestamp) = record.timestamp {
-            headers.push(("deliveryd-timestamp", timestamp.to_string()));
+            headers.push((provenance::TIMESTAMP, timestamp.to_string()));
         }
         if let Some(Place::File {
             path, line, column, ..
@@ -48,7 +57,7 @@ impl Letter {
             .as_ref()
             .map(|diagnostic| &diagnostic.place)
         {
-            headers.push(("deliveryd-position", format!("{path}:{line}:{column}")));
+            headers.push((provenance::POSITION, format!("{path}:{line}:{column}")));
         }
         Self { topic, headers }
     }
@@ -60,17 +69,21 @@ impl Letter {
         record: &Record,
         ticket: u64,
     ) -> Result<(), SendError> {
+        self.give(record, |outgoing| emitter.send(outgoing, ticket))
+    }
+
+    /// Gives it to `send`, with the original message.
+    pub(super) fn give<T>(&self, record: &Record, send: impl FnOnce(Outgoing<'_, '_>) -> T) -> T {
         let own = self.headers.iter();
         let own = own.map(|(name, value)| (*name, Some(value.as_bytes())));
-        let outgoing = Outgoing {
+        send(Outgoing {
             topic: &self.topic,
             partition: None,
             timestamp: None,
             key: record.key(),
             value: record.value(),
             headers: &mut record.headers().chain(own),
-        };
-        emitter.send(outgoing, ticket)
+        })
     }
 }
 

@@ -19,6 +19,8 @@ mod gate;
 mod lane;
 mod letter;
 mod life_cycle;
+mod lines;
+mod lone;
 mod out_of_range;
 mod pauses;
 mod publish;
@@ -50,6 +52,7 @@ use crate::config::Group;
 use crate::handlers::HandlerSlot;
 use crate::kafka::{Cluster, Partition};
 
+pub use lone::{Attempt, Ending, Lone, Next};
 pub use pauses::{Pauses, Scope};
 pub use rate::RateLimit;
 pub use report::{Calls, Event, MemberReport, Observer, PartitionReport, State};

@@ -8,6 +8,7 @@ use crate::delivery::Verdict;
 
 use super::Setup;
 use super::lane::Mode;
+use super::lines::Lines;
 use super::report::{Calls, MemberReport, PartitionReport, State};
 use super::send::KnownTopics;
 use super::turn::Member;
@@ -17,9 +18,6 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// With more calls than this between two reports, only every 16th is timed.
 const TIME_ALL_UP_TO: u64 = 256;
-
-/// So many failures are logged a second.
-const MOST_LINES: u32 = 10;
 
 /// The verdicts that are counted, in the order of `Tally::ended`.
 const COUNTED: [Verdict; 3] = [Verdict::Handled, Verdict::DeadLettered, Verdict::Skipped];
@@ -45,8 +43,7 @@ pub(super) struct Tally {
     /// Something changed since the last report.
     changed: bool,
     last: Instant,
-    lines: (Instant, u32),
-    lines_left_out: u64,
+    pub(super) lines: Lines,
     topics: KnownTopics,
 }
 
@@ -66,8 +63,7 @@ impl Tally {
             calls: 0,
             changed: true,
             last: now,
-            lines: (now, 0),
-            lines_left_out: 0,
+            lines: Lines::new(now),
             topics: KnownTopics::default(),
         }
     }
@@ -113,19 +109,6 @@ impl Tally {
     pub(super) fn clock_for_call(&mut self) -> Option<Instant> {
         self.calls += 1;
         (self.calls <= TIME_ALL_UP_TO || self.calls.is_multiple_of(16)).then(Instant::now)
-    }
-
-    /// Whether one more failure may be logged now, and how many were not since the last one.
-    pub(super) fn may_tell(&mut self, now: Instant) -> Option<u64> {
-        if now.saturating_duration_since(self.lines.0) >= Duration::from_secs(1) {
-            self.lines = (now, 0);
-        }
-        if self.lines.1 >= MOST_LINES {
-            self.lines_left_out += 1;
-            return None;
-        }
-        self.lines.1 += 1;
-        Some(std::mem::take(&mut self.lines_left_out))
     }
 
     /// Why a handler of this group may not emit to a topic, if so.

@@ -10,7 +10,7 @@ use crate::script::{Handler, Program, Settings, testing};
 use super::{Setup, rehearsal};
 
 /// What the engine of one member is built with.
-fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) -> Settings {
+pub(super) fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) -> Settings {
     Settings {
         caller: rehearsal::caller(group_id, member, group),
         limits: group.limits,

@@ -9,7 +9,7 @@ use crate::script::{Failure, Outcome};
 
 use super::exactly_once::ExactlyOnce;
 use super::lane::Mode;
-use super::letter::Letter;
+use super::letter::{LastAttempt, Letter};
 use super::retry::backoff;
 use super::turn::Member;
 
@@ -323,10 +323,15 @@ impl Member {
         let policy = &self.group.on_failure;
         let topic = policy.dead_letter_topic(&delivery.record().topic);
         self.tell_failure(&delivery, &failure, "dead letter");
+        let last = LastAttempt {
+            record: delivery.record(),
+            attempts: delivery.attempt(),
+            first_failure: delivery.first_failure(),
+            failure: &failure,
+        };
         let letter = Letter::new(
             topic,
-            &delivery,
-            &failure,
+            &last,
             &self.setup.group_id,
             self.handler.program().version(),
         );
@@ -392,7 +397,7 @@ impl Member {
 
     /// One line for a failure, and the script's place where it is known.
     fn tell_failure(&mut self, delivery: &Delivery, failure: &Failure, what_next: &str) {
-        let Some(left_out) = self.tally.may_tell(self.now) else {
+        let Some(left_out) = self.tally.lines.may_tell(self.now) else {
             return;
         };
         let record = delivery.record();

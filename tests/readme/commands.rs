@@ -65,12 +65,14 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon, as `steering` does, or to a cluster, as tests/verify.rs does.
+    /// Whether it talks to a running daemon, as `steering` does, or to a cluster, as tests/verify.rs
+    /// and tests/dlq.rs do.
     pub fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
             use cli::Command::{
-                LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap, Verify,
+                Dlq, LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap,
+                Verify,
             };
             matches!(
                 command,
@@ -84,6 +86,7 @@ impl Call {
                     | Read(_)
                     | Tap(_)
                     | Verify(_)
+                    | Dlq(_)
             )
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))

@@ -1,10 +1,11 @@
-//! The commands that talk to a running daemon, run as its users run them.
+//! The commands, run as their users run them: those that talk to a running daemon, and those that need
+//! only its config.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Setup};
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,26 @@ pub struct Answer {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
+}
+
+impl Setup {
+    /// `deliveryd ARGUMENTS --config FILE`, ready to be run; nothing of this needs a running daemon.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let Some(program) = option_env!("CARGO_BIN_EXE_deliveryd") else {
+            panic!("which deliveryd to run is not known");
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).arg("--config").arg(self.config());
+        command.current_dir(self.dir());
+        command
+    }
+
+    /// The same; returns when it has ended.
+    pub fn ask(&self, arguments: &[&str]) -> Answer {
+        let config = self.config().to_string_lossy();
+        let all = [arguments, &["--config", &config]].concat();
+        run(self.dir(), &all, "")
+    }
 }
 
 impl Daemon {

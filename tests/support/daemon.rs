@@ -81,6 +81,11 @@ impl Setup {
         self.dir.path()
     }
 
+    /// Its config's file.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Another binary than the one that Cargo built for the test; the benches have none.
     pub fn program(mut self, program: &Path) -> Setup {
         self.program = Some(program.to_owned());
@@ -194,6 +199,11 @@ impl Daemon {
             Some(kilobytes) => kilobytes * 1024,
             None => panic!("no VmHWM in {file}"),
         }
+    }
+
+    /// What it was started with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
     }
 
     /// The directory with its config and handlers.

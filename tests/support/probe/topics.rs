@@ -47,14 +47,18 @@ impl Probe {
         answered("grow the topic", grown, topic);
     }
 
-    /// Deletes a topic, whoever reads it.
+    /// Deletes a topic, whoever reads it, and waits until no broker knows it any more.
     pub fn delete_topic(&self, topic: &str) {
         let deleted = block_on(self.admin().delete_topics(&[topic], &options()));
-        let failed = match &deleted {
-            Ok(topics) => topics.iter().any(Result::is_err),
-            Err(_) => true,
-        };
-        assert!(!failed, "deleting {topic}: {deleted:?}");
+        answered("delete the topic", deleted, topic);
+        wait_for(
+            &format!("topic {topic} to be gone"),
+            ANSWER,
+            || match self.partitions(topic) {
+                None => Ok(()),
+                Some(found) => Err(format!("{found} partitions")),
+            },
+        );
     }
 
     /// Sets one property of a topic's configuration.
