@@ -5,6 +5,8 @@
 //! - [`cli`]: the command line, one file a subcommand. [`daemon`] starts everything, hears
 //!   [`signals`], orders and news, and stops everything. [`service`] tells the service manager.
 //! - [`control`]: the Unix socket that commands reach the daemon by: protocol, server, client.
+//! - [`verify`]: a group rehearsed on temporary topics, in processes of its own, to prove what it
+//!   promises.
 //! - [`topology`]: what runs, the pure difference to what is wanted, and how to get there.
 //!   [`preflight`] says everything that is wrong before anything is touched.
 //! - [`member`]: the loop of one member of a group; [`producer`]: the loop of one producer;
@@ -36,6 +38,7 @@ pub mod service;
 mod serving;
 pub mod signals;
 pub mod topology;
+pub mod verify;
 
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -14,18 +14,23 @@ mod pause;
 mod plan;
 mod produce;
 mod read;
+mod rehearse;
 mod reload;
 mod remote;
 mod run;
 mod seek;
+mod service;
 mod status;
 mod table;
 mod tap;
 mod test;
+mod verify;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
+pub use args::{
+    Cli, Command, ConfigCommand, HandlersCommand, LogFormat, ServiceArgs, ServiceCommand,
+};
 pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
@@ -38,12 +43,15 @@ pub use pause::{ResumeArgs, pause, resume};
 pub use plan::plan;
 pub use produce::{ProduceArgs, produce};
 pub use read::{ReadArgs, read};
+pub use rehearse::{RehearseArgs, rehearse};
 pub use reload::reload;
 pub use run::run;
 pub use seek::{SeekArgs, seek};
+pub use service::service;
 pub use status::status;
 pub use tap::{TapArgs, tap};
 pub use test::{TestArgs, test};
+pub use verify::{VerifyArgs, verify};
 
 use args::Global;
 
@@ -139,7 +147,14 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Init { directory } => init(&directory, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => man(output),
+        Command::Verify(args) => with_file(global, output, |file, output| {
+            verify(args, file, format, output)
+        }),
+        Command::Rehearse(args) => with_file(global, output, |file, output| {
+            rehearse(args, file, format, output)
+        }),
         Command::Handlers(command) => handlers(&command, output),
+        Command::Service(command) => service(&command, &global, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),

@@ -308,7 +308,7 @@ impl Shared {
     }
 
     /// The topic as it is, once every partition has a leader.
-    fn ready(&self, name: &str) -> Result<Option<TopicState>, KafkaError> {
+    pub fn ready(&self, name: &str) -> Result<Option<TopicState>, KafkaError> {
         let found = self.topics()?.into_iter().find(|topic| topic.name == name);
         Ok(found.filter(|topic| topic.led).map(|topic| TopicState {
             partitions: topic.partitions,

@@ -11,6 +11,7 @@ mod context;
 mod embedded;
 mod emitter;
 mod error;
+mod following;
 mod inbox;
 mod inherit;
 mod leave;
@@ -23,6 +24,7 @@ mod ready;
 mod sender;
 mod settings;
 mod start;
+mod temporary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -43,6 +45,7 @@ pub use consumer::Consumer;
 pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
+pub use following::{Followed, Follower};
 pub use inherit::{Heir, Inheritance};
 pub use places::{Owner, Spot, Target};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};

@@ -65,6 +65,7 @@ pub fn group() -> Group {
             topic: None,
             max_share: 0.5,
         },
+        stage: None,
     }
 }
 

@@ -24,6 +24,7 @@ mod pauses;
 mod publish;
 mod rate;
 mod rebalance;
+mod rehearsal;
 mod report;
 mod retry;
 mod seek;

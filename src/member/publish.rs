@@ -138,20 +138,13 @@ impl Tally {
         if self.topics.contains(topic) {
             return None;
         }
-        if group.topics.iter().any(|read| **read == **topic) {
-            return Some(format!(
-                "emit to {topic}: group {} reads that topic itself, so its messages would go round for ever",
-                setup.group_id
-            ));
+        let reads = group.topics.iter().any(|read| **read == **topic);
+        let known = setup.shared.topics.load().contains(&**topic);
+        let refusal = refusal(topic, reads, known, &setup.group_id);
+        if refusal.is_none() {
+            self.topics.add(topic);
         }
-        if !setup.shared.topics.load().contains(&**topic) {
-            return Some(format!(
-                "emit to {topic}: neither the config nor the broker knows such a topic; \
-                 add [topics.\"{topic}\"] to the config or create it"
-            ));
-        }
-        self.topics.add(topic);
-        None
+        refusal
     }
 
     pub(super) fn touch(&mut self) {
@@ -162,6 +155,21 @@ impl Tally {
     pub(super) fn due(&self) -> Option<Instant> {
         self.changed.then(|| self.last + INTERVAL)
     }
+}
+
+/// Why nothing may be emitted to a topic that the group itself `reads`, or that nobody has `known`.
+pub(super) fn refusal(topic: &str, reads: bool, known: bool, group: &str) -> Option<String> {
+    if reads {
+        return Some(format!(
+            "emit to {topic}: group {group} reads that topic itself, so its messages would go round for ever"
+        ));
+    }
+    (!known).then(|| {
+        format!(
+            "emit to {topic}: neither the config nor the broker knows such a topic; \
+             add [topics.\"{topic}\"] to the config or create it"
+        )
+    })
 }
 
 /// Adds to a topic's counts of one kind.

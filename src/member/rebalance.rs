@@ -116,6 +116,7 @@ impl Member {
         let Some(partitions) = self.pending.assign.take() else {
             return;
         };
+        self.prepare_to_emit(&partitions);
         let committed = match self.offsets_to_begin_at(&partitions) {
             Ok(Some(committed)) => committed,
             // It wakes the loop when it is done.

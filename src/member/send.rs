@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::delivery::{Delivery, LaneId, Verdict};
-use crate::kafka::{Emitter, KafkaError, Outgoing, SendError};
+use crate::kafka::{Emitter, KafkaError, Outgoing, Partition, SendError};
 use crate::script::Failure;
 
 use super::letter::Letter;
@@ -34,6 +34,22 @@ impl Flight {
         self.sealed = true;
     }
 
+    /// Notes what the producer said to one of its messages.
+    fn note(&mut self, said: Result<(), SendError>, in_transactions: bool) -> Progress {
+        match said {
+            Ok(()) => {
+                self.outstanding += 1;
+                self.queued = true;
+                Progress::All
+            }
+            Err(SendError::Full) => Progress::Full,
+            Err(SendError::Refused(error)) if in_transactions && !is_of_message(&error) => {
+                Progress::Doomed(error)
+            }
+            Err(SendError::Refused(error)) => Progress::Refused(error.message),
+        }
+    }
+
     /// Whether something of it is neither acknowledged nor refused.
     pub(super) fn is_outstanding(&self) -> bool {
         self.outstanding > 0
@@ -48,6 +64,8 @@ pub(super) struct Sending {
     next: usize,
     /// Goes after the emits.
     letter: Option<Letter>,
+    /// In a rehearsal: emits and letter are queued, and their receipt is not.
+    receipt_only: bool,
 }
 
 impl Sending {
@@ -76,7 +94,8 @@ impl Member {
         letter: Option<Letter>,
     ) {
         self.count_user_metrics();
-        let nothing_to_send = letter.is_none() && self.handler.effects().no_emits();
+        let nothing_to_send =
+            letter.is_none() && self.rehearsal.is_none() && self.handler.effects().no_emits();
         if self.exactly_once.is_some() {
             let letter = letter.as_ref().map_or(0, |_| delivery.record().size());
             let bytes = self.handler.effects().size() + letter;
@@ -104,6 +123,7 @@ impl Member {
             ticket,
             next: 0,
             letter,
+            receipt_only: false,
         });
         self.push_out();
     }
@@ -146,7 +166,18 @@ impl Member {
         }
     }
 
+    /// The effects, and in a rehearsal their receipt.
     fn queue_all(&mut self, sending: &mut Sending) -> Progress {
+        if !sending.receipt_only {
+            match self.queue_effects(sending) {
+                Progress::All => sending.receipt_only = true,
+                not_all => return not_all,
+            }
+        }
+        self.queue_receipt(sending.ticket)
+    }
+
+    fn queue_effects(&mut self, sending: &mut Sending) -> Progress {
         if let Err(error) = self.make_emitter() {
             return Progress::Refused(error.message);
         }
@@ -165,56 +196,56 @@ impl Member {
         let effects = self.handler.effects();
         for emit in effects.emits().skip(sending.next) {
             let mut headers = emit.headers();
-            let outgoing = Outgoing::of(&emit, &mut headers);
-            match emitter.send(outgoing, ticket) {
-                Ok(()) => {
-                    sending.next += 1;
-                    flight.outstanding += 1;
-                    flight.queued = true;
+            let mut outgoing = Outgoing::of(&emit, &mut headers);
+            if let Some(rehearsal) = &self.rehearsal {
+                outgoing.topic = rehearsal.temporary(outgoing.topic);
+            }
+            match flight.note(emitter.send(outgoing, ticket), in_transactions) {
+                Progress::All => sending.next += 1,
+                Progress::Refused(reason) => {
+                    return Progress::Refused(format!("emit to {}: {reason}", emit.topic()));
                 }
-                Err(SendError::Full) => return Progress::Full,
-                Err(SendError::Refused(error)) if in_transactions && !is_of_message(&error) => {
-                    return Progress::Doomed(error);
-                }
-                Err(SendError::Refused(error)) => {
-                    return Progress::Refused(format!("emit to {}: {error}", emit.topic()));
-                }
+                stopped => return stopped,
             }
         }
         let (Some(letter), Some(delivery)) = (&sending.letter, &flight.delivery) else {
             return Progress::All;
         };
-        let record = delivery.record();
-        let mut headers = record.headers().chain(letter.headers());
-        let outgoing = Outgoing {
-            topic: &letter.topic,
-            partition: None,
-            timestamp: None,
-            key: record.key(),
-            value: record.value(),
-            headers: &mut headers,
+        let said = letter.send(emitter, delivery.record(), ticket);
+        flight.note(said, in_transactions)
+    }
+
+    fn queue_receipt(&mut self, ticket: usize) -> Progress {
+        let (Some(rehearsal), Some(emitter)) = (&self.rehearsal, &self.emitter) else {
+            return Progress::All;
         };
-        match emitter.send(outgoing, ticket) {
-            Ok(()) => {
-                flight.outstanding += 1;
-                flight.queued = true;
-                Progress::All
-            }
-            Err(SendError::Full) => Progress::Full,
-            Err(SendError::Refused(error)) if in_transactions && !is_of_message(&error) => {
-                Progress::Doomed(error)
-            }
-            Err(SendError::Refused(error)) => Progress::Refused(error.message),
-        }
+        let flight = &mut self.flights[ticket];
+        let Some(delivery) = &flight.delivery else {
+            return Progress::All;
+        };
+        let said = rehearsal.send_receipt(emitter, delivery, flight.verdict, ticket as u64);
+        flight.note(said, self.exactly_once.is_some())
     }
 
     /// Why one of the emits may not be sent, so that none is.
     fn refused_topic(&mut self) -> Option<String> {
         let effects = self.handler.effects();
+        if let Some(rehearsal) = &mut self.rehearsal {
+            return rehearsal.refuses(effects, &self.setup);
+        }
         effects.emits().find_map(|emit| {
             self.tally
                 .refuses_topic(emit.topic(), &self.group, &self.setup)
         })
+    }
+
+    /// Makes the emitter of a handler that will need one, so that it connects while the member learns
+    /// where to begin.
+    pub(super) fn prepare_to_emit(&mut self, partitions: &[Partition]) {
+        let will_emit = !partitions.is_empty() && self.setup.slot.current().may_emit();
+        if will_emit && let Err(error) = self.make_emitter() {
+            tracing::debug!(%error, "no producer yet; it is made when the handler emits");
+        }
     }
 
     fn make_emitter(&mut self) -> Result<(), KafkaError> {

@@ -19,12 +19,13 @@ use super::exactly_once::ExactlyOnce;
 use super::lane::Lane;
 use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
+use super::rehearsal::Rehearsal;
 use super::retry::Retries;
 use super::seek::Seek;
 use super::send::{Flight, Sending};
 use super::stuck::GiveUpReply;
 use super::tap::Watched;
-use super::trial::settings;
+use super::trial::build_handler;
 use super::{Command, Event, Setup, member_name};
 
 /// So many messages are taken before the loop looks at anything else.
@@ -65,6 +66,8 @@ pub(super) struct Member {
     /// The message whose emits did not all fit into the producer's queue; nothing starts until they do.
     pub(super) sending: Option<Sending>,
     pub(super) retries: Retries,
+    /// Where `deliveryd verify` runs it.
+    pub(super) rehearsal: Option<Rehearsal>,
     /// Messages started and not ended.
     pub(super) under_way: usize,
     pub(super) pending: Pending,
@@ -176,6 +179,7 @@ impl Member {
             flights: Slab::new(),
             sending: None,
             retries: Retries::default(),
+            rehearsal: Rehearsal::of(&setup.group),
             under_way: 0,
             pending: Pending::new(now),
             leave: None,
@@ -429,12 +433,4 @@ impl Member {
         self.consumer.leave(for_good, most.max(SHORTEST_LEAVE));
         self.setup.observer.event(Event::Left);
     }
-}
-
-fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handler, String> {
-    let settings = settings(&setup.group_id, name, group);
-    Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
-        let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-        format!("the handler does not compile: {}", texts.join("; "))
-    })
 }

@@ -15,7 +15,10 @@ use crate::support::run_dir::repository;
 const CARGO: &[&str] = &[
     "cargo test",
     "cargo build --release",
+    "cargo install cargo-deb",
+    "cargo deb",
     "STORM=long cargo test --release --test storm -- --nocapture",
+    "CHAOS=30m cargo test --release --test chaos -- --nocapture",
 ];
 
 /// A line of a shell as words; only what the page uses of quoting.
@@ -62,12 +65,12 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon: `steering` runs it.
+    /// Whether it talks to a running daemon, as `steering` does, or to a cluster, as tests/verify.rs does.
     pub fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
             use cli::Command::{
-                LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap,
+                LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap, Verify,
             };
             matches!(
                 command,
@@ -80,6 +83,7 @@ impl Call {
                     | Produce(_)
                     | Read(_)
                     | Tap(_)
+                    | Verify(_)
             )
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))

@@ -268,7 +268,7 @@ impl Client {
     }
 }
 
-unsafe fn topic_results(
+pub(super) unsafe fn topic_results(
     results: *mut *const sys::rd_kafka_topic_result_t,
     count: usize,
 ) -> Result<(), KafkaError> {

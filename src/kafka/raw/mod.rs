@@ -15,6 +15,7 @@ mod mock;
 mod owners;
 mod produce;
 mod queue;
+mod remove;
 mod texts;
 mod transactions;
 

@@ -5,11 +5,7 @@ use crate::observe::status::{BrokerState, DaemonState, GroupStatus, MemberState,
 
 /// Why the daemon should be started anew; empty while it is alive. Slow is alive.
 pub(super) fn ailments(wedged: &[Wedged]) -> Vec<String> {
-    let named = wedged.iter().map(|wedged| {
-        let seconds = wedged.silent_for.as_secs();
-        format!("{} has not gone round for {seconds} s", wedged.who)
-    });
-    named.collect()
+    wedged.iter().map(ToString::to_string).collect()
 }
 
 /// What keeps the daemon from being ready; empty when it is.
