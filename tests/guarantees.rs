@@ -1,5 +1,6 @@
 //! What a fault does with `at_least_once` and `at_most_once`, where no other file has it: a daemon that
-//! hangs, members that come and go, a broker that goes away. The README's table lists them.
+//! hangs, members that come and go, a broker that goes away. [`CELLS`] has the tests of all of the
+//! README's table.
 
 mod support;
 
@@ -12,6 +13,105 @@ use support::{Daemon, Kafka, Settings, wait_for};
 /// The group notices a member that is gone after three seconds.
 const QUICK: &str =
     "properties = { \"session.timeout.ms\" = \"3000\", \"heartbeat.interval.ms\" = \"300\" }\n";
+
+/// For each fault of the README's table, file and test of each cell, in the order of [`MODES`].
+const CELLS: [(&str, [(&str, &str); 3]); 5] = [
+    (
+        "orderly stop, restart, reload",
+        [
+            (
+                "stop_and_scale",
+                "an_orderly_stop_repeats_nothing_and_loses_nothing",
+            ),
+            ("exactly_once", "an_orderly_stop_repeats_nothing"),
+            ("crash", "at_most_once_loses_nothing_in_an_orderly_stop"),
+        ],
+    ),
+    (
+        "a member joins or leaves",
+        [
+            ("stop_and_scale", "members_come_and_go_under_load"),
+            ("exactly_once", "members_come_and_go_under_load"),
+            ("guarantees", "at_most_once_members_come_and_go"),
+        ],
+    ),
+    (
+        "`kill -9`, power cut",
+        [
+            (
+                "crash",
+                "after_a_kill_nothing_is_missing_and_only_the_uncommitted_comes_again",
+            ),
+            (
+                "exactly_once_faults",
+                "a_kill_and_immediate_start_repeat_nothing",
+            ),
+            (
+                "crash",
+                "at_most_once_repeats_nothing_and_loses_what_was_in_flight",
+            ),
+        ],
+    ),
+    (
+        "the daemon hangs for longer than its session",
+        [
+            ("guarantees", "at_least_once_a_hung_daemon_loses_nothing"),
+            (
+                "exactly_once_faults",
+                "a_zombie_neither_commits_nor_writes_over_its_successor",
+            ),
+            ("guarantees", "at_most_once_a_hung_daemon_repeats_nothing"),
+        ],
+    ),
+    (
+        "the broker goes away and comes back",
+        [
+            (
+                "broker_trouble",
+                "work_goes_on_by_itself_when_the_broker_is_back",
+            ),
+            (
+                "exactly_once_faults",
+                "a_broker_that_goes_and_comes_back_repeats_nothing",
+            ),
+            (
+                "guarantees",
+                "at_most_once_a_broker_that_goes_away_repeats_nothing",
+            ),
+        ],
+    ),
+];
+
+/// The columns of the README's table.
+const MODES: [&str; 3] = ["at_least_once", "exactly_once", "at_most_once"];
+
+/// The README's table of faults has the rows and columns of [`CELLS`], and each of its tests exists.
+#[test]
+fn each_cell_of_the_readmes_table_is_a_test() {
+    let repository = support::run_dir::repository();
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(repository.join(file));
+        text.unwrap_or_else(|error| panic!("can't read {file}: {error}"))
+    };
+    let readme = read("README.md");
+    let head = format!("| fault | `{}` |\n| ", MODES.join("` | `"));
+    let (_, table) = readme
+        .split_once(&head)
+        .unwrap_or_else(|| panic!("no table {head}"));
+    let rows = table
+        .lines()
+        .skip(1)
+        .map_while(|line| line.strip_prefix("| "));
+    let faults: Vec<&str> = rows.filter_map(|row| row.split(" | ").next()).collect();
+    assert_eq!(faults, CELLS.map(|(fault, _)| fault));
+    for (file, test) in CELLS.iter().flat_map(|(_, tests)| tests) {
+        let test = format!("#[test]\nfn {test}() {{");
+        assert!(
+            read(&format!("tests/{file}.rs")).contains(&test),
+            "{file}: {test}"
+        );
+    }
+}
 
 fn copied(case: &Case) -> i64 {
     case.probe.end_offsets(&case.out)[&0]

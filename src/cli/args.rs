@@ -124,6 +124,9 @@ pub enum Command {
     /// What a handler can call
     #[command(subcommand)]
     Handlers(HandlersCommand),
+    /// Install deliveryd as a systemd service, or take it away again
+    #[command(subcommand, after_help = super::service::EXAMPLES)]
+    Service(ServiceCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,6 +135,27 @@ pub enum ConfigCommand {
     Show,
     /// The JSON Schema of the configuration file
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Write the unit, the user, the directories, and a configuration where there is none
+    Install(ServiceArgs),
+    /// Stop the service and remove it; the configuration stays
+    Uninstall(ServiceArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ServiceArgs {
+    /// A service of this user alone, without root
+    #[arg(long, conflicts_with = "root")]
+    pub user: bool,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only the files, below this directory, such as an image's
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -19,6 +19,7 @@ mod reload;
 mod remote;
 mod run;
 mod seek;
+mod service;
 mod status;
 mod table;
 mod tap;
@@ -27,7 +28,9 @@ mod verify;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
+pub use args::{
+    Cli, Command, ConfigCommand, HandlersCommand, LogFormat, ServiceArgs, ServiceCommand,
+};
 pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
@@ -44,6 +47,7 @@ pub use rehearse::{RehearseArgs, rehearse};
 pub use reload::reload;
 pub use run::run;
 pub use seek::{SeekArgs, seek};
+pub use service::service;
 pub use status::status;
 pub use tap::{TapArgs, tap};
 pub use test::{TestArgs, test};
@@ -150,6 +154,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
             rehearse(args, file, format, output)
         }),
         Command::Handlers(command) => handlers(&command, output),
+        Command::Service(command) => service(&command, &global, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),

@@ -93,6 +93,10 @@ pub struct Reloaded {
     pub steps: Vec<StepTaken>,
     /// From the request's turn to its end.
     pub seconds: f64,
+    /// What it waits for before it is in force: a daemon that has not found its broker yet begins its
+    /// start anew with the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
     /// Why not, where it was not done: sentences, or mistakes of several lines.
     pub reasons: Vec<String>,
     /// What to know although nothing is done about it.

@@ -90,24 +90,23 @@ pub(super) fn take_signal(waiting: &mut VecDeque<Task>) {
     }
 }
 
-/// Answers while there is no configuration in force to compare with.
-pub(super) fn refuse_while_starting(order: Order, shown: &Shown) {
-    let why = || {
-        let text = "deliveryd is still starting, perhaps waiting for its broker; \
-                    ask again when it runs, or restart it with the new configuration";
-        Refusal::Unavailable(text.to_owned())
-    };
+/// The same while there is no configuration in force to compare with.
+pub(super) fn take_while_starting(order: Order, shown: &Shown, waiting: &mut VecDeque<Task>) {
     match order {
         Order::Plan(reply) => reply.send(Err(why())),
-        Order::Reload(_, reply) => reply.send(Err(why())),
-        Order::Handler(group, reply) => reply.send(handler(shown, group)),
-        Order::Level(wanted, reply) => reply.send(level(shown, &wanted)),
         Order::Pause(_, reply) => reply.send(Err(why())),
         Order::Resume(_, reply) => reply.send(Err(why())),
         Order::PlanSeek(_, reply) => reply.send(Err(why())),
         Order::Seek(_, reply) => reply.send(Err(why())),
         Order::Tap(_, reply) => reply.send(Err(why())),
+        order => take(order, shown, waiting),
     }
+}
+
+fn why() -> Refusal {
+    let text = "deliveryd is still starting, perhaps waiting for its broker; ask again when it runs. \
+                `deliveryd reload` begins the start anew with the configuration that is on disk";
+    Refusal::Unavailable(text.to_owned())
 }
 
 fn level(shown: &Shown, wanted: &SetLevel) -> Result<Level, Refusal> {

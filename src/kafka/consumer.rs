@@ -149,6 +149,15 @@ impl Consumer {
             Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => Polled::Event,
             code => match self.client.fatal_error() {
                 Some(fatal) => Polled::Error(fatal),
+                None if code == Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                    Polled::Denied {
+                        partition: Partition {
+                            topic: Arc::from(message.topic()),
+                            number: message.partition(),
+                        },
+                        error: KafkaError::of(code, message.topic()),
+                    }
+                }
                 None => Polled::Error(KafkaError::of(code, &text)),
             },
         }

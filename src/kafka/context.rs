@@ -182,6 +182,16 @@ impl Context {
         self.cause().unwrap_or(error)
     }
 
+    /// A broker is connected and has not answered for so long, whatever lies between: as good as none.
+    pub fn silence(&self, waited: Duration) -> KafkaError {
+        let message = format!(
+            "no broker at {} answers: a connection stands, and nothing has come for {} s",
+            self.servers,
+            waited.as_secs()
+        );
+        KafkaError::new("_TRANSPORT", message)
+    }
+
     /// Why a connection failed lately. What is older may have been mended since.
     fn cause(&self) -> Option<KafkaError> {
         let cause = lock(&self.cause);

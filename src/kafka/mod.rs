@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 use crate::config::{Group, Properties};
 use crate::delivery::Emit;
 
-pub use admin::{Admin, Mismatch, PartitionCounts, TopicOutcome};
+pub use admin::{Admin, Mismatch, TopicOutcome};
 pub use commit::CommitResult;
 pub use consumer::Consumer;
 pub use embedded::Embedded;
@@ -99,6 +99,12 @@ pub enum Polled {
     /// Nothing is waiting.
     Nothing,
     Error(KafkaError),
+    /// The brokers do not let this client read a partition; `number` is below 0 where all of its topic's
+    /// are meant. Said once; the client goes on asking, and messages come when it may read again.
+    Denied {
+        partition: Partition,
+        error: KafkaError,
+    },
     /// The position of some partition is out of range, or it has none. librdkafka does not say which.
     OutOfRange,
 }

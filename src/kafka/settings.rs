@@ -22,7 +22,9 @@ const COMMON: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
     ("socket.keepalive.enable", "true"),
     ("socket.nagle.disable", "true"),
-    // A broker that is back is found within a second instead of ten.
+    // A broker that is back is found within a second instead of ten. Half of the first is also how long
+    // a new client waits between its first connections, several times until its first message.
+    ("reconnect.backoff.ms", "20"),
     ("reconnect.backoff.max.ms", "1000"),
     // Also how late new partitions are seen by themselves.
     ("topic.metadata.refresh.interval.ms", "30000"),

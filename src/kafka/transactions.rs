@@ -53,7 +53,9 @@ struct Shared {
 }
 
 enum Job {
-    Init,
+    Init {
+        after: Duration,
+    },
     Commit {
         begin: bool,
         offsets: TopicPartitionList,
@@ -107,9 +109,9 @@ impl Transactions {
         Ok((Emitter::over(producing), Transactions { shared, jobs }))
     }
 
-    /// Takes the transactional id over, once, before anything else.
-    pub fn init(&self) {
-        self.ask(Job::Init);
+    /// Takes the transactional id over when so much time has passed, once, before anything else.
+    pub fn init(&self, after: Duration) {
+        self.ask(Job::Init { after });
     }
 
     /// What is sent from here on belongs to a transaction. Asks no broker.
@@ -202,10 +204,17 @@ impl Shared {
         let client = self.producing.client();
         let broken = TransactionOutcome::Broken;
         Some(match job {
-            Job::Init => match self.persist(|| client.init_transactions(CALL))? {
-                Ok(()) => TransactionOutcome::Ready,
-                Err(error) => broken(error.while_trying("transactions can't begin")),
-            },
+            Job::Init { after } => {
+                std::thread::sleep(after);
+                // Whoever has given this one up may have taken the id over with another.
+                if self.given_up.load(Ordering::Acquire) {
+                    return None;
+                }
+                match self.persist(|| client.init_transactions(CALL))? {
+                    Ok(()) => TransactionOutcome::Ready,
+                    Err(error) => broken(error.while_trying("transactions can't begin")),
+                }
+            }
             Job::Abort => match self.persist(|| client.abort_transaction(ABORT_CALL))? {
                 Ok(()) => TransactionOutcome::Aborted,
                 Err(error) => broken(error.while_trying("a transaction can't be aborted")),

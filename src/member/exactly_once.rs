@@ -7,7 +7,10 @@
 //! Before the first message of a partition starts, and after the last, a commit says who holds it: what
 //! a member leaves open when it dies or hangs can then be ended by the next holder at once.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use crate::delivery::{Delivery, LaneId, with_holder};
 use crate::kafka::{
@@ -52,16 +55,22 @@ const ANSWER: Duration = Duration::from_secs(5);
 const TELL_AGAIN: Duration = Duration::from_secs(30);
 
 impl ExactlyOnce {
-    pub(super) fn new(
+    pub(super) fn new(setup: &Setup, wake: Arc<Notify>) -> Result<(Emitter, Self), KafkaError> {
+        Self::with(setup, wake, Transaction::new(), Duration::ZERO)
+    }
+
+    fn with(
         setup: &Setup,
-        wake: std::sync::Arc<tokio::sync::Notify>,
+        wake: Arc<Notify>,
+        state: Transaction,
+        rest: Duration,
     ) -> Result<(Emitter, Self), KafkaError> {
         let id = client_id(&setup.cluster.instance, &setup.group_id, setup.number);
         let (emitter, transactions) = Transactions::new(&setup.cluster, &setup.group, &id, wake)?;
         // Before it joins: whoever is in the group has ended what it left open in an earlier life.
-        transactions.init();
+        transactions.init(rest);
         let new = Self {
-            state: Transaction::new(),
+            state,
             transactions,
             id,
             signed: Vec::new(),
@@ -159,6 +168,7 @@ impl Member {
             own.joined = true;
             return self.consumer.subscribe(&self.group.topics);
         }
+        self.is_let_in();
         // Whether its last commit came through is known only to the broker.
         let dirty = self.lanes.iter().filter(|(_, lane)| lane.dirty);
         let partitions: Vec<Partition> = dirty.map(|(_, lane)| lane.partition.clone()).collect();
@@ -177,13 +187,20 @@ impl Member {
     /// keeps its place in the group.
     fn replace_producer(&mut self, error: &KafkaError) -> Result<(), KafkaError> {
         tracing::error!("the producer can not go on, making another one: {error}");
+        if error.is_denied() {
+            self.is_kept_out(error);
+        }
         self.drop_flights();
         self.flights.clear();
-        let (emitter, mut new) = ExactlyOnce::new(&self.setup, self.inbox.wake.clone())?;
-        if let Some(old) = &self.exactly_once {
-            new.joined = old.joined;
-            new.state = old.state.anew(self.now);
-        }
+        let Some(old) = &self.exactly_once else {
+            return Ok(());
+        };
+        let state = old.state.anew(self.now);
+        // One that was refused at once would be refused again at once.
+        let rest = state.rest_left(self.now);
+        let wake = self.inbox.wake.clone();
+        let (emitter, mut new) = ExactlyOnce::with(&self.setup, wake, state, rest)?;
+        new.joined = old.joined;
         self.emitter = Some(emitter);
         self.exactly_once = Some(new);
         Ok(())

@@ -54,6 +54,8 @@ pub(super) struct Lane {
     pub(super) pasts: BTreeMap<i64, Past>,
     /// With `exactly_once`: messages before this offset have a transaction each.
     pub(super) alone_before: i64,
+    /// Why the brokers do not let it be read.
+    pub(super) denied: Option<String>,
 }
 
 /// Whether a lane may start messages.
@@ -109,6 +111,7 @@ impl Lane {
             list: metadata.to_owned(),
             pasts: BTreeMap::new(),
             alone_before: 0,
+            denied: None,
         }
     }
 
@@ -200,6 +203,11 @@ impl Lane {
     pub(super) fn drop_held(&mut self) {
         self.held.clear();
         self.held_bytes = 0;
+    }
+
+    /// Why it does not go on, if so.
+    pub(super) fn standstill(&self) -> Option<&str> {
+        self.stuck_reason().or(self.denied.as_deref())
     }
 
     /// Why it can not go on by itself, if so.

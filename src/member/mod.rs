@@ -13,6 +13,7 @@
 mod abandon;
 mod again;
 mod commit;
+mod denied;
 mod exactly_once;
 mod gate;
 mod lane;

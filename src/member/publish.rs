@@ -261,6 +261,7 @@ impl Member {
                     .sum::<usize>(),
             oldest_in_flight: oldest,
             handler_version: self.handler.program().version().into(),
+            kept_out: self.kept_out.clone(),
             partitions: self.partition_reports(),
         }
     }
@@ -270,7 +271,8 @@ impl Member {
         if self.stop.is_some() {
             State::Draining
         } else if (self.tally.halted && !self.lanes.is_empty())
-            || lanes().any(|lane| lane.stuck_reason().is_some())
+            || self.kept_out.is_some()
+            || lanes().any(|lane| lane.standstill().is_some())
         {
             State::Stuck
         } else if !self.pending.has_joined() {
@@ -300,7 +302,7 @@ impl Member {
                 unfinished: lane.tracker.unfinished(),
                 paused: lane.user_paused,
                 stuck: lane
-                    .stuck_reason()
+                    .standstill()
                     .map(str::to_owned)
                     .or_else(|| halted.clone()),
             })

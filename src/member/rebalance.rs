@@ -116,6 +116,7 @@ impl Member {
         let Some(partitions) = self.pending.assign.take() else {
             return;
         };
+        self.prepare_to_emit(&partitions);
         let committed = match self.offsets_to_begin_at(&partitions) {
             Ok(Some(committed)) => committed,
             // It wakes the loop when it is done.
@@ -189,7 +190,7 @@ impl Member {
         let took = self.now.saturating_duration_since(self.pending.since);
         let all = self.held_partitions();
         self.setup.observer.event(Event::Assigned { all, took });
-        self.tally.touch();
+        self.is_let_in();
         self.publish_now();
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::delivery::{Delivery, LaneId, Verdict};
-use crate::kafka::{Emitter, KafkaError, Outgoing, SendError};
+use crate::kafka::{Emitter, KafkaError, Outgoing, Partition, SendError};
 use crate::script::Failure;
 
 use super::letter::Letter;
@@ -237,6 +237,15 @@ impl Member {
             self.tally
                 .refuses_topic(emit.topic(), &self.group, &self.setup)
         })
+    }
+
+    /// Makes the emitter of a handler that will need one, so that it connects while the member learns
+    /// where to begin.
+    pub(super) fn prepare_to_emit(&mut self, partitions: &[Partition]) {
+        let will_emit = !partitions.is_empty() && self.setup.slot.current().may_emit();
+        if will_emit && let Err(error) = self.make_emitter() {
+            tracing::debug!(%error, "no producer yet; it is made when the handler emits");
+        }
     }
 
     fn make_emitter(&mut self) -> Result<(), KafkaError> {

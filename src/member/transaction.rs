@@ -129,6 +129,14 @@ impl Transaction {
         new
     }
 
+    /// How long it rests from now on.
+    pub(super) fn rest_left(&self, now: Instant) -> Duration {
+        let left = self
+            .rests_until
+            .map(|until| until.saturating_duration_since(now));
+        left.unwrap_or_default()
+    }
+
     fn rest(&mut self, now: Instant) {
         let rest = REST.saturating_mul(1 << self.failures.min(10));
         self.rests_until = Some(now + rest.min(LONGEST_REST));
@@ -487,6 +495,7 @@ mod tests {
         assert!(matches!(heard, Heard::Broken(error) if error.fatal));
         let mut next = transaction.anew(bounds.now);
         assert!(next.is_settled() && !next.takes(bounds.now));
+        assert_eq!(next.rest_left(bounds.now), REST);
         next.heard(TransactionOutcome::Ready, bounds.now);
         assert!(!next.takes(bounds.now) && next.takes(bounds.now + REST));
         let after = next.anew(bounds.now);

@@ -76,6 +76,8 @@ pub(super) struct Member {
     /// With `guarantee = "exactly_once"`.
     pub(super) exactly_once: Option<ExactlyOnce>,
     pub(super) stop: Option<Stop>,
+    /// Why the brokers do not let it take part.
+    pub(super) kept_out: Option<String>,
     pub(super) tally: Tally,
     /// Who watches the calls.
     pub(super) watched: Vec<Watched>,
@@ -183,6 +185,7 @@ impl Member {
             leave: None,
             commits: Commits::new(now),
             stop: None,
+            kept_out: None,
             tally: Tally::new(now, exactly_once.is_some()),
             exactly_once,
             watched: Vec::new(),
@@ -336,6 +339,11 @@ impl Member {
                     self.find_out_of_range();
                     return Ok(polled + 1);
                 }
+                Polled::Denied { partition, error } => {
+                    self.pool.push(record);
+                    self.may_not_read(&partition, error);
+                    return Ok(polled + 1);
+                }
                 Polled::Error(error) => {
                     self.pool.push(record);
                     self.hear_error(error)?;
@@ -344,14 +352,6 @@ impl Member {
             }
         }
         Ok(BATCH)
-    }
-
-    fn hear_error(&mut self, error: KafkaError) -> Result<(), KafkaError> {
-        if error.fatal {
-            return Err(error);
-        }
-        self.setup.observer.event(Event::Trouble(error));
-        Ok(())
     }
 
     /// The lane that a record belongs to.

@@ -31,6 +31,10 @@ impl Member {
             return;
         }
         lane.position = record.offset + 1;
+        if lane.denied.is_some() {
+            lane.denied = None;
+            self.tally.touch();
+        }
         let at_once = lane.held.is_empty()
             && !lane.runs_alone(record.offset)
             && lane.ready.is_empty()

@@ -154,6 +154,10 @@ impl Runtime {
         }
         let result = self.run(work, scope);
         scope.rewind(definition.params.len());
+        // `msg = …` puts a value in the place that all calls share.
+        if !self.message.is::<Message>() {
+            self.message = Dynamic::from(Message(Rc::clone(&self.state))).into_shared();
+        }
         if self.global.num_imports() > self.imports {
             self.global.truncate_imports(self.imports);
         }

@@ -1,6 +1,6 @@
 //! What is up: the connections, the groups, the producers, and the handlers under watch.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -32,6 +32,8 @@ pub struct Running {
     /// Lives as long as everything that talks to it.
     pub(super) embedded: Option<Embedded>,
     pub(super) handlers: HandlerStore,
+    /// Topics that the configuration needs and the cluster has lost.
+    pub(super) lost: BTreeSet<String>,
     pub(super) groups: BTreeMap<String, RunningGroup>,
     /// Producers, and what is looked at of groups.
     pub(super) shown: Arc<Shown>,
@@ -93,6 +95,7 @@ impl Running {
             sender,
             embedded,
             handlers,
+            lost: BTreeSet::new(),
             groups: BTreeMap::new(),
             log,
             #[cfg(test)]
@@ -367,7 +370,7 @@ impl Running {
     }
 
     /// The groups that read a topic.
-    pub(super) fn readers_of(&self, topic: &str) -> Vec<String> {
+    pub fn readers_of(&self, topic: &str) -> Vec<String> {
         let readers = self
             .groups
             .iter()

@@ -15,7 +15,10 @@ use crate::support::run_dir::repository;
 const CARGO: &[&str] = &[
     "cargo test",
     "cargo build --release",
+    "cargo install cargo-deb",
+    "cargo deb",
     "STORM=long cargo test --release --test storm -- --nocapture",
+    "CHAOS=30m cargo test --release --test chaos -- --nocapture",
 ];
 
 /// A line of a shell as words; only what the page uses of quoting.
@@ -62,12 +65,12 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon: `steering` runs it.
+    /// Whether it talks to a running daemon, as `steering` does, or to a cluster, as tests/verify.rs does.
     pub fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
             use cli::Command::{
-                LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap,
+                LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap, Verify,
             };
             matches!(
                 command,
@@ -80,16 +83,10 @@ impl Call {
                     | Produce(_)
                     | Read(_)
                     | Tap(_)
+                    | Verify(_)
             )
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
-    }
-
-    /// Whether it needs a cluster: the tests of its own run it.
-    fn asks_a_cluster(&self) -> bool {
-        let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
-        let command = parsed.ok().and_then(|parsed| parsed.command);
-        matches!(command, Some(cli::Command::Verify(_)))
     }
 
     /// What clap makes of it; the daemon is only checked, everything else is run.
@@ -194,7 +191,7 @@ fn commands_are_taken() {
     for block in page.blocks("sh", "") {
         for line in block.text.lines() {
             match Call::of(line) {
-                Some(call) if call.asks_a_daemon() || call.asks_a_cluster() => {}
+                Some(call) if call.asks_a_daemon() => {}
                 Some(call) => {
                     let output = call.run(dir.path());
                     assert!(output.status.success(), "{line}\n{}", text(&output));

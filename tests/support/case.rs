@@ -75,7 +75,12 @@ impl Case {
     }
 
     pub fn setup(&self, settings: &str, handler: &str) -> Setup {
-        Setup::new(&self.servers, &self.toml(settings)).handler("handle.rhai", handler)
+        self.setup_with(&self.toml(settings), handler)
+    }
+
+    /// With another config than [`Case::toml`] gives.
+    pub fn setup_with(&self, toml: &str, handler: &str) -> Setup {
+        Setup::new(&self.servers, toml).handler("handle.rhai", handler)
     }
 
     pub fn start(&self, settings: &str, handler: &str) -> Daemon {

@@ -162,6 +162,31 @@ impl Kafka {
         }
     }
 
+    /// No file of this broker may grow beyond so many bytes, as if its disk were full.
+    pub fn limit_files(&self, id: usize, bytes: u64) {
+        if let Some(server) = self.broker(id).server().as_ref() {
+            server.process.limit_files(bytes);
+        }
+    }
+
+    /// Waits until a broker has stopped by itself.
+    #[track_caller]
+    pub fn wait_for_end(&self, id: usize, deadline: Duration) {
+        let broker = self.broker(id);
+        wait_for(
+            &format!("the end of {}", broker.name),
+            deadline,
+            || match broker
+                .server()
+                .as_mut()
+                .map(|server| server.process.ended())
+            {
+                Some(None) => Err("it runs".to_owned()),
+                Some(Some(_)) | None => Ok(()),
+            },
+        );
+    }
+
     /// Starts a broker that was killed, on its old port with its old data.
     ///
     /// Not with ZooKeeper, which refuses the broker's id until the killed one's session has expired.

@@ -4,6 +4,7 @@
 //! proxies' addresses on a listener of their own, else clients go past them after the first request.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +26,12 @@ pub enum Line {
     HeldOut,
     /// Nothing passes to the clients; what they send arrives.
     HeldBack,
+    /// Everything passes, each piece [`DELAY`] late.
+    Slow,
 }
+
+/// Of a slow line, each way.
+pub const DELAY: Duration = Duration::from_millis(150);
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +43,7 @@ enum Way {
 impl Line {
     fn lets_pass(self, way: Way) -> bool {
         match self {
-            Line::Open => true,
+            Line::Open | Line::Slow => true,
             Line::Cut | Line::Held => false,
             Line::HeldOut => way == Way::Back,
             Line::HeldBack => way == Way::Out,
@@ -96,6 +102,7 @@ impl Proxies {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_io()
+            .enable_time()
             .build()
             .unwrap_or_else(|error| panic!("a runtime: {error}"));
         let (line, seen) = watch::channel(Line::Open);
@@ -166,8 +173,17 @@ async fn pass(
 ) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let open = line.wait_for(|line| line.lets_pass(way)).await.is_ok();
-        if !open || to.write_all(&buffer[..count]).await.is_err() {
+        let Ok(now) = line
+            .wait_for(|line| line.lets_pass(way))
+            .await
+            .map(|line| *line)
+        else {
+            return;
+        };
+        if now == Line::Slow {
+            tokio::time::sleep(DELAY).await;
+        }
+        if to.write_all(&buffer[..count]).await.is_err() {
             return;
         }
     }

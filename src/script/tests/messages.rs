@@ -178,3 +178,14 @@ fn constants_are_seen_in_every_function_that_deliveryd_calls() {
         assert_eq!(emitted(handler.effects())[0].2.as_deref(), Some("n EUR"));
     }
 }
+
+/// What a handler puts in the place of `msg` is gone with its call.
+#[test]
+fn msg_is_the_message_again_in_the_next_call() {
+    let text = "fn handle(msg) { emit(\"t\", msg.offset); msg = 5; msg += 1; }";
+    let mut handler = handler(text);
+    for _ in 0..3 {
+        done(handler.handle(&record("{}"), 1));
+        assert_eq!(emitted(handler.effects())[0].2.as_deref(), Some("4711"));
+    }
+}

@@ -116,6 +116,28 @@ pub(super) fn compare(plan: &mut Plan, running: &Config, wanted: &Config) {
     }
 }
 
+impl Plan {
+    /// Has those of `lost` created that `wanted` needs: they were there, and the cluster has them no more.
+    pub fn create_again(&mut self, lost: &BTreeSet<String>, wanted: &Config) {
+        for (name, now) in needed_topics(wanted) {
+            let planned =
+                |step: &Step| matches!(step, Step::EnsureTopic { topic, .. } if *topic == name);
+            if !lost.contains(&name) || self.steps.iter().any(planned) {
+                continue;
+            }
+            let first =
+                |step: &Step| matches!(step, Step::ChangeKafka { .. } | Step::EnsureTopic { .. });
+            let at = self.steps.iter().take_while(|step| first(step)).count();
+            let step = Step::EnsureTopic {
+                topic: name,
+                was: None,
+                now,
+            };
+            self.steps.insert(at, step);
+        }
+    }
+}
+
 /// Whether a topic that was needed before must be looked at again.
 fn asks_for_work(was: &NeededTopic, now: &NeededTopic) -> bool {
     let larger = match (was.partitions, now.partitions) {
