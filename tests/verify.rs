@@ -239,6 +239,7 @@ fn what_is_stuck_is_not_proved() {
         "{report:#}"
     );
     assert_eq!(report["finished"], 20, "{report:#}");
+    assert!(answer.err.contains("the processes' logs: "), "{answer:#?}");
     let left = report["sent"].as_u64().map(|sent| sent - 20);
     assert_eq!(report["unfinished"].as_u64(), left, "{report:#}");
 }

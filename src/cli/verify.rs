@@ -341,7 +341,7 @@ fn clean(admin: &Admin, run: &str, output: &mut Output<'_>) -> io::Result<Exit> 
         writeln!(output.out, "nothing is left of run {run}")?;
         return Ok(Exit::Done);
     };
-    match verify::remove(admin, &remains) {
+    match verify::remove(admin, run, &remains) {
         Ok(()) => {
             for name in remains.topics.iter().chain(&remains.groups) {
                 writeln!(output.out, "removed {name}")?;

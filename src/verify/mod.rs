@@ -150,8 +150,21 @@ pub fn leftovers(admin: &Admin) -> Result<BTreeMap<String, Remains>, String> {
 ///
 /// # Errors
 /// It goes on, or something can't be removed.
-pub fn remove(admin: &Admin, remains: &Remains) -> Result<(), String> {
-    clean_up::remove_if_over(admin, remains)
+pub fn remove(admin: &Admin, run: &str, remains: &Remains) -> Result<(), String> {
+    clean_up::remove_if_over(admin, remains)?;
+    let directory = directory(run);
+    match std::fs::remove_dir_all(&directory) {
+        // It was another machine's, or somebody has cleaned up here already.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{}: {error}", directory.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where the processes of a run have their sockets and logs.
+fn directory(run: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("{PREFIX}{run}"))
 }
 
 /// Tells this run from others: the time and a random number.
@@ -173,7 +186,7 @@ pub fn run(
         sets: request.sets.clone(),
         group: request.group.clone(),
         run: run.to_owned(),
-        directory: std::env::temp_dir().join(format!("{PREFIX}{run}")),
+        directory: directory(run),
     };
     let mut processes = match Processes::new(call, request.processes) {
         Ok(processes) => processes,

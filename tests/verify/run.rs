@@ -32,6 +32,7 @@ impl Verify {
             .args(["--config", "deliveryd.toml", "verify"])
             .args(arguments)
             .current_dir(setup.dir())
+            .env("TMPDIR", setup.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -88,6 +89,7 @@ pub fn in_a_terminal(config: &str, setup: &Setup, arguments: &[&str]) -> (Option
     command
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .env("TERM", "xterm")
+        .env("TMPDIR", setup.dir())
         .current_dir(setup.dir())
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
