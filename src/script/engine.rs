@@ -25,6 +25,7 @@ pub(crate) fn bare(limits: &Limits) -> Engine {
     StandardPackage::new().register_into_engine(&mut engine);
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.disable_symbol("eval");
+    api::order::operators(&mut engine);
     // Counted by the meter instead: Rhai forgets what closures in native calls use up.
     engine.set_max_operations(0);
     engine.set_max_call_levels(limits.call_depth);
