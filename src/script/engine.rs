@@ -96,7 +96,7 @@ pub(crate) fn build(
 
 /// Registers all that a script can call besides Rhai's own packages.
 pub(crate) fn furnish(engine: &mut Engine, state: &Rc<State>) {
-    json::register(engine, state.limits.string);
+    json::register(engine, state.limits.string, &state.digits);
     api::register(engine, state);
     #[cfg(test)]
     engine.register_fn("panic_on_purpose", || -> () { panic!("on purpose") });
@@ -138,9 +138,7 @@ fn in_every_closure(engine: &mut Engine, params: Dynamic) {
 /// `params` as a script's constant.
 fn constant(params: &Params) -> Result<Dynamic, Vec<Diagnostic>> {
     let text = serde_json::to_string(params).map_err(|error| error.to_string());
-    let doc = text.and_then(|text| {
-        Doc::of_text(text).map_err(|error| format!("{} at byte {}", error.why, error.offset))
-    });
+    let doc = text.and_then(|text| Doc::of_text(text, None).map_err(|error| error.to_string()));
     let doc = doc.map_err(|error| vec![diagnose::nowhere(format!("`params`: {error}"))])?;
     Ok(Dynamic::from(JsonObject::new(&Rc::new(doc), 0)).into_read_only())
 }
