@@ -5,6 +5,8 @@
 //! - [`cli`]: the command line, one file a subcommand. [`daemon`] starts everything, hears
 //!   [`signals`], orders and news, and stops everything. [`service`] tells the service manager.
 //! - [`control`]: the Unix socket that commands reach the daemon by: protocol, server, client.
+//! - [`verify`]: a group rehearsed on temporary topics, in processes of its own, to prove what it
+//!   promises.
 //! - [`topology`]: what runs, the pure difference to what is wanted, and how to get there.
 //!   [`preflight`] says everything that is wrong before anything is touched.
 //! - [`member`]: the loop of one member of a group; [`producer`]: the loop of one producer;
@@ -12,6 +14,7 @@
 //! - [`script`]: Rhai in its cage, and [`kafka`]: the clients. Neither knows the other.
 //! - [`delivery`]: a message, its verdict, and the tracker that says how far a commit may go.
 //! - [`config`]: the settings, their layers and checks; [`diagnostic`]: how a mistake is shown.
+//! - `serving`: HTTP within bounds, at a port or a socket; it knows no room.
 //! - [`observe`]: logs, status, metrics, HTTP. It reads snapshots and imports nobody who writes them.
 //!
 //! A message's way, five files in order: `member/turn.rs` polls it, `member/work.rs` calls the
@@ -32,8 +35,10 @@ pub mod preflight;
 pub mod producer;
 pub mod script;
 pub mod service;
+mod serving;
 pub mod signals;
 pub mod topology;
+pub mod verify;
 
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

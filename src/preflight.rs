@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{
-    self, Config, Failed, Guarantee, HandlerKind, Invocation, Limits, Loaded, Outside,
-    PropertyMistake, PropertyPart, PropertyScope, PropertyValue,
+    self, Config, Failed, HandlerKind, Invocation, Limits, Loaded, Outside, PropertyMistake,
+    PropertyPart, PropertyScope, PropertyValue,
 };
-use crate::diagnostic::{Diagnostic, Place, shown_path};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::kafka;
 use crate::member::try_handler;
 use crate::producer::try_generator;
@@ -90,7 +90,7 @@ fn check_here(invocation: &Invocation) -> Result<Checked, Failed> {
         config,
         mut warnings,
         ..
-    } = load(invocation, &compiler)?;
+    } = config::load(invocation, &compiler)?;
     let programs = Programs(compiler.programs.into_inner());
     let mistakes = try_scripts(&config, &programs);
     if !mistakes.is_empty() {
@@ -153,45 +153,6 @@ fn try_scripts(config: &Config, programs: &Programs) -> Vec<Diagnostic> {
         try_generator(&program, name, producer).err()
     });
     groups.chain(producers).flatten().collect()
-}
-
-/// Loads and checks a configuration with what `outside` knows, and refuses what this version of
-/// deliveryd can not do yet, rather than promise it.
-///
-/// # Errors
-/// Every mistake.
-pub fn load(invocation: &Invocation, outside: &dyn Outside) -> Result<Loaded, Failed> {
-    let loaded = config::load(invocation, outside)?;
-    let mistakes = unavailable(&loaded.config);
-    if mistakes.is_empty() {
-        return Ok(loaded);
-    }
-    Err(Failed {
-        mistakes,
-        warnings: loaded.warnings,
-    })
-}
-
-fn unavailable(config: &Config) -> Vec<Diagnostic> {
-    let mut mistakes = Vec::new();
-    for (id, group) in &config.groups {
-        let mut refuse = |setting: &str, message: &str, hint: &str| {
-            mistakes.push(Diagnostic {
-                message: message.to_owned(),
-                place: Place::Layer(shown_path(&config.file)),
-                label: format!("{setting} of group {id}"),
-                hints: vec![hint.to_owned()],
-            });
-        };
-        if group.guarantee == Guarantee::ExactlyOnce {
-            refuse(
-                "`guarantee`",
-                "`guarantee = \"exactly_once\"` is not in this version of deliveryd",
-                "\"at_least_once\" repeats only what no commit covered when it crashes",
-            );
-        }
-    }
-    mistakes
 }
 
 /// The rooms above the configuration, as its checks see them. Keeps what it compiles.

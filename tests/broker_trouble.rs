@@ -170,6 +170,44 @@ fn a_daemon_may_be_started_before_its_broker() {
     });
 }
 
+/// A reload while it waits for its broker begins the start anew with what is on disk: a wrong address is
+/// mended that way, and a configuration that is wrong itself changes nothing.
+#[test]
+fn a_reload_while_waiting_for_the_broker_begins_the_start_anew() {
+    needs_kafka!();
+    let kafka = Kafka::shared();
+    let case = Case::new("mended", 1);
+    case.fill(0..1, 10);
+    let nobody = Port::claim();
+    let daemon = Setup::new(&nobody.address(), &case.toml("members = 1"))
+        .handler("handle.rhai", COPY)
+        .start();
+    daemon.wait_until("the state", SOON, |s| s.state() == "waiting_for_broker");
+
+    daemon.edit_config("members = 1", "members = 0");
+    let refused = daemon.command(&["reload"]);
+    assert_eq!(refused.code, Some(78), "{refused:?}");
+    assert!(refused.err.contains("the start goes on"), "{}", refused.err);
+    let other = Port::claim();
+    daemon.edit_config("members = 0", "members = 1");
+    daemon.edit_config(&nobody.address(), &other.address());
+    let answer = daemon.command(&["reload"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    let waits = format!("waiting for the broker at {}", other.address());
+    assert!(answer.out.contains(&waits), "{}", answer.out);
+
+    daemon.edit_config(&other.address(), &kafka.servers());
+    let answer = daemon.command(&["reload"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    let in_force = "generation 4 is in force";
+    assert!(answer.out.contains(in_force), "{}", answer.out);
+    case.wait_for_copies(10, SOON);
+    let status = daemon.status();
+    assert_eq!((status.state(), status.generation()), ("running", 4));
+    // From now on a reload is a difference to what runs.
+    assert!(daemon.reload_now().contains("nothing changed"));
+}
+
 /// SIGTERM while it waits for its broker ends it at once, with success.
 #[test]
 fn a_stop_while_waiting_for_the_broker_is_heard_at_once() {

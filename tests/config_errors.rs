@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use deliveryd::config::Invocation;
-use deliveryd::preflight::{Compiler, load};
+use deliveryd::config::{Invocation, load};
+use deliveryd::preflight::Compiler;
 
 fn folder() -> PathBuf {
     PathBuf::from("tests/config_errors")

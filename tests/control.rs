@@ -243,9 +243,13 @@ fn commands_are_answered_without_a_broker() {
         let told = status.out.contains("waiting for broker") && status.out.contains("down: ");
         told.then_some(()).ok_or_else(|| format!("{status:?}"))
     });
-    let refused = daemon.command(&["reload"]);
+    let refused = daemon.command(&["plan"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.err.contains("still starting"), "{refused:?}");
+    let taken = daemon.command(&["reload"]);
+    let expected = "the start begins anew with it; \
+                    waiting for the broker at 127.0.0.1:1: connection refused\n";
+    assert_eq!((taken.out.as_str(), taken.code), (expected, Some(0)));
     assert_eq!(daemon.stop().status.code(), Some(0));
 }
 

@@ -91,6 +91,26 @@ fn handle(msg) {
     successor.wait_until("two handled", SOON, |s| s.handled(&case.group) == 2);
 }
 
+/// What another tool wrote as metadata is no list of finished messages: all from the offset on are
+/// handled, and it stays until there is something new to commit.
+#[test]
+fn the_metadata_of_other_tools_is_left_alone() {
+    needs_kafka!();
+    let case = Case::new("foreign", 1);
+    case.fill(0..1, 10);
+    let foreign = "moved by hand: 1,3;2";
+    case.probe.commit(&case.group, &case.topic, 10, foreign);
+    let daemon = case.start("", COPY);
+    daemon.wait_until_assigned(&case.group, 1);
+    let metadata = || case.probe.committed_metadata(&case.group, &case.topic, 0);
+    assert_eq!(metadata(), foreign);
+    case.fill(0..1, 10);
+    case.wait_until_done(SOON);
+    assert_eq!(metadata(), "");
+    let copied: Vec<i64> = case.copies().iter().map(|copy| copy.offset).collect();
+    assert_eq!(copied, (10..20).collect::<Vec<i64>>());
+}
+
 /// `at_most_once`: a crash repeats nothing, and loses at most what was in flight.
 #[test]
 fn at_most_once_repeats_nothing_and_loses_what_was_in_flight() {

@@ -11,7 +11,7 @@
 //! | `rhai` | a whole handler or generator, compiled and called; `rhai PATH`: a module or a test file |
 //! | `rhai part` | the body of a handler |
 //! | `rhai wrong` | handlers/wrong.rhai, which a `console` block checks |
-//! | `sh` | commands, one a line |
+//! | `sh` | commands, one a line; `sh service`: run on a machine with systemd, by tests/systemd.rs |
 //! | `console` | a command that is run, and exactly what it prints |
 //! | `text tour`, `text kafka` | lines that the tour prints on the embedded broker, on Kafka |
 //! | `text failure` | what the handler in it prints |
@@ -31,6 +31,8 @@ mod handlers;
 mod page;
 #[path = "readme/said.rs"]
 mod said;
+#[path = "readme/steering.rs"]
+mod steering;
 #[path = "readme/tests.rs"]
 mod tests;
 #[path = "readme/tour.rs"]
@@ -51,7 +53,7 @@ fn every_block_is_of_a_kind_that_is_checked() {
         let known = match (block.kind.as_str(), block.tag.as_str()) {
             ("toml", "" | "part" | "part defaults" | "wrong") => true,
             ("rhai", tag) => matches!(tag, "" | "part" | "wrong") || tag.ends_with(".rhai"),
-            ("sh" | "console", "") => true,
+            ("sh" | "console", "") | ("sh", "service") => true,
             ("text", "tour" | "kafka" | "failure" | "tests" | "said") => true,
             ("text", "") => block.text.contains('┌'),
             _ => false,

@@ -92,9 +92,41 @@ pub enum Command {
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did
     Reload,
+    /// Have a group, a topic or a partition of it, or a producer start nothing more
+    #[command(after_help = super::pause::PAUSE_EXAMPLES)]
+    Pause(super::PartArgs),
+    /// Have what is paused or stuck go on
+    #[command(after_help = super::pause::RESUME_EXAMPLES)]
+    Resume(super::ResumeArgs),
+    /// Move a group to another offset, while it runs
+    #[command(after_help = super::seek::EXAMPLES)]
+    Seek(super::SeekArgs),
+    /// Send messages to a topic
+    #[command(after_help = super::produce::EXAMPLES)]
+    Produce(super::ProduceArgs),
+    /// The last messages of a topic, without a group
+    #[command(after_help = super::read::EXAMPLES)]
+    Read(super::ReadArgs),
+    /// Watch messages as a group's handlers see them
+    #[command(after_help = super::tap::EXAMPLES)]
+    Tap(super::TapArgs),
+    /// What the log shows, while the daemon runs
+    #[command(after_help = super::log_level::EXAMPLES)]
+    LogLevel {
+        /// error, warn, info, debug or trace, or a list such as info,deliveryd::member=debug
+        level: Option<String>,
+    },
+    /// Prove, on your cluster and with your handler, what a group promises
+    Verify(super::verify::VerifyArgs),
+    /// One process of a rehearsal, started by `verify`
+    #[command(hide = true)]
+    Rehearse(super::rehearse::RehearseArgs),
     /// What a handler can call
     #[command(subcommand)]
     Handlers(HandlersCommand),
+    /// Install deliveryd as a systemd service, or take it away again
+    #[command(subcommand, after_help = super::service::EXAMPLES)]
+    Service(ServiceCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +135,27 @@ pub enum ConfigCommand {
     Show,
     /// The JSON Schema of the configuration file
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Write the unit, the user, the directories, and a configuration where there is none
+    Install(ServiceArgs),
+    /// Stop the service and remove it; the configuration stays
+    Uninstall(ServiceArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ServiceArgs {
+    /// A service of this user alone, without root
+    #[arg(long, conflicts_with = "root")]
+    pub user: bool,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only the files, below this directory, such as an image's
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,32 +2,56 @@
 
 mod args;
 mod check;
+mod cluster;
 mod completions;
 mod config_schema;
 mod config_show;
 mod handlers;
 mod init;
+mod log_level;
+mod part;
+mod pause;
 mod plan;
+mod produce;
+mod read;
+mod rehearse;
 mod reload;
 mod remote;
 mod run;
+mod seek;
+mod service;
 mod status;
+mod table;
+mod tap;
 mod test;
+mod verify;
 
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, ConfigCommand, HandlersCommand, LogFormat};
+pub use args::{
+    Cli, Command, ConfigCommand, HandlersCommand, LogFormat, ServiceArgs, ServiceCommand,
+};
 pub use check::check;
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
 pub use handlers::handlers;
 pub use init::init;
+pub use log_level::log_level;
+pub use part::PartArgs;
+pub use pause::{ResumeArgs, pause, resume};
 pub use plan::plan;
+pub use produce::{ProduceArgs, produce};
+pub use read::{ReadArgs, read};
+pub use rehearse::{RehearseArgs, rehearse};
 pub use reload::reload;
 pub use run::run;
+pub use seek::{SeekArgs, seek};
+pub use service::service;
 pub use status::status;
+pub use tap::{TapArgs, tap};
 pub use test::{TestArgs, test};
+pub use verify::{VerifyArgs, verify};
 
 use args::Global;
 
@@ -123,10 +147,24 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Init { directory } => init(&directory, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => man(output),
+        Command::Verify(args) => with_file(global, output, |file, output| {
+            verify(args, file, format, output)
+        }),
+        Command::Rehearse(args) => with_file(global, output, |file, output| {
+            rehearse(args, file, format, output)
+        }),
         Command::Handlers(command) => handlers(&command, output),
+        Command::Service(command) => service(&command, &global, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
+        Command::Pause(part) => pause(part, &remote::wanted(global), output),
+        Command::Resume(args) => resume(args, &remote::wanted(global), output),
+        Command::Seek(args) => seek(args, &remote::wanted(global), output),
+        Command::LogLevel { level } => log_level(level, &remote::wanted(global), output),
+        Command::Produce(args) => produce(&args, &remote::wanted(global), output),
+        Command::Read(args) => read(&args, &remote::wanted(global), output),
+        Command::Tap(args) => tap(&args, &remote::wanted(global), output),
     }
 }
 

@@ -70,6 +70,10 @@ fn show(reloaded: &Reloaded, output: &mut Output<'_>) -> io::Result<Exit> {
     for note in &reloaded.notes {
         writeln!(output.out, "{note}")?;
     }
+    if let Some(waiting) = &reloaded.waiting {
+        writeln!(output.out, "the start begins anew with it; {waiting}")?;
+        return Ok(Exit::Done);
+    }
     let (generation, took) = (reloaded.generation, time(reloaded.seconds));
     if reloaded.steps.is_empty() {
         writeln!(
@@ -136,6 +140,22 @@ mod tests {
              group-1: in_flight 1 → 2\n\
              group-1: members 2 → 3    1.1 s\n\
              generation 4 is in force after 1.3 s\n"
+        );
+        assert_eq!((err.as_str(), exit), ("", Exit::Done));
+    }
+
+    /// Before the first broker is found, a reload is taken up, and what is missing is said.
+    #[test]
+    fn a_start_that_waits_says_so() {
+        let (out, err, exit) = shown(&Reloaded {
+            reload: 2,
+            generation: 2,
+            waiting: Some("waiting for the broker at b:9092".to_owned()),
+            ..Reloaded::default()
+        });
+        assert_eq!(
+            out,
+            "the start begins anew with it; waiting for the broker at b:9092\n"
         );
         assert_eq!((err.as_str(), exit), ("", Exit::Done));
     }

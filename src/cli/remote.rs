@@ -35,9 +35,15 @@ pub fn asked<T>(
 ) -> io::Result<Exit> {
     match Client::find(wanted).and_then(|client| ask(&client)) {
         Ok(answer) => show(answer, output),
-        Err(error) => {
-            writeln!(output.err, "error: {error}")?;
-            Ok(Exit::Failed)
-        }
+        Err(error) => failed(&error, output),
     }
+}
+
+/// Shows why there is no answer.
+///
+/// # Errors
+/// What the writer says.
+pub fn failed(error: &ClientError, output: &mut Output<'_>) -> io::Result<Exit> {
+    writeln!(output.err, "error: {error}")?;
+    Ok(Exit::Failed)
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use unicode_width::UnicodeWidthStr;
-
+use super::table::{row, table};
 use super::{Exit, Output, remote};
 use crate::control::{Client, Wanted};
 use crate::diagnostic::shown_path;
 use crate::observe::now;
 use crate::observe::status::{
-    BrokerState, BrokerStatus, GroupStatus, MemberStatus, ProducerStatus, Rate, Reload, Status,
+    BrokerState, BrokerStatus, GroupStatus, MemberState, MemberStatus, ProducerStatus, Rate,
+    Reload, Status,
 };
 use crate::observe::terminal::duration;
 
@@ -173,6 +173,16 @@ fn held(member: &MemberStatus) -> String {
         .into_iter()
         .map(|(topic, numbers)| format!("{topic} {}", numbers.join(",")))
         .collect();
+    // Where everything is paused, its state says so.
+    let paused: Vec<String> = member
+        .partitions
+        .iter()
+        .filter(|held| held.paused && member.state != MemberState::Paused)
+        .map(|held| format!("{} {}", held.topic, held.partition))
+        .collect();
+    if !paused.is_empty() {
+        parts.push(format!("paused: {}", paused.join(", ")));
+    }
     parts.extend(member.reason.clone());
     parts.join("   ")
 }
@@ -237,34 +247,6 @@ fn reload_line(reload: &Reload) -> String {
 fn word(state: &impl serde::Serialize) -> String {
     let written = serde_json::to_value(state).unwrap_or_default();
     written.as_str().unwrap_or("unknown").replace('_', " ")
-}
-
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
-    cells.into_iter().map(str::to_owned).collect()
-}
-
-/// Columns under one another, three spaces apart; those in `right` stand at their right end.
-fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.width()).max().unwrap_or_default()
-        })
-        .collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let padded = cells.map(|(column, (cell, width))| {
-            let padding = " ".repeat(width.saturating_sub(cell.width()));
-            match right.contains(&column) {
-                true => format!("{padding}{cell}"),
-                false => format!("{cell}{padding}"),
-            }
-        });
-        let padded: Vec<String> = padded.collect();
-        padded.join("   ")
-    };
-    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -367,6 +349,16 @@ reload 3   2026-01-02T03:04:05Z   refused   error: unknown setting (and 1 more l
         let text = text(&sample(), Duration::from_millis(7_205_900));
         let expected = expected.replace("VERSION", env!("CARGO_PKG_VERSION"));
         assert_eq!(text, expected);
+    }
+
+    /// Of a member that works, the partitions that are paused are named.
+    #[test]
+    fn paused_partitions_are_named() {
+        let mut status = sample();
+        let members = &mut status.groups.get_mut("group-1").unwrap().members;
+        members[0].partitions[1].paused = true;
+        let text = text(&status, Duration::ZERO);
+        assert!(text.contains("Delivery 0,1   paused: Delivery 1"), "{text}");
     }
 
     /// A lag that is not known is told as such, not as none.

@@ -14,6 +14,7 @@ mod load;
 mod names;
 mod places;
 mod reader;
+pub mod rehearsal;
 mod report;
 mod schema;
 mod secrets;
@@ -30,6 +31,7 @@ pub use load::{
     PropertyScope, load,
 };
 pub use names::{Named, suggest};
+pub use rehearsal::{Rehearsal, Stage};
 pub use schema::schema;
 pub use show::Effective;
 pub use types::*;

@@ -1,7 +1,7 @@
 //! Which values are secret, and where a secret is fetched from.
 //!
-//! A property is secret because it comes from `{ env = … }` or `{ file = … }`, or because of its
-//! name. What is secret is never printed.
+//! A property is secret because it comes from `{ env = … }`, `{ file = … }` or `{ credential = … }`,
+//! or because of its name. What is secret is never printed.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,6 +10,9 @@ use crate::diagnostic::shown_path;
 
 /// What is shown instead of a secret.
 pub const MASK: &str = "********";
+
+/// Where a secret may come from: the keys of the tables that say so.
+pub const SOURCES: [&str; 3] = ["env", "file", "credential"];
 
 /// What the name of a librdkafka property has in it if its value is a secret.
 const TELLING: [&str; 6] = [
@@ -34,7 +37,7 @@ pub fn secret_by_nature(path: &[String]) -> bool {
         return false;
     };
     match &path[table + 1..] {
-        [_, .., source] if source == "env" || source == "file" => false,
+        [_, .., source] if SOURCES.contains(&source.as_str()) => false,
         name => secret_property(&name.join(".")),
     }
 }
@@ -127,6 +130,24 @@ pub fn from_file(path: &Path) -> Result<String, String> {
     }
 }
 
+/// A secret that systemd hands to the service under this name (`LoadCredential=`, systemd.exec(5));
+/// `directory` is the `CREDENTIALS_DIRECTORY` of the environment.
+///
+/// # Errors
+/// Why there is none, without its value.
+pub fn from_credential(name: &str, directory: Option<&String>) -> Result<String, String> {
+    // The name of a file in that directory, and of none elsewhere.
+    if name.is_empty() || name == "." || name == ".." || name.contains('/') {
+        return Err(format!("`{name}` is not the name of a credential"));
+    }
+    match directory {
+        Some(directory) => from_file(&Path::new(directory).join(name)),
+        None => Err(format!(
+            "systemd hands credentials to the service only: LoadCredential={name}:PATH in its unit"
+        )),
+    }
+}
+
 /// An operating system's error without the `(os error 2)` that says nothing to most readers.
 pub fn without_number(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -172,6 +193,29 @@ mod tests {
         ] {
             assert!(!secret_property(open), "{open}");
         }
+    }
+
+    /// A credential is a file of its name in systemd's directory, and nothing elsewhere.
+    #[test]
+    fn credential_is_found_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("password"), "hunter2\n").unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        let inner = folder.path().join("inner").display().to_string();
+        let folder = folder.path().display().to_string();
+        let found = from_credential("password", Some(&folder));
+        assert_eq!(found.unwrap(), "hunter2");
+        for outside in ["../password", "..", "", "/etc/hostname"] {
+            let refused = from_credential(outside, Some(&inner)).unwrap_err();
+            assert!(
+                refused.contains("not the name of a credential"),
+                "{refused}"
+            );
+        }
+        let missing = from_credential("passwort", Some(&folder)).unwrap_err();
+        assert!(missing.contains("no such file"), "{missing}");
+        let by_hand = from_credential("password", None).unwrap_err();
+        assert!(by_hand.contains("LoadCredential=password:"), "{by_hand}");
     }
 
     /// One newline at the end of a secret is an editor's, not the secret's.

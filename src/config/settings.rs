@@ -207,7 +207,7 @@ settings! {
     }
 
     /// A consumer group.
-    Group is "a group" {
+    Group is "a group" with (stage: None) {
         /// The topics that it reads.
         topics: topic_names() => Required;
         /// How many members this process runs; partitions are shared between them.

@@ -133,6 +133,7 @@ impl Effective {
                 comment.push_str(&match source {
                     Some(("env", Some(name))) => format!(", from environment variable {name}"),
                     Some(("file", Some(file))) => format!(", from {file}"),
+                    Some(("credential", Some(name))) => format!(", from credential {name}"),
                     _ => String::new(),
                 });
                 Value::from(MASK)

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::rehearsal::Stage;
 
 /// A whole configuration that passed every check.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,6 +191,8 @@ pub struct Group {
     pub test_before_swap: bool,
     pub limits: Limits,
     pub on_failure: OnFailure,
+    /// Set where `deliveryd verify` rehearses the group; no setting of the user's.
+    pub stage: Option<Arc<Stage>>,
 }
 
 /// Where a group begins that has no committed offset yet.

@@ -7,14 +7,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use hyper::client::conn::http1;
-use hyper::{Method, Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
+use axum::body::Bytes;
+use hyper::{Method, StatusCode};
 
-use super::protocol::{self, HandlerSources, Planned, Problem, Reloaded};
+use super::protocol::{
+    self, HandlerSources, Level, Planned, Reloaded, Resume, Seek, SeekPlan, SeekTo, SetLevel,
+    Sought, Steered, TapWanted, Tapped, Target,
+};
 use crate::config::{Invocation, control_directories, named_control};
 use crate::diagnostic::{shown_path, tidy};
 use crate::observe::Status;
@@ -23,10 +22,10 @@ use crate::observe::Status;
 const SOON: Duration = Duration::from_secs(10);
 /// A configuration is read, its handlers compiled; a reload that is under way is waited for.
 const PLAN: Duration = Duration::from_secs(600);
+/// A steering command waits for a reload that is under way, and a seek for what is in flight.
+const STEER: Duration = Duration::from_secs(600);
 /// Members drain, leave and join, one after another where they are replaced.
 const RELOAD: Duration = Duration::from_secs(3600);
-/// Bytes of one answer: the status of 100 members, the sources of a large handler.
-const ANSWER: usize = 64 << 20;
 
 /// Which daemon is meant.
 #[derive(Clone, Default)]
@@ -62,7 +61,7 @@ pub enum ClientError {
 /// A daemon's socket.
 #[derive(Debug, Clone)]
 pub struct Client {
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Client {
@@ -143,7 +142,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; so with the others.
     pub fn status(&self) -> Result<Status, ClientError> {
-        self.ask(Method::GET, protocol::STATUS, SOON)
+        self.get(protocol::STATUS, SOON)
     }
 
     /// What a reload would do.
@@ -151,7 +150,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn plan(&self) -> Result<Planned, ClientError> {
-        self.ask(Method::GET, protocol::PLAN, PLAN)
+        self.get(protocol::PLAN, PLAN)
     }
 
     /// Reloads, and waits until that is in force or refused.
@@ -159,7 +158,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn reload(&self) -> Result<Reloaded, ClientError> {
-        self.ask(Method::POST, protocol::RELOAD, RELOAD)
+        self.ask(Method::POST, protocol::RELOAD, Bytes::new(), RELOAD)
     }
 
     /// The program that a group runs now.
@@ -168,7 +167,69 @@ impl Client {
     /// See [`ClientError`].
     pub fn handler(&self, group: &str) -> Result<HandlerSources, ClientError> {
         let path = format!("{}{}", protocol::HANDLERS, encoded(group));
-        self.ask(Method::GET, &path, SOON)
+        self.get(&path, SOON)
+    }
+
+    /// Has a group, a part of it or a producer start nothing more until it is resumed.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn pause(&self, target: &Target) -> Result<Steered, ClientError> {
+        self.post(protocol::PAUSE, target, STEER)
+    }
+
+    /// Has what is paused or stuck go on.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn resume(&self, wanted: &Resume) -> Result<Steered, ClientError> {
+        self.post(protocol::RESUME, wanted, STEER)
+    }
+
+    /// What a seek would do.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn plan_seek(&self, wanted: &SeekTo) -> Result<SeekPlan, ClientError> {
+        self.post(protocol::SEEK_PLAN, wanted, STEER)
+    }
+
+    /// Moves a group's offsets, and waits until they are committed.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn seek(&self, wanted: &Seek) -> Result<Sought, ClientError> {
+        self.post(protocol::SEEK, wanted, STEER)
+    }
+
+    /// Says or changes what the log shows.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn log_level(&self, wanted: &SetLevel) -> Result<Level, ClientError> {
+        self.post(protocol::LOG_LEVEL, wanted, SOON)
+    }
+
+    /// Gives each line of a tap to `take` until the daemon ends it or `take` fails.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; within them, what `take` says.
+    pub fn tap(
+        &self,
+        wanted: &TapWanted,
+        take: impl FnMut(Tapped) -> io::Result<()>,
+    ) -> Result<io::Result<()>, ClientError> {
+        let body = self.json(wanted)?;
+        self.runtime()?.block_on(async {
+            let began = tokio::time::timeout(SOON, self.open(Method::POST, protocol::TAP, body));
+            let (answer, _connection) = began.await.map_err(|_| self.slow(SOON))??;
+            let code = answer.status();
+            if code != StatusCode::OK {
+                let body = self.body(answer.into_body()).await?;
+                return Err(self.problem(code, &body));
+            }
+            self.lines(answer, take).await
+        })
     }
 
     /// The daemon's status, or what there is instead.
@@ -181,81 +242,7 @@ impl Client {
         }
     }
 
-    fn ask<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        within: Duration,
-    ) -> Result<T, ClientError> {
-        let strange = |why: String| ClientError::Strange {
-            socket: self.path.display().to_string(),
-            why,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| strange(error.to_string()))?;
-        let exchange = runtime.block_on(async {
-            let exchange = self.exchange(method, path);
-            tokio::time::timeout(within, exchange).await
-        });
-        let (code, body) = exchange.map_err(|_| ClientError::Slow {
-            socket: self.path.display().to_string(),
-            after: within,
-        })??;
-        if code == StatusCode::OK {
-            return serde_json::from_slice(&body).map_err(|error| strange(error.to_string()));
-        }
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(ClientError::Refused(problem.error)),
-            Err(_) => Err(strange(format!("HTTP status {code}"))),
-        }
-    }
-
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-    ) -> Result<(StatusCode, Vec<u8>), ClientError> {
-        let strange = |error: &dyn std::fmt::Display| ClientError::Strange {
-            socket: self.path.display().to_string(),
-            why: error.to_string(),
-        };
-        let stream = UnixStream::connect(&self.path)
-            .await
-            .map_err(|error| self.nobody(&error))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| strange(&error))?;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .body(Body::empty())
-            .map_err(|error| strange(&error))?;
-        let answer = async {
-            let answer = sender
-                .send_request(request)
-                .await
-                .map_err(|error| strange(&error))?;
-            let code = answer.status();
-            let body = to_bytes(Body::new(answer.into_body()), ANSWER);
-            let body = body.await.map_err(|error| strange(&error))?;
-            Ok((code, body.to_vec()))
-        };
-        tokio::pin!(answer);
-        // The connection must be driven while the answer is waited for; its own errors reach the
-        // answer too.
-        tokio::select! {
-            answer = &mut answer => answer,
-            ended = connection => match ended {
-                Ok(()) => answer.await,
-                Err(error) => Err(strange(&error)),
-            },
-        }
-    }
-
-    fn nobody(&self, error: &io::Error) -> ClientError {
+    pub(super) fn nobody(&self, error: &io::Error) -> ClientError {
         let path = self.path.display();
         let tried = match error.kind() {
             io::ErrorKind::NotFound => format!("{path} is not there"),

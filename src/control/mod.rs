@@ -5,6 +5,7 @@
 //! to the daemon as [`Order`]s. [`Client`] finds the socket and asks. Nothing here knows what runs.
 
 pub mod client;
+mod exchange;
 mod peer;
 pub mod protocol;
 mod routes;

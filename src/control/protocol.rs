@@ -6,13 +6,23 @@
 //! | `GET /v1/plan` | [`Planned`] |
 //! | `POST /v1/reload` | [`Reloaded`], when the change is in force or refused |
 //! | `GET /v1/handlers/GROUP` | [`HandlerSources`] |
+//! | `POST /v1/pause` with [`Target`] | [`Steered`] |
+//! | `POST /v1/resume` with [`Resume`] | [`Steered`] |
+//! | `POST /v1/seek/plan` with [`SeekTo`] | [`SeekPlan`] |
+//! | `POST /v1/seek` with [`Seek`] | [`Sought`] |
+//! | `POST /v1/log-level` with [`SetLevel`] | [`Level`] |
+//! | `POST /v1/tap` with [`TapWanted`] | [`Tapped`], one a line, until the caller hangs up |
 //!
 //! Any answer but 200 has a [`Problem`] as its body. Fields may be added; readers pass over those that
-//! they do not know.
+//! they do not know; in what is asked, unknown fields are refused.
+
+mod steering;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use steering::*;
 
 pub const STATUS: &str = "/v1/status";
 pub const PLAN: &str = "/v1/plan";
@@ -83,6 +93,10 @@ pub struct Reloaded {
     pub steps: Vec<StepTaken>,
     /// From the request's turn to its end.
     pub seconds: f64,
+    /// What it waits for before it is in force: a daemon that has not found its broker yet begins its
+    /// start anew with the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
     /// Why not, where it was not done: sentences, or mistakes of several lines.
     pub reasons: Vec<String>,
     /// What to know although nothing is done about it.

@@ -2,32 +2,32 @@
 //! and the time for each.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use axum::Extension;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
 
 use super::peer::Peer;
-use super::protocol::{HandlerSources, Planned, Reloaded};
+use super::protocol::{
+    HandlerSources, Level, Planned, Reloaded, Resume, Seek, SeekPlan, SeekTo, SetLevel, Sought,
+    Steered, TapWanted, Tapped, Target,
+};
 use super::{Socket, SocketError, routes};
 use crate::observe::Board;
+use crate::serving::{Bounds, Ending};
 
-/// Connections at a time; further ones wait to be accepted.
-const CONNECTIONS: usize = 32;
-/// From the connection, or the end of the last answer, to the end of the next request's headers.
-const READ_HEADERS: Duration = Duration::from_secs(5);
-/// Bytes of one request's line and headers.
-const HEADERS: usize = 16 << 10;
 /// Orders that wait for the daemon.
 const ORDERS: usize = 16;
-/// Answers under way at the end are given this long.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// A reload takes as long as it takes, so that no connection is cut before the stop.
+const BOUNDS: Bounds = Bounds {
+    who: "the control socket",
+    connections: 32,
+    read_headers: Duration::from_secs(5),
+    connection: None,
+    farewell: Duration::from_millis(500),
+    broken: |error| tracing::debug!("a connection to the control socket ended: {error}"),
+};
 
 /// Something that the daemon itself has to do or to answer.
 #[derive(Debug)]
@@ -38,6 +38,18 @@ pub enum Order {
     Reload(Peer, Reply<Reloaded>),
     /// The program that this group runs.
     Handler(String, Reply<HandlerSources>),
+    /// Start nothing more there until it is resumed.
+    Pause(Target, Reply<Steered>),
+    /// Go on there: with what was paused, and with what is stuck.
+    Resume(Resume, Reply<Steered>),
+    /// Say what a seek would do.
+    PlanSeek(SeekTo, Reply<SeekPlan>),
+    /// Move a group's offsets.
+    Seek(Seek, Reply<Sought>),
+    /// Say or change what the log shows.
+    Level(SetLevel, Reply<Level>),
+    /// Show messages as a group's handlers see them, until the receiver is dropped.
+    Tap(TapWanted, Reply<mpsc::Receiver<Tapped>>),
 }
 
 /// Where an answer goes.
@@ -47,8 +59,12 @@ pub struct Reply<T>(oneshot::Sender<Result<T, Refusal>>);
 /// Why there is no answer, for the caller to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// The request can not be understood.
+    Wrong(String),
     /// What the request names is not there.
     NotFound(String),
+    /// It can not be done as things are.
+    Impossible(String),
     /// Not now: the daemon starts or stops.
     Unavailable(String),
 }
@@ -101,72 +117,16 @@ impl Server {
     ) -> io::Result<()> {
         let listener = UnixListener::from_std(self.listener)?;
         let router = routes::router(board, orders);
-        let graceful = GracefulShutdown::new();
-        let (stopping, stopped) = watch::channel(false);
+        let (ending, _) = Ending::new();
+        let for_peer = |stream: &_| router.clone().layer(Extension(Peer::of(stream)));
         tokio::select! {
             () = stop => {}
-            () = accept(&listener, &router, &graceful, &stopped) => {}
+            () = ending.accept(BOUNDS, &listener, for_peer) => {}
         }
         // The name goes first: nobody is to find a socket where nobody answers any more.
         drop(self.socket);
         drop(listener);
-        stopping.send_replace(true);
-        graceful.shutdown().await;
+        ending.end().await;
         Ok(())
-    }
-}
-
-async fn accept(
-    listener: &UnixListener,
-    router: &Router,
-    graceful: &GracefulShutdown,
-    stopping: &watch::Receiver<bool>,
-) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let answering = answer(stream, router.clone(), graceful.watcher());
-                let cut = cut(stopping.clone());
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = answering => {}
-                        () = cut => {}
-                    }
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, mostly: waiting is all that helps, spinning hurts.
-                tracing::warn!("the control socket could not accept a connection: {error}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-/// Ready when a connection has to end, whatever it is doing. There is no such time before the stop:
-/// a reload takes as long as it takes.
-async fn cut(mut stopping: watch::Receiver<bool>) {
-    // An error means that the server is gone, which is the same.
-    if stopping.wait_for(|stopping| *stopping).await.is_ok() {
-        tokio::time::sleep(FAREWELL).await;
-    }
-}
-
-async fn answer(stream: UnixStream, router: Router, watcher: Watcher) {
-    let router = router.layer(Extension(Peer::of(&stream)));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(READ_HEADERS)
-        .max_buf_size(HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = watcher.watch(connection).await {
-        // Malformed, slow, or hung up.
-        tracing::debug!("a connection to the control socket ended: {error}");
     }
 }

@@ -207,6 +207,7 @@ fn orders_are_answered() {
         }
         // As a daemon that stops before it comes to it.
         Order::Reload(_, reply) => drop(reply),
+        other => drop(other),
     });
     let client = site.client();
     assert_eq!(client.plan().unwrap().generation, 7);
@@ -217,7 +218,7 @@ fn orders_are_answered() {
         "there is no group `x`"
     );
     assert_eq!(told(client.reload().unwrap_err()), "deliveryd is stopping");
-    let unknown = site.raw(b"GET /v1/tap HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let unknown = site.raw(b"GET /v1/dance HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     assert!(
         unknown.contains(" 404 ") && unknown.contains("another version"),
         "{unknown}"

@@ -1,14 +1,19 @@
 //! The daemon: start, signals, stop, in that order. What it tells on the way is in `news`, what it is
-//! asked in `orders`, what a reload is in `reload`.
+//! asked in `orders`, what a reload is in `reload`, what steers without one in `steer` and `tap`.
 //!
 //! Only this file knows everybody: it starts what `topology` runs, hears signals, orders and news, and
 //! stops it all in the reverse order. Members and producers have threads of their own; HTTP, the
 //! control socket, signals and the eye on the cluster share one small runtime.
 
+mod cluster;
 mod news;
+mod on_disk;
 mod orders;
 mod reload;
 mod servers;
+mod starting;
+mod steer;
+mod tap;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,16 +24,15 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, unbounded_channel};
 use crate::config::{Config, Invocation};
 use crate::control::Order;
 use crate::diagnostic::shown_path;
-use crate::kafka::PartitionCounts;
 use crate::observe::status::{BrokerState, BrokerStatus, DaemonState};
 use crate::observe::{self, Board, LogGuard, Metrics, terminal};
 use crate::preflight::Checked;
-use crate::service::notify;
+use crate::service::{notify, watchdog};
 use crate::signals::{Asked, Signals};
-use crate::topology::plan::plan;
 use crate::topology::{News, Running, Shown};
 
-use news::{Voice, see_cluster};
+use cluster::{Seen, see_cluster};
+use news::Voice;
 use orders::Task;
 use reload::Reloading;
 use servers::Servers;
@@ -70,7 +74,7 @@ struct Daemon {
     waiting: VecDeque<Task>,
     news: UnboundedReceiver<News>,
     voice: Voice,
-    counts: PartitionCounts,
+    seen: Seen,
     /// Numbers the reloads that were asked for; the start is the first.
     reloads: u64,
 }
@@ -95,7 +99,7 @@ impl Daemon {
             orders,
             waiting: VecDeque::new(),
             news,
-            counts: PartitionCounts::default(),
+            seen: Seen::default(),
             reloads: 1,
         })
     }
@@ -125,13 +129,14 @@ impl Daemon {
                 self.metrics.clone(),
             )),
             tokio::spawn(notify::follow(self.board.clone())),
+            tokio::spawn(on_disk::follow(self.board.clone(), self.invocation.clone())),
+            tokio::spawn(watchdog::feed(self.board.clone())),
         ];
         notify::ready();
-        let hint = self.hint(&checked.config);
         let started = self.start(checked, asked).await;
         let outcome = match started {
             Ok(true) => {
-                self.board.set_state(DaemonState::Running);
+                let hint = self.hint(self.running.config());
                 self.serve(asked, hint).await
             }
             Ok(false) => Ok(()),
@@ -139,37 +144,6 @@ impl Daemon {
         };
         followers.iter().for_each(|follower| follower.abort());
         outcome
-    }
-
-    /// Takes the steps from nothing to the configuration. False: it was told to stop meanwhile.
-    async fn start(
-        &mut self,
-        checked: Checked,
-        asked: &mut UnboundedReceiver<Asked>,
-    ) -> Result<bool, String> {
-        let first = plan(self.running.config(), &checked.config);
-        let starting = self.running.apply(first, checked, 1);
-        tokio::pin!(starting);
-        loop {
-            tokio::select! {
-                started = &mut starting => {
-                    return started.map(|_| true).map_err(|error| error.reason);
-                }
-                asked = asked.recv() => match asked {
-                    Some(Asked::Reload) => {
-                        tracing::warn!("still starting; the reload is not made. Send SIGHUP again when it runs");
-                    }
-                    Some(Asked::Stop(why)) => {
-                        tracing::info!("stopping: {why}");
-                        return Ok(false);
-                    }
-                    None => return Ok(false),
-                },
-                Some(order) = self.orders.recv() => {
-                    orders::refuse_while_starting(order, &self.shown);
-                }
-            }
-        }
     }
 
     /// Hears signals, orders and news until a signal says stop.
@@ -201,12 +175,14 @@ impl Daemon {
                 Some(order) = self.orders.recv() => {
                     orders::take(order, &self.shown, &mut self.waiting);
                 }
-                news = self.news.recv() => if let Some(news) = news
-                    && let Some(topics) = self.voice.hear(news)
-                {
-                    see_cluster(&self.running, &self.board, &mut self.counts, topics);
+                Some(news) = self.news.recv() => match news {
+                    News::Ends(ends) => self.running.tell_ends(ends),
+                    news => if let Some(topics) = self.voice.hear(news) {
+                        see_cluster(&mut self.running, &self.board, &mut self.seen, topics);
+                    },
                 },
                 _ = second.tick() => {
+                    self.board.beat();
                     self.look_for_the_dead()?;
                     if self.has_settled() && let Some(hint) = hint.take() {
                         terminal::tell(&hint);
@@ -248,6 +224,7 @@ impl Daemon {
                         };
                         reloading.run(asker).await;
                     }
+                    Task::Steer(steering) => steering.run(running).await,
                 }
             };
             tokio::pin!(doing);
@@ -267,15 +244,18 @@ impl Daemon {
                         // What runs sees the cluster when it is no longer being changed.
                         topics = self.voice.hear(news).or(topics.take());
                     }
-                    // Who died is told at the next look after this.
-                    _ = second.tick() => drop(self.shown.look_at_producers()),
+                    _ = second.tick() => {
+                        self.board.beat();
+                        // Who died is told at the next look after this.
+                        drop(self.shown.look_at_producers());
+                    }
                 }
             }
         };
         if stop.is_none()
             && let Some(topics) = topics
         {
-            see_cluster(&self.running, &self.board, &mut self.counts, topics);
+            see_cluster(&mut self.running, &self.board, &mut self.seen, topics);
         }
         stop
     }
@@ -323,21 +303,23 @@ impl Daemon {
 
     /// Stops everything, and tells what was done. What is asked meanwhile is refused.
     async fn stop(&mut self, asked: &mut UnboundedReceiver<Asked>) -> Result<(), String> {
-        notify::stopping();
+        let within = self.running.config().daemon.shutdown_timeout;
+        notify::stopping(within);
         self.board.set_state(DaemonState::Stopping);
         // Dropped without an answer, each of them says that the daemon stops.
         self.waiting.clear();
         self.orders.close();
         while self.orders.try_recv().is_ok() {}
-        let within = self.running.config().daemon.shutdown_timeout;
         let stopping = self.running.stop(within);
         tokio::pin!(stopping);
+        let mut second = tokio::time::interval(Duration::from_secs(1));
         let outcome = loop {
             tokio::select! {
                 outcome = &mut stopping => break outcome,
                 Some(Asked::Reload) = asked.recv() => {
                     tracing::warn!("the reload is refused: deliveryd is stopping");
                 }
+                _ = second.tick() => self.board.beat(),
             }
         };
         self.servers.stop().await;

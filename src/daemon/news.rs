@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::diagnostic::shown_path;
 use crate::handlers;
-use crate::kafka::{KafkaError, Outage, PartitionCounts, TopicState};
+use crate::kafka::{KafkaError, Outage};
 use crate::member;
-use crate::observe::status::{BrokerState, TopicStatus};
+use crate::observe::status::BrokerState;
 use crate::observe::{Board, terminal};
 use crate::topology::{News, Running, Shown};
 
-/// The topics that the cluster has.
-pub(super) type Topics = BTreeMap<String, TopicState>;
+use super::cluster::Topics;
 
 /// Tells what happens, each trouble once and then at growing distances.
 pub(super) struct Voice {
@@ -55,6 +54,8 @@ impl Voice {
                 return Some(topics);
             }
             News::Cluster(Err(error)) => self.hear_trouble(error),
+            // While a reload changes what runs, the next one is soon enough.
+            News::Ends(_) => {}
         }
         None
     }
@@ -149,46 +150,5 @@ impl Voice {
                 );
             }
         }
-    }
-}
-
-/// Has what runs see which topics the cluster has, and how large they are.
-pub(super) fn see_cluster(
-    running: &Running,
-    board: &Board,
-    counts: &mut PartitionCounts,
-    topics: Topics,
-) {
-    for (topic, from, to) in counts.changed(&topics) {
-        tracing::info!("topic {topic} has {to} partitions now, {from} before");
-        running.refresh_readers_of(&topic);
-    }
-    let config = running.config();
-    let shown = topics
-        .iter()
-        .filter_map(|(name, state)| {
-            let wanted = config.topics.get(name)?;
-            let status = TopicStatus {
-                partitions: state.partitions,
-                replication: state.replication,
-                mismatch: mismatch(wanted, state),
-            };
-            Some((name.clone(), status))
-        })
-        .collect();
-    board.set_topics(shown);
-    running.know_topics(topics.into_keys());
-}
-
-fn mismatch(wanted: &crate::config::Topic, found: &TopicState) -> Option<String> {
-    let (partitions, replication) = (found.partitions, found.replication);
-    if let Some(wanted) = wanted.partitions.filter(|wanted| partitions > *wanted) {
-        Some(format!(
-            "it has {partitions} partitions, {wanted} are configured; partitions are never removed"
-        ))
-    } else {
-        let wanted = wanted.replication?;
-        (replication != wanted)
-            .then(|| format!("its replication is {replication}, {wanted} is configured"))
     }
 }

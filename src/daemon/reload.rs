@@ -11,7 +11,7 @@ use crate::observe::status::{DaemonState, Reload};
 use crate::observe::{self, Board, Metrics, terminal};
 use crate::preflight::{self, Checked};
 use crate::service::notify;
-use crate::topology::plan::{Plan, plan};
+use crate::topology::plan::Plan;
 use crate::topology::{ApplyError, Running, Taken};
 
 use super::orders::Asker;
@@ -39,39 +39,13 @@ impl Reloading<'_> {
         result.seconds = began.elapsed().as_secs_f64();
         let hosts = self.running.config().daemon.hosts.clone();
         self.hosts.store(Arc::new(hosts));
-        self.tell(&result, asker.by);
-        if let Some(reply) = asker.reply {
-            reply.send(Ok(result));
-        }
-    }
-
-    fn tell(&self, result: &Reloaded, by: String) {
-        for warning in &result.warnings {
-            tracing::warn!("{warning}");
-        }
-        for note in &result.notes {
-            tracing::info!("{note}");
-        }
-        let ok = result.verdict == Verdict::Good;
-        let entry = Reload {
-            generation: result.reload,
-            ok,
-            at: observe::now(),
-            summary: summary(result),
-            seconds: result.seconds,
-            by,
-        };
-        let text = terminal::reload(&entry);
-        if ok {
-            terminal::tell(&text);
-        } else {
-            terminal::tell_refusal(&text);
-        }
-        self.metrics.reloaded(ok);
-        self.board.reloaded(entry);
+        tell(&result, asker.by, self.board, self.metrics);
         self.board.set_state(DaemonState::Running);
         // Last: whoever waits for it may look at the status next.
         notify::ready();
+        if let Some(reply) = asker.reply {
+            reply.send(Ok(result));
+        }
     }
 
     async fn reload(&mut self) -> Reloaded {
@@ -86,7 +60,7 @@ impl Reloading<'_> {
                 };
             }
         };
-        let plan = plan(self.running.config(), &checked.config);
+        let plan = self.running.plan(&checked.config);
         let result = Reloaded {
             notes: plan.notes.clone(),
             warnings: shown(&checked.warnings),
@@ -146,6 +120,33 @@ impl Reloading<'_> {
     }
 }
 
+/// Tells everywhere what came of a reload.
+pub(super) fn tell(result: &Reloaded, by: String, board: &Board, metrics: &Metrics) {
+    for warning in &result.warnings {
+        tracing::warn!("{warning}");
+    }
+    for note in &result.notes {
+        tracing::info!("{note}");
+    }
+    let ok = result.verdict == Verdict::Good;
+    let entry = Reload {
+        generation: result.reload,
+        ok,
+        at: observe::now(),
+        summary: summary(result),
+        seconds: result.seconds,
+        by,
+    };
+    let text = terminal::reload(&entry);
+    if ok {
+        terminal::tell(&text);
+    } else {
+        terminal::tell_refusal(&text);
+    }
+    metrics.reloaded(ok);
+    board.reloaded(entry);
+}
+
 /// What a reload would do now. Touches nothing.
 pub(super) async fn planned(running: &Running, invocation: &Invocation) -> Planned {
     let common = Planned {
@@ -164,7 +165,7 @@ pub(super) async fn planned(running: &Running, invocation: &Invocation) -> Plann
             };
         }
     };
-    let plan = plan(running.config(), &checked.config);
+    let plan = running.plan(&checked.config);
     let steps = plan.steps.iter().flat_map(|step| {
         let lines = step.lines().into_iter();
         lines.map(|text| Change {
@@ -188,7 +189,7 @@ pub(super) async fn planned(running: &Running, invocation: &Invocation) -> Plann
 }
 
 /// Compiling handlers takes a while, and the daemon goes on meanwhile.
-async fn check(invocation: &Invocation) -> Result<Checked, Failed> {
+pub(super) async fn check(invocation: &Invocation) -> Result<Checked, Failed> {
     let invocation = invocation.clone();
     tokio::task::spawn_blocking(move || preflight::check(&invocation))
         .await
@@ -196,7 +197,7 @@ async fn check(invocation: &Invocation) -> Result<Checked, Failed> {
 }
 
 /// All mistakes, and how the world stands.
-fn in_words(failed: &Failed, state: &str) -> String {
+pub(super) fn in_words(failed: &Failed, state: &str) -> String {
     let mut text = String::new();
     // Writing into a String does not fail.
     if failed.write(&mut text, state, false).is_err() {
@@ -205,7 +206,7 @@ fn in_words(failed: &Failed, state: &str) -> String {
     text.trim_end().to_owned()
 }
 
-fn shown(warnings: &[Diagnostic]) -> Vec<String> {
+pub(super) fn shown(warnings: &[Diagnostic]) -> Vec<String> {
     shown_as(Severity::Warning, warnings)
 }
 
@@ -220,7 +221,7 @@ fn shown_as(severity: Severity, diagnostics: &[Diagnostic]) -> Vec<String> {
     diagnostics.iter().map(show).collect()
 }
 
-fn step(taken: Taken) -> StepTaken {
+pub(super) fn step(taken: Taken) -> StepTaken {
     StepTaken {
         lines: taken.lines,
         seconds: taken.took.as_secs_f64(),
@@ -239,6 +240,7 @@ fn summary(result: &Reloaded) -> Vec<String> {
         .flat_map(|step| step.lines.clone())
         .collect();
     match lines.is_empty() {
+        true if result.waiting.is_some() => vec!["the start begins anew with it".to_owned()],
         true => vec!["nothing changed".to_owned()],
         false => lines,
     }

@@ -3,6 +3,9 @@
 //! [`encode`] and [`decode`]. The form is `deliveryd1:` and then, for each range, the distance from
 //! the end of the one before (at first from the offset itself) and its length, in base 36 with a
 //! comma between, ranges parted by `;`. A length of one is left out.
+//!
+//! With transactions, `@` and the transactional id of the partition's holder follow: [`with_holder`]
+//! and [`holder`].
 
 use std::ops::Range;
 
@@ -49,6 +52,11 @@ pub fn encode(next: i64, ranges: impl Iterator<Item = Range<i64>>) -> String {
 /// Reads what [`encode`] wrote for the same offset; `None` if it is somebody else's text.
 pub fn decode(metadata: &str, next: i64) -> Option<Vec<Range<i64>>> {
     let list = metadata.strip_prefix(MARK)?;
+    let list = match list.split_once('@') {
+        Some(("", _)) => return Some(Vec::new()),
+        Some((list, _)) => list,
+        None => list,
+    };
     let mut end = next;
     list.split(';')
         .map(|range| {
@@ -58,6 +66,21 @@ pub fn decode(metadata: &str, next: i64) -> Option<Vec<Range<i64>>> {
             (start >= next && end > start).then_some(start..end)
         })
         .collect()
+}
+
+/// Adds who holds the partition to what [`encode`] wrote. A name too long for the broker is left out.
+pub fn with_holder(list: &str, holder: &str) -> String {
+    let mark = if list.is_empty() { MARK } else { "" };
+    if mark.len() + list.len() + 1 + holder.len() > MOST_CHARACTERS {
+        return list.to_owned();
+    }
+    format!("{mark}{list}@{holder}")
+}
+
+/// Who holds the partition, as [`with_holder`] wrote it.
+pub fn holder(metadata: &str) -> Option<&str> {
+    let (_, holder) = metadata.strip_prefix(MARK)?.split_once('@')?;
+    Some(holder)
 }
 
 fn base36(text: &mut String, mut number: u64) {
@@ -96,6 +119,21 @@ mod tests {
         ] {
             assert_eq!(decode(text, 100), None, "{text:?}");
         }
+    }
+
+    /// The holder stands behind the list, and neither disturbs the other.
+    #[test]
+    fn a_list_can_name_the_partitions_holder() {
+        let plain = with_holder("", "host-group@1-1");
+        assert_eq!(holder(&plain), Some("host-group@1-1"));
+        assert_eq!(decode(&plain, 7), Some(Vec::new()));
+        let list = encode(10, [12..14].into_iter());
+        let both = with_holder(&list, "host-group-1");
+        assert_eq!(holder(&both), Some("host-group-1"));
+        assert_eq!(decode(&both, 10), Some(vec![12..14]));
+        assert_eq!(holder(&list), None);
+        assert_eq!(holder("somebody@else"), None);
+        assert_eq!(with_holder(&list, &"x".repeat(5000)), list);
     }
 
     #[test]

@@ -136,6 +136,13 @@ impl Tracker {
         self.next
     }
 
+    /// One past the last message that was started.
+    pub fn newest_started(&self) -> i64 {
+        self.window
+            .back()
+            .map_or(self.next, |entry| entry.offset + 1)
+    }
+
     /// Messages that are started and not finished.
     pub fn unfinished(&self) -> usize {
         self.window.len() - self.finished_beyond
@@ -150,6 +157,11 @@ impl Tracker {
         }
         self.told = now;
         Some((self.next, self.metadata()))
+    }
+
+    /// Where it stands, whether that is new or not: the offset to commit and the list beyond it.
+    pub fn position(&self) -> (i64, String) {
+        (self.next, self.metadata())
     }
 
     /// Takes back what `committable` handed out last: the commit was refused and must be sent again.
@@ -355,6 +367,78 @@ mod tests {
                 }
                 let unfinished = started.iter().filter(|(_, done)| !done).count();
                 prop_assert_eq!(tracker.unfinished(), unfinished);
+            }
+        }
+    }
+
+    /// What happens to a partition that goes from holder to holder.
+    #[derive(Debug, Clone)]
+    enum Turn {
+        Start,
+        Finish(usize),
+        /// A commit that the broker takes, or refuses.
+        Commit(bool),
+        /// The next holder begins with what the last commit says; what was in flight is acknowledged
+        /// late, to nobody.
+        Revoke,
+    }
+
+    fn turns() -> impl Strategy<Value = Vec<Turn>> {
+        let turn = prop_oneof![
+            5 => Just(Turn::Start),
+            5 => any::<usize>().prop_map(Turn::Finish),
+            2 => any::<bool>().prop_map(Turn::Commit),
+            1 => Just(Turn::Revoke),
+        ];
+        prop::collection::vec(turn, 0..300)
+    }
+
+    proptest! {
+        /// Over any number of holders: a message that an accepted commit covers never starts again, one
+        /// that none covers does, and the offset never passes one that nobody finished.
+        #[test]
+        fn what_a_commit_covers_never_starts_again(turns in turns()) {
+            let mut tracker = Tracker::new(0, "");
+            let mut accepted = (0, String::new());
+            let mut covered = std::collections::BTreeSet::new();
+            let mut finished = std::collections::BTreeSet::new();
+            let mut in_flight: Vec<i64> = Vec::new();
+            let mut next = 0;
+            for turn in turns {
+                match turn {
+                    Turn::Start => {
+                        let again = tracker.was_done_before(next);
+                        prop_assert_eq!(again || next < accepted.0, covered.contains(&next));
+                        tracker.started(next);
+                        match again {
+                            true => tracker.finished(next),
+                            false => in_flight.push(next),
+                        }
+                        next += 1;
+                    }
+                    Turn::Finish(pick) if !in_flight.is_empty() => {
+                        let offset = in_flight.swap_remove(pick % in_flight.len());
+                        tracker.finished(offset);
+                        finished.insert(offset);
+                    }
+                    Turn::Finish(_) => {}
+                    Turn::Commit(taken) => {
+                        let Some(commit) = tracker.committable() else { continue };
+                        prop_assert!((0..commit.0).all(|offset| finished.contains(&offset)));
+                        if taken {
+                            let beyond = beyond::decode(&commit.1, commit.0).unwrap_or_default();
+                            covered = (0..commit.0).chain(beyond.into_iter().flatten()).collect();
+                            accepted = commit;
+                        } else {
+                            tracker.commit_refused();
+                        }
+                    }
+                    Turn::Revoke => {
+                        tracker = Tracker::new(accepted.0, &accepted.1);
+                        next = accepted.0;
+                        in_flight.clear();
+                    }
+                }
             }
         }
     }

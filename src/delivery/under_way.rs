@@ -87,6 +87,12 @@ impl Delivery {
         self.attempt += 1;
     }
 
+    /// Takes up what is known of an earlier delivery of the same message.
+    pub fn restore(&mut self, attempt: u32, first_failure: Option<SystemTime>) {
+        self.attempt = attempt;
+        self.first_failure = first_failure;
+    }
+
     /// Begins anew, with all its attempts, as after `resume`.
     pub fn afresh(&mut self) {
         self.attempt = 1;

@@ -93,7 +93,7 @@ impl fmt::Display for Mismatch {
 }
 
 /// One request to the broker.
-const REQUEST: Duration = Duration::from_secs(10);
+pub(super) const REQUEST: Duration = Duration::from_secs(10);
 /// Long enough for an answer where there is a broker.
 const FIRST: Duration = Duration::from_secs(2);
 /// For what was created to be seen by this client.
@@ -308,7 +308,7 @@ impl Shared {
     }
 
     /// The topic as it is, once every partition has a leader.
-    fn ready(&self, name: &str) -> Result<Option<TopicState>, KafkaError> {
+    pub fn ready(&self, name: &str) -> Result<Option<TopicState>, KafkaError> {
         let found = self.topics()?.into_iter().find(|topic| topic.name == name);
         Ok(found.filter(|topic| topic.led).map(|topic| TopicState {
             partitions: topic.partitions,
@@ -320,13 +320,19 @@ impl Shared {
         // Of all topics: asking for one by name may create it on brokers of old. First a short while,
         // because librdkafka waits for the whole of it even when it knows that nobody is there.
         match self.ask(|client| client.topics(FIRST)) {
-            Err(error) if error.code == "_TIMED_OUT" => self.ask(|client| client.topics(REQUEST)),
+            Err(error) if error.code == "_TIMED_OUT" => {
+                let asked = self.ask(|client| client.topics(REQUEST));
+                asked.map_err(|error| match error.code.as_str() {
+                    "_TIMED_OUT" => self.context.silence(FIRST + REQUEST),
+                    _ => error,
+                })
+            }
             result => result,
         }
     }
 
     /// Sends a request; what went wrong beside it explains why there was no answer.
-    fn ask<T>(
+    pub fn ask<T>(
         &self,
         request: impl FnOnce(&Client) -> Result<T, KafkaError>,
     ) -> Result<T, KafkaError> {
@@ -340,27 +346,6 @@ impl Shared {
             self.context.connected();
         }
         result.map_err(|error| self.context.explain(error))
-    }
-}
-
-/// What a group of topics looked like, to see which have grown.
-#[derive(Debug, Default)]
-pub struct PartitionCounts {
-    known: BTreeMap<String, i32>,
-}
-
-impl PartitionCounts {
-    /// Takes note of what [`Admin::describe`] found; gives the topics whose number of partitions has
-    /// changed since the last time, with the number before and now. New topics are no change.
-    pub fn changed(&mut self, now: &BTreeMap<String, TopicState>) -> Vec<(String, i32, i32)> {
-        let mut changes = Vec::new();
-        for (name, state) in now {
-            let before = self.known.insert(name.clone(), state.partitions);
-            if let Some(before) = before.filter(|before| *before != state.partitions) {
-                changes.push((name.clone(), before, state.partitions));
-            }
-        }
-        changes
     }
 }
 

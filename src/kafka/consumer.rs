@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::context::Context;
 use super::error::KafkaError;
 use super::inbox::Inbox;
-use super::raw::{self, Client, Message, Queue};
+use super::raw::{self, Client, GroupMetadata, Message, Queue};
 use super::{Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, settings};
 use crate::config::Protocol;
 use crate::delivery::Record;
@@ -149,6 +149,15 @@ impl Consumer {
             Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => Polled::Event,
             code => match self.client.fatal_error() {
                 Some(fatal) => Polled::Error(fatal),
+                None if code == Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                    Polled::Denied {
+                        partition: Partition {
+                            topic: Arc::from(message.topic()),
+                            number: message.partition(),
+                        },
+                        error: KafkaError::of(code, message.topic()),
+                    }
+                }
                 None => Polled::Error(KafkaError::of(code, &text)),
             },
         }
@@ -168,6 +177,12 @@ impl Consumer {
     /// The member id that the coordinator gave; `None` while not in the group.
     pub fn member_id(&self) -> Option<String> {
         Some(self.client.member_id()).filter(|id| !id.is_empty())
+    }
+
+    /// This member's place in the group as it is now, for a transaction that commits its offsets. To be
+    /// taken anew for each: one from before a rebalance is refused.
+    pub fn group_metadata(&self) -> Option<GroupMetadata> {
+        self.client.group_metadata()
     }
 
     /// Starts fetching these (incrementally, or as the whole assignment under an eager protocol).
@@ -304,8 +319,13 @@ pub(super) fn list(partitions: &[Partition]) -> TopicPartitionList {
 
 /// What a request for committed offsets filled in.
 pub(super) fn committed(list: &TopicPartitionList) -> Vec<Committed> {
-    let results = raw::results(list).into_iter();
+    found(raw::results(list))
+}
+
+/// Committed offsets as the broker told them.
+pub(super) fn found(results: Vec<raw::PartitionResult>) -> Vec<Committed> {
     results
+        .into_iter()
         .map(|result| Committed {
             partition: Partition {
                 topic: Arc::from(result.topic),

@@ -182,6 +182,16 @@ impl Context {
         self.cause().unwrap_or(error)
     }
 
+    /// A broker is connected and has not answered for so long, whatever lies between: as good as none.
+    pub fn silence(&self, waited: Duration) -> KafkaError {
+        let message = format!(
+            "no broker at {} answers: a connection stands, and nothing has come for {} s",
+            self.servers,
+            waited.as_secs()
+        );
+        KafkaError::new("_TRANSPORT", message)
+    }
+
     /// Why a connection failed lately. What is older may have been mended since.
     fn cause(&self) -> Option<KafkaError> {
         let cause = lock(&self.cause);
@@ -193,8 +203,10 @@ impl Context {
     pub fn log(&self, level: i32, facility: &str, line: &str) {
         // Connections that fail are told by `Outage`, and settings of the other kind of client are
         // given on purpose: `[kafka.properties]` are for both. The banner tells of the embedded broker.
+        // Of a transaction that fails, whoever began it tells.
         let level = match facility {
-            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" | "GETPID" => 7,
+            "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" | "GETPID"
+            | "TXNERR" => 7,
             _ => level,
         };
         let more = match lock(&self.repetition).admit(facility, level, Instant::now()) {

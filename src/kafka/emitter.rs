@@ -21,11 +21,8 @@ use crate::config::Properties;
 pub struct Emitter {
     /// Reports that a flush took before they were asked for.
     early: Mutex<Vec<Acknowledgement>>,
-    producing: Producing,
+    producing: Arc<Producing>,
 }
-
-/// How long messages wait for company: as short as librdkafka goes without a request for each.
-const LINGER: &str = "1";
 
 impl Emitter {
     /// `wake` is told when acknowledgements have arrived; `buffer` bounds what is unacknowledged, in bytes.
@@ -36,12 +33,24 @@ impl Emitter {
         buffer: u64,
         wake: Arc<Notify>,
     ) -> Result<Emitter, KafkaError> {
-        let config = settings::producer(cluster, properties, client_id, buffer, LINGER);
+        let config = settings::producer(
+            cluster,
+            properties,
+            client_id,
+            buffer,
+            settings::EMITTER_LINGER,
+        );
         let context = Context::new(client_id, &cluster.servers);
-        Ok(Emitter {
+        let producing = Producing::new(&config, context, Some(&wake))?;
+        Ok(Self::over(Arc::new(producing)))
+    }
+
+    /// Sends through a producer that others use too.
+    pub(super) fn over(producing: Arc<Producing>) -> Emitter {
+        Emitter {
             early: Mutex::default(),
-            producing: Producing::new(&config, context, Some(&wake))?,
-        })
+            producing,
+        }
     }
 
     /// Queues one message. After [`SendError::Full`] build it anew: its headers are used up.
@@ -73,6 +82,11 @@ impl Emitter {
     /// The next error that concerns the producer as a whole, such as brokers that are away.
     pub fn next_error(&self) -> Option<KafkaError> {
         self.producing.context().next_error()
+    }
+
+    /// Ends the linger of what is queued; does not wait.
+    pub fn hurry(&self) {
+        self.producing.client().hurry();
     }
 
     /// Messages that are queued or on their way.

@@ -22,6 +22,8 @@ pub struct KafkaError {
     pub retriable: bool,
     /// Whether the client can never be used again.
     pub fatal: bool,
+    /// Whether the transaction that was under way must be aborted.
+    pub aborts: bool,
 }
 
 /// Codes after which the same request may succeed.
@@ -76,6 +78,7 @@ impl KafkaError {
             code: code.to_owned(),
             retriable: RETRIABLE.contains(&code),
             fatal: code == "_FATAL",
+            aborts: false,
         }
     }
 
@@ -166,6 +169,9 @@ fn words(name: &str, description: &str, detail: &str) -> String {
         "UNKNOWN_TOPIC_OR_PART" | "_UNKNOWN_TOPIC" => about("the topic does not exist"),
         "_UNKNOWN_PARTITION" => about("the partition does not exist"),
         "MSG_SIZE_TOO_LARGE" => about("the message is larger than the broker or the client allows"),
+        "_FENCED" | "PRODUCER_FENCED" | "INVALID_PRODUCER_EPOCH" => about(
+            "another producer has taken over this transactional id: this member was away for longer than its session, or a second daemon runs with the same `daemon.instance`",
+        ),
         "FENCED_INSTANCE_ID" => about(
             "another member took over this static member id; is a second daemon running with the same `daemon.instance`?",
         ),

@@ -11,19 +11,25 @@ mod context;
 mod embedded;
 mod emitter;
 mod error;
+mod following;
 mod inbox;
+mod inherit;
 mod leave;
+mod places;
 mod producing;
 mod properties;
 mod raw;
 mod reading;
+mod ready;
 mod sender;
 mod settings;
 mod start;
+mod temporary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,16 +39,21 @@ use tokio::sync::Notify;
 use crate::config::{Group, Properties};
 use crate::delivery::Emit;
 
-pub use admin::{Admin, Mismatch, PartitionCounts, TopicOutcome};
+pub use admin::{Admin, Mismatch, TopicOutcome};
 pub use commit::CommitResult;
 pub use consumer::Consumer;
 pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
+pub use following::{Followed, Follower};
+pub use inherit::{Heir, Inheritance};
+pub use places::{Owner, Spot, Target};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
-pub use reading::last_messages;
+pub use raw::GroupMetadata;
+pub use reading::{TopicReader, last_messages};
 pub use sender::{DeliveryReports, Sender};
 pub use settings::client_id;
+pub use transactions::{TransactionOutcome, Transactions};
 
 /// A topic's partition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,6 +99,12 @@ pub enum Polled {
     /// Nothing is waiting.
     Nothing,
     Error(KafkaError),
+    /// The brokers do not let this client read a partition; `number` is below 0 where all of its topic's
+    /// are meant. Said once; the client goes on asking, and messages come when it may read again.
+    Denied {
+        partition: Partition,
+        error: KafkaError,
+    },
     /// The position of some partition is out of range, or it has none. librdkafka does not say which.
     OutOfRange,
 }

@@ -55,6 +55,10 @@ impl Producing {
         &self.context
     }
 
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Queues one message.
     pub fn send(&self, outgoing: Outgoing<'_, '_>, ticket: usize) -> Result<(), SendError> {
         let topic = self.topic(outgoing.topic).map_err(SendError::Refused)?;

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::context::Context;
 use super::raw::{self, Client};
 use super::{Cluster, ConsumerSettings, settings};
-use crate::config::{Group, PropertyValue};
+use crate::config::{Group, Guarantee, PropertyValue};
 
 /// Whose properties are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,7 +227,19 @@ pub fn check_client(
     let made = settings::consumer(&consumer).and_then(|config| {
         let kind = RDKafkaType::RD_KAFKA_CONSUMER;
         Client::new(kind, &config, Context::new(&name, ""), false)?;
-        let config = settings::producer(&cluster, &group.properties, &name, group.buffer, "1");
+        let config = match group.guarantee {
+            Guarantee::ExactlyOnce => settings::transactional(&cluster, group, &name),
+            _ => {
+                let (properties, buffer) = (&group.properties, group.buffer);
+                settings::producer(
+                    &cluster,
+                    properties,
+                    &name,
+                    buffer,
+                    settings::EMITTER_LINGER,
+                )
+            }
+        };
         let kind = RDKafkaType::RD_KAFKA_PRODUCER;
         Client::new(kind, &config, Context::new(&name, ""), true)
     });

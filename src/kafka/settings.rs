@@ -3,12 +3,14 @@
 //!
 //! The properties that users may give are judged in `properties`.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 
 use super::error::KafkaError;
 use super::properties::OWNED;
 use super::{Cluster, ConsumerSettings};
-use crate::config::{Properties, Protocol};
+use crate::config::{Group, Guarantee, Properties, Protocol};
 
 /// `INSTANCE-GROUP-N`: a member's client id, and its static member id.
 pub fn client_id(instance: &str, group_id: &str, member: u32) -> String {
@@ -20,7 +22,9 @@ const COMMON: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
     ("socket.keepalive.enable", "true"),
     ("socket.nagle.disable", "true"),
-    // A broker that is back is found within a second instead of ten.
+    // A broker that is back is found within a second instead of ten. Half of the first is also how long
+    // a new client waits between its first connections, several times until its first message.
+    ("reconnect.backoff.ms", "20"),
     ("reconnect.backoff.max.ms", "1000"),
     // Also how late new partitions are seen by themselves.
     ("topic.metadata.refresh.interval.ms", "30000"),
@@ -63,6 +67,10 @@ const PRODUCER: &[(&str, &str)] = &[
     ("partitioner", "murmur2_random"),
 ];
 
+/// How long an emit waits for company, in milliseconds: as short as librdkafka goes without a request
+/// for each.
+pub(super) const EMITTER_LINGER: &str = "1";
+
 const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
     // How long a topic that the broker does not know may take to become known.
     ("topic.metadata.propagation.max.ms", "10000"),
@@ -94,6 +102,10 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, &group.properties);
     set_all(&mut config, CONSUMER);
+    if group.guarantee == Guarantee::ExactlyOnce {
+        // Also makes it wait for offsets that are part of a transaction still open.
+        config.set("isolation.level", "read_committed");
+    }
     config.set("group.id", *group_id);
     match group.protocol {
         Protocol::Classic => {
@@ -142,6 +154,36 @@ pub(super) fn producer(
     override_with(&mut config, properties);
     set_all(&mut config, PRODUCER);
     config
+}
+
+/// The settings of a member's producer with transactions.
+pub(super) fn transactional(cluster: &Cluster, group: &Group, id: &str) -> ClientConfig {
+    let buffer = group.buffer / 4;
+    let mut config = producer(cluster, &group.properties, id, buffer, EMITTER_LINGER);
+    config.set("transactional.id", id);
+    let given = |name: &str| {
+        let own = group.properties.get(name);
+        let value = own.or_else(|| cluster.properties.get(name))?;
+        value.expose().parse::<u64>().ok()
+    };
+    let most = given(TRANSACTION_TIMEOUT).unwrap_or_else(|| transaction_timeout(group));
+    config.set(TRANSACTION_TIMEOUT, most.to_string());
+    // librdkafka refuses a longer one.
+    if given("socket.timeout.ms").is_some_and(|socket| socket > most) {
+        config.set("socket.timeout.ms", most.to_string());
+    }
+    config
+}
+
+const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
+
+/// After how many milliseconds the broker ends a transaction by itself: long enough for a call of the
+/// handler and slow acknowledgements, and short, because one that nobody ends holds up its readers.
+fn transaction_timeout(group: &Group) -> u64 {
+    let work = group.transaction_interval + group.handler_timeout;
+    let most = Duration::from_secs(10).max(work * 2 + Duration::from_secs(5));
+    // The broker's own limit, transaction.max.timeout.ms, is 15 minutes.
+    most.min(Duration::from_secs(900)).as_millis() as u64
 }
 
 /// The settings of a client that only asks and administers; with a `group_id`, a consumer's that never joins.

@@ -72,6 +72,7 @@ impl Admin {
 struct Resolving {
     answers: Queue,
     context: Arc<Context>,
+    group_id: String,
     embedded: bool,
     // Last, so that the queue goes before it.
     client: Client,
@@ -91,6 +92,7 @@ impl Resolving {
         Ok(Resolving {
             answers: client.new_queue(&Arc::new(Notify::new()))?,
             context,
+            group_id: group_id.to_owned(),
             embedded: shared.cluster.embedded,
             client,
         })
@@ -140,10 +142,18 @@ impl Resolving {
             return Ok(Vec::new());
         }
         let list = consumer::list(partitions);
-        self.client
-            .committed(&list, REQUEST)
+        if self.embedded {
+            let asked = self.client.committed(&list, REQUEST);
+            asked.map_err(|error| self.context.explain(error))?;
+            return Ok(consumer::committed(&list));
+        }
+        // Not as a consumer asks: that waits for transactions that are still open, and whoever would
+        // end one that a crash has left starts only after this.
+        let found = self
+            .client
+            .group_offsets(&self.group_id, &list, REQUEST)
             .map_err(|error| self.context.explain(error))?;
-        Ok(consumer::committed(&list))
+        Ok(consumer::found(found))
     }
 
     fn positions(&self, partitions: &[Partition], start: Start) -> Result<Vec<Commit>, KafkaError> {

@@ -65,6 +65,7 @@ pub fn group() -> Group {
             topic: None,
             max_share: 0.5,
         },
+        stage: None,
     }
 }
 
@@ -122,7 +123,7 @@ impl Member {
         let mut record = Record::default();
         match self.consumer.poll(&mut record) {
             Polled::Record => self.seen.push(record),
-            Polled::Error(error) => self.errors.push(error),
+            Polled::Error(error) | Polled::Denied { error, .. } => self.errors.push(error),
             Polled::Event | Polled::Nothing | Polled::OutOfRange => {}
         }
         if self.asked.is_none() {

@@ -17,10 +17,15 @@ impl Member {
             if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == *id) {
                 lane.drop_held();
             }
+            let before = given_up.len();
             for (_, flight) in &mut self.flights {
                 if flight.delivery.as_ref().is_some_and(|d| d.lane() == *id) {
                     given_up.extend(flight.delivery.take());
                 }
+            }
+            if given_up.len() > before {
+                // Their effects must not be committed without their offsets.
+                self.doom(why.to_owned());
             }
             self.abandon_all(given_up, why);
         }
@@ -28,7 +33,8 @@ impl Member {
 
     /// Everything of a lane that was started and is not in flight.
     pub(super) fn take_waiting(&mut self, id: LaneId) -> Vec<Delivery> {
-        let mut waiting = self.retries.take_lane(id);
+        let retries = self.retries.take_lane(id).into_iter();
+        let mut waiting: Vec<Delivery> = retries.map(|waiting| waiting.delivery).collect();
         waiting.extend(self.take_stuck(id));
         if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
             waiting.extend(lane.gate.drain());

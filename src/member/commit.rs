@@ -34,7 +34,7 @@ impl Commits {
     /// When the next one may be sent; the answer to one that is under way wakes the loop itself, and
     /// so does what is to be committed before it is handled.
     pub(super) fn due(&self, group: &Group) -> Option<Instant> {
-        let waits = self.is_under_way() || group.guarantee == Guarantee::AtMostOnce;
+        let waits = self.is_under_way() || group.guarantee != Guarantee::AtLeastOnce;
         (!waits).then(|| self.last + group.commit_interval)
     }
 }
@@ -43,22 +43,24 @@ impl Member {
     /// Hears the broker's answer, and commits what is finished when it is time.
     pub(super) fn commit(&mut self) {
         self.hear_commit();
-        if self.group.guarantee == Guarantee::AtMostOnce {
-            self.claim_held();
-            return;
+        match self.group.guarantee {
+            Guarantee::AtMostOnce => return self.claim_held(),
+            // Its transactions do it.
+            Guarantee::ExactlyOnce => return,
+            Guarantee::AtLeastOnce => {}
         }
         if self.commits.is_under_way()
             || self.now.saturating_duration_since(self.commits.last) < self.group.commit_interval
         {
             return;
         }
-        self.send_commit(|lane| !matches!(lane.mode, Mode::Leaving { .. }));
+        self.send_commit(|lane| !matches!(lane.mode, Mode::Leaving { .. }) && !lane.seeking);
     }
 
     /// Commits the finished prefix of the lanes that `which` picks, where it has moved.
     pub(super) fn send_commit(&mut self, which: impl Fn(&Lane) -> bool) {
         self.commits.last = self.now;
-        if self.group.guarantee == Guarantee::AtMostOnce {
+        if self.group.guarantee != Guarantee::AtLeastOnce {
             return;
         }
         let lanes = self.lanes.iter_mut().map(|(_, lane)| lane);
@@ -94,7 +96,7 @@ impl Member {
         self.send_offsets(next);
     }
 
-    fn send_offsets(&mut self, next: Vec<(LaneId, Commit)>) {
+    pub(super) fn send_offsets(&mut self, next: Vec<(LaneId, Commit)>) {
         if next.is_empty() {
             return;
         }
@@ -163,7 +165,7 @@ impl Member {
         let mut pause = Vec::new();
         let mut resume = Vec::new();
         for (_, lane) in &mut self.lanes {
-            let halted = !matches!(lane.mode, Mode::Open) || lane.user_paused;
+            let halted = !matches!(lane.mode, Mode::Open) || lane.is_held_by_user();
             let full = lane.held_bytes > share || (halted && lane.held_bytes > 0);
             if full && !lane.fetch_paused {
                 lane.fetch_paused = true;

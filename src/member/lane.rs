@@ -1,12 +1,13 @@
 //! A lane: one partition that this member holds, with all that it knows of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use crate::config::Ordering;
 use crate::delivery::{Delivery, LaneId, Record, Tracker};
 use crate::kafka::Partition;
 
+use super::again::Past;
 use super::gate::Gate;
 
 /// One partition of a member, from its assignment to its end.
@@ -26,6 +27,10 @@ pub(super) struct Lane {
     pub(super) fetch_paused: bool,
     /// The user said so.
     pub(super) user_paused: bool,
+    /// The user moves the group's offset.
+    pub(super) seeking: bool,
+    /// The last commit was refused; whether it may be taken when it is sent again.
+    pub(super) refused: Option<bool>,
     /// One past the last offset taken from the client.
     pub(super) position: i64,
     /// What the broker has.
@@ -35,6 +40,22 @@ pub(super) struct Lane {
     /// With `at_most_once`: one past the last offset for which a commit was sent.
     pub(super) claimed: i64,
     pub(super) last_timestamp: Option<i64>,
+    /// Its end, as the daemon has asked for it: the client hears of it only while it fetches.
+    pub(super) end_told: Option<i64>,
+    /// With `exactly_once`: no commit says yet that this member holds it, so nothing may start.
+    pub(super) unclaimed: bool,
+    /// With `exactly_once`: the last commit says that nobody holds it any more.
+    pub(super) released: bool,
+    /// With `exactly_once`: something of it is in the transaction under way.
+    pub(super) dirty: bool,
+    /// What the last commit lists as finished beyond its offset.
+    pub(super) list: String,
+    /// With `exactly_once`, of messages that are read again: what is known of them, by offset.
+    pub(super) pasts: BTreeMap<i64, Past>,
+    /// With `exactly_once`: messages before this offset have a transaction each.
+    pub(super) alone_before: i64,
+    /// Why the brokers do not let it be read.
+    pub(super) denied: Option<String>,
 }
 
 /// Whether a lane may start messages.
@@ -76,11 +97,21 @@ impl Lane {
             mode: Mode::Open,
             fetch_paused: false,
             user_paused: false,
+            seeking: false,
+            refused: None,
             position: next,
             committed,
             commit_again: false,
             claimed: next,
             last_timestamp: None,
+            end_told: None,
+            unclaimed: false,
+            released: false,
+            dirty: false,
+            list: metadata.to_owned(),
+            pasts: BTreeMap::new(),
+            alone_before: 0,
+            denied: None,
         }
     }
 
@@ -96,12 +127,22 @@ impl Lane {
             Mode::Leaving { finishes_held } => finishes_held,
             Mode::Stuck { .. } => false,
         };
-        open && !self.user_paused
+        open && !self.unclaimed && !self.is_held_by_user()
+    }
+
+    /// Whether the user wants nothing of it to start.
+    pub(super) fn is_held_by_user(&self) -> bool {
+        self.user_paused || self.seeking
     }
 
     /// Whether the next message in line may start.
     pub(super) fn may_start(&mut self) -> bool {
         self.is_open() && !self.gate.holds_everything() && !self.tracker.list_is_full()
+    }
+
+    /// Whether a message is to have a transaction for itself.
+    pub(super) fn runs_alone(&self, offset: i64) -> bool {
+        offset < self.alone_before || self.pasts.get(&offset).is_some_and(Past::is_suspect)
     }
 
     pub(super) fn hold(&mut self, record: Rc<Record>) {
@@ -118,6 +159,7 @@ impl Lane {
     /// The broker refused what was committed last; `passing`: it may take it later.
     pub(super) fn commit_refused(&mut self, passing: bool) {
         self.commit_again = passing;
+        self.refused = Some(passing);
         self.tracker.commit_refused();
         if let Some(committed) = self.committed {
             self.claimed = committed;
@@ -144,10 +186,28 @@ impl Lane {
         }
     }
 
+    /// Goes on with the bookkeeping at another offset, which the group has committed.
+    pub(super) fn begin_at(&mut self, tracker: Tracker, offset: i64) {
+        self.drop_held();
+        self.tracker = tracker;
+        self.position = offset;
+        self.claimed = offset;
+        self.last_timestamp = None;
+        self.commit_again = false;
+        self.list.clear();
+        self.pasts.clear();
+        self.alone_before = 0;
+    }
+
     /// Forgets what was taken from the client and not started.
     pub(super) fn drop_held(&mut self) {
         self.held.clear();
         self.held_bytes = 0;
+    }
+
+    /// Why it does not go on, if so.
+    pub(super) fn standstill(&self) -> Option<&str> {
+        self.stuck_reason().or(self.denied.as_deref())
     }
 
     /// Why it can not go on by itself, if so.

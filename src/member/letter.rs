@@ -2,14 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Record};
 use crate::diagnostic::Place;
+use crate::kafka::{Emitter, Outgoing, SendError};
 use crate::script::Failure;
 
 /// What is added to the original headers. The names are the interface that `dlq` reads.
 #[derive(Debug)]
 pub(super) struct Letter {
-    pub(super) topic: String,
+    topic: String,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -52,10 +53,24 @@ impl Letter {
         Self { topic, headers }
     }
 
-    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        self.headers
-            .iter()
-            .map(|(name, value)| (*name, Some(value.as_bytes())))
+    /// Queues it: the original message, with where it came from and why it is here.
+    pub(super) fn send(
+        &self,
+        emitter: &Emitter,
+        record: &Record,
+        ticket: u64,
+    ) -> Result<(), SendError> {
+        let own = self.headers.iter();
+        let own = own.map(|(name, value)| (*name, Some(value.as_bytes())));
+        let outgoing = Outgoing {
+            topic: &self.topic,
+            partition: None,
+            timestamp: None,
+            key: record.key(),
+            value: record.value(),
+            headers: &mut record.headers().chain(own),
+        };
+        emitter.send(outgoing, ticket)
     }
 }
 

@@ -19,12 +19,12 @@ impl Member {
     }
 
     pub(super) fn call_on_assign(&mut self, partitions: &[Partition]) {
-        let outcome = self.handler.on_assign(&names(partitions));
+        let outcome = self.handler.on_assign(&self.names(partitions));
         self.tell_life_cycle("on_assign", outcome);
     }
 
     pub(super) fn call_on_revoke(&mut self, partitions: &[Partition]) {
-        let outcome = self.handler.on_revoke(&names(partitions));
+        let outcome = self.handler.on_revoke(&self.names(partitions));
         self.tell_life_cycle("on_revoke", outcome);
     }
 
@@ -38,11 +38,16 @@ impl Member {
             tracing::warn!(frame, "{function} failed: {}", failure.reason);
         }
     }
-}
 
-fn names(partitions: &[Partition]) -> Vec<(Arc<str>, i32)> {
-    partitions
-        .iter()
-        .map(|partition| (partition.topic.clone(), partition.number))
-        .collect()
+    /// The partitions as the handler is to see them.
+    fn names(&self, partitions: &[Partition]) -> Vec<(Arc<str>, i32)> {
+        let shown = |topic: &Arc<str>| match &self.group.stage {
+            Some(stage) => stage.real(topic).clone(),
+            None => topic.clone(),
+        };
+        partitions
+            .iter()
+            .map(|partition| (shown(&partition.topic), partition.number))
+            .collect()
+    }
 }

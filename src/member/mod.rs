@@ -2,7 +2,8 @@
 //!
 //! A message's way through these files: `turn` polls it, `work` calls the handler and decides what
 //! follows, `send` queues its emits and hears of their acknowledgement, `commit` hands the finished
-//! prefix to the broker; `rebalance` gives partitions up in order.
+//! prefix to the broker; `rebalance` gives partitions up in order. With `exactly_once`, `transaction`
+//! says when what is committed, `exactly_once` does it in place of `commit`, and `again` goes back.
 //!
 //! A member is one async task on a thread of its own. So the Rhai engine can be the single-threaded
 //! build without locks, a member that drains before it gives partitions up holds up nobody else, and
@@ -10,26 +11,35 @@
 //! heartbeats and sending.
 
 mod abandon;
+mod again;
 mod commit;
+mod denied;
+mod exactly_once;
 mod gate;
 mod lane;
 mod letter;
 mod life_cycle;
 mod out_of_range;
+mod pauses;
 mod publish;
 mod rate;
 mod rebalance;
+mod rehearsal;
 mod report;
 mod retry;
+mod seek;
 mod send;
 mod share;
+mod steer;
 mod stuck;
+mod tap;
+mod transaction;
 mod trial;
 mod turn;
 mod work;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -40,9 +50,13 @@ use crate::config::Group;
 use crate::handlers::HandlerSlot;
 use crate::kafka::{Cluster, Partition};
 
+pub use pauses::{Pauses, Scope};
 pub use rate::RateLimit;
 pub use report::{Calls, Event, MemberReport, Observer, PartitionReport, State};
+pub use seek::SeekAnswer;
 pub use share::Share;
+pub use stuck::GivenUp;
+pub use tap::{CallResult, Seen, Shown, Tap};
 pub use trial::try_handler;
 
 /// What the members of one group in this process share.
@@ -52,6 +66,8 @@ pub struct GroupShared {
     pub share: Share,
     /// Why the whole group stands still, if it does.
     halted: Mutex<Option<String>>,
+    pauses: Mutex<Pauses>,
+    taps: Mutex<Vec<Arc<Tap>>>,
     /// Topics that the config or the broker knows, so that may be emitted to.
     pub topics: Arc<ArcSwap<HashSet<String>>>,
 }
@@ -62,32 +78,53 @@ impl GroupShared {
             rate: RateLimit::new(group.rate),
             share: Share::default(),
             halted: Mutex::new(None),
+            pauses: Mutex::default(),
+            taps: Mutex::default(),
             topics,
         }
     }
 
+    /// What the user has paused.
+    pub fn pauses(&self) -> Pauses {
+        lock(&self.pauses).clone()
+    }
+
+    /// Pauses or resumes a part of the group; its members follow when they are told to.
+    pub fn set_paused(&self, scope: &Scope, paused: bool) {
+        lock(&self.pauses).set(scope, paused);
+    }
+
+    /// Shows the members' messages to one more; the members follow when they are told to.
+    pub fn add_tap(&self, tap: Arc<Tap>) {
+        let mut taps = lock(&self.taps);
+        taps.retain(|tap| !tap.is_over());
+        taps.push(tap);
+    }
+
+    fn taps(&self) -> Vec<Arc<Tap>> {
+        lock(&self.taps).clone()
+    }
+
     /// Why the whole group stands still, if it does.
     pub fn halted(&self) -> Option<String> {
-        self.lock_halted().clone()
+        lock(&self.halted).clone()
     }
 
     /// Stops every member from starting messages.
     pub fn halt(&self, reason: &str) {
-        self.lock_halted().get_or_insert_with(|| reason.to_owned());
+        lock(&self.halted).get_or_insert_with(|| reason.to_owned());
     }
 
     /// Lets the group go on.
     pub fn resume(&self) {
-        *self.lock_halted() = None;
+        *lock(&self.halted) = None;
         self.share.reset();
     }
+}
 
-    fn lock_halted(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        // A text is whole or absent whatever panicked meanwhile.
-        self.halted
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is kept here is whole whatever panicked meanwhile.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a member is made with.
@@ -116,6 +153,18 @@ pub enum Command {
     RefreshTopics,
     /// What is stuck is to be tried again: one partition or all.
     Resume(Option<Partition>),
+    /// The user has paused or resumed something, or watches. Answered with what it holds.
+    Follow(oneshot::Sender<Vec<PartitionReport>>),
+    /// Where partitions end that stand still, among them such as it does not hold.
+    Ends(Arc<[(Partition, i64)]>),
+    /// A stuck partition is to get past its message.
+    GiveUp(Partition, oneshot::Sender<Result<GivenUp, String>>),
+    /// The group's offset in a partition is to be this.
+    Seek {
+        partition: Partition,
+        to: i64,
+        reply: oneshot::Sender<SeekAnswer>,
+    },
     /// Drain, commit, leave. `for_good`: a static member gives its partitions up at once.
     Stop { for_good: bool, deadline: Instant },
 }

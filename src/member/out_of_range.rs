@@ -63,9 +63,8 @@ impl Member {
         };
         let (to, offset, name) = match self.group.on_out_of_range {
             OutOfRange::Stop => {
-                let reason = format!(
-                    "{gone}; set on_out_of_range, or move the group's offset with kafka-consumer-groups while it is stopped"
-                );
+                let reason =
+                    format!("{gone}; set on_out_of_range, or move the group with `deliveryd seek`");
                 tracing::error!("{reason}");
                 self.lanes[id.index].mode = Mode::Stuck {
                     reason: reason.clone(),
@@ -94,6 +93,8 @@ impl Member {
             self.take_waiting(id)
         };
         let lane = &mut self.lanes[id.index];
+        // With transactions, the next one commits it.
+        lane.unclaimed = self.exactly_once.is_some();
         if ahead && (lane.tracker.unfinished() > 0 || !lane.held.is_empty()) {
             // What is under way lies before: the commit follows when more is finished.
             return;

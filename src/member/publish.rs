@@ -32,6 +32,8 @@ pub(super) struct Tally {
     totals: [u64; 3],
     /// Since the last report, all of one version of the handler.
     pub(super) by_version: Calls,
+    /// With `exactly_once`: what the transaction under way holds, by topic.
+    uncommitted: Option<Vec<(Arc<str>, [u64; 3])>>,
     pub(super) failed: u64,
     pub(super) retried: u64,
     pub(super) commits_refused: u64,
@@ -49,11 +51,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(now: Instant) -> Self {
+    /// `in_transactions`: what ends counts when its transaction is committed.
+    pub(super) fn new(now: Instant, in_transactions: bool) -> Self {
         Self {
             fresh: Vec::new(),
             totals: [0; 3],
             by_version: Calls::default(),
+            uncommitted: in_transactions.then(Vec::new),
             failed: 0,
             retried: 0,
             commits_refused: 0,
@@ -74,16 +78,33 @@ impl Tally {
             return;
         };
         self.changed = true;
-        self.totals[kind] += 1;
         // A dead letter was counted when it was decided on.
         self.unshared += u64::from(verdict != Verdict::DeadLettered);
-        match self.fresh.iter_mut().find(|(known, _)| known == topic) {
-            Some((_, counts)) => counts[kind] += 1,
+        match &mut self.uncommitted {
             None => {
-                let mut counts = [0; 3];
-                counts[kind] = 1;
-                self.fresh.push((topic.clone(), counts));
+                self.totals[kind] += 1;
+                add(&mut self.fresh, topic, kind, 1);
             }
+            Some(uncommitted) => add(uncommitted, topic, kind, 1),
+        }
+    }
+
+    /// The transaction is committed: what it held counts.
+    pub(super) fn committed(&mut self) {
+        self.changed = true;
+        for (topic, counts) in self.uncommitted.iter_mut().flatten() {
+            for (kind, count) in counts.iter_mut().enumerate() {
+                self.totals[kind] += *count;
+                add(&mut self.fresh, topic, kind, std::mem::take(count));
+            }
+        }
+    }
+
+    /// The transaction is aborted: what it held will be counted when it comes again.
+    pub(super) fn aborted(&mut self) {
+        self.changed = true;
+        for (_, counts) in self.uncommitted.iter_mut().flatten() {
+            *counts = [0; 3];
         }
     }
 
@@ -117,20 +138,13 @@ impl Tally {
         if self.topics.contains(topic) {
             return None;
         }
-        if group.topics.iter().any(|read| **read == **topic) {
-            return Some(format!(
-                "emit to {topic}: group {} reads that topic itself, so its messages would go round for ever",
-                setup.group_id
-            ));
+        let reads = group.topics.iter().any(|read| **read == **topic);
+        let known = setup.shared.topics.load().contains(&**topic);
+        let refusal = refusal(topic, reads, known, &setup.group_id);
+        if refusal.is_none() {
+            self.topics.add(topic);
         }
-        if !setup.shared.topics.load().contains(&**topic) {
-            return Some(format!(
-                "emit to {topic}: neither the config nor the broker knows such a topic; \
-                 add [topics.\"{topic}\"] to the config or create it"
-            ));
-        }
-        self.topics.add(topic);
-        None
+        refusal
     }
 
     pub(super) fn touch(&mut self) {
@@ -140,6 +154,33 @@ impl Tally {
     /// When the next report is due.
     pub(super) fn due(&self) -> Option<Instant> {
         self.changed.then(|| self.last + INTERVAL)
+    }
+}
+
+/// Why nothing may be emitted to a topic that the group itself `reads`, or that nobody has `known`.
+pub(super) fn refusal(topic: &str, reads: bool, known: bool, group: &str) -> Option<String> {
+    if reads {
+        return Some(format!(
+            "emit to {topic}: group {group} reads that topic itself, so its messages would go round for ever"
+        ));
+    }
+    (!known).then(|| {
+        format!(
+            "emit to {topic}: neither the config nor the broker knows such a topic; \
+             add [topics.\"{topic}\"] to the config or create it"
+        )
+    })
+}
+
+/// Adds to a topic's counts of one kind.
+fn add(counts: &mut Vec<(Arc<str>, [u64; 3])>, topic: &Arc<str>, kind: usize, n: u64) {
+    match counts.iter_mut().find(|(known, _)| known == topic) {
+        Some((_, counts)) => counts[kind] += n,
+        None => {
+            let mut new = [0; 3];
+            new[kind] = n;
+            counts.push((topic.clone(), new));
+        }
     }
 }
 
@@ -220,6 +261,7 @@ impl Member {
                     .sum::<usize>(),
             oldest_in_flight: oldest,
             handler_version: self.handler.program().version().into(),
+            kept_out: self.kept_out.clone(),
             partitions: self.partition_reports(),
         }
     }
@@ -229,7 +271,8 @@ impl Member {
         if self.stop.is_some() {
             State::Draining
         } else if (self.tally.halted && !self.lanes.is_empty())
-            || lanes().any(|lane| lane.stuck_reason().is_some())
+            || self.kept_out.is_some()
+            || lanes().any(|lane| lane.standstill().is_some())
         {
             State::Stuck
         } else if !self.pending.has_joined() {
@@ -243,7 +286,7 @@ impl Member {
         }
     }
 
-    fn partition_reports(&self) -> Vec<PartitionReport> {
+    pub(super) fn partition_reports(&self) -> Vec<PartitionReport> {
         let halted = self.setup.shared.halted();
         let mut reports: Vec<PartitionReport> = self
             .lanes
@@ -254,11 +297,12 @@ impl Member {
                 // What is held back has been fetched and not begun.
                 position: lane.held.front().map_or(lane.position, |held| held.offset),
                 committed: lane.committed,
-                end: self.consumer.known_end(&lane.partition),
+                end: self.consumer.known_end(&lane.partition).max(lane.end_told),
                 last_timestamp: lane.last_timestamp,
+                unfinished: lane.tracker.unfinished(),
                 paused: lane.user_paused,
                 stuck: lane
-                    .stuck_reason()
+                    .standstill()
                     .map(str::to_owned)
                     .or_else(|| halted.clone()),
             })

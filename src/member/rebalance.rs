@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Guarantee;
 use crate::delivery::LaneId;
-use crate::kafka::{Committed, Partition, Position, Rebalance};
+use crate::kafka::{Committed, KafkaError, Partition, Position, Rebalance};
 
 use super::Event;
 use super::lane::{Lane, Mode};
@@ -81,6 +81,13 @@ enum Phase {
     Committing,
 }
 
+impl Leave {
+    /// Whether all that is left to do is the last commit.
+    pub(super) fn is_committing(&self) -> bool {
+        self.phase == Phase::Committing
+    }
+}
+
 impl Member {
     /// Goes on with whatever the group asked.
     pub(super) fn rebalance(&mut self) {
@@ -109,8 +116,14 @@ impl Member {
         let Some(partitions) = self.pending.assign.take() else {
             return;
         };
-        let committed = match self.consumer.committed(&partitions, ANSWER) {
-            Ok(committed) => committed,
+        self.prepare_to_emit(&partitions);
+        let committed = match self.offsets_to_begin_at(&partitions) {
+            Ok(Some(committed)) => committed,
+            // It wakes the loop when it is done.
+            Ok(None) => {
+                self.pending.assign = Some(partitions);
+                return;
+            }
             Err(error) => {
                 tracing::warn!(%error, "could not learn the committed offsets; trying again");
                 self.pending.assign = Some(partitions);
@@ -136,27 +149,48 @@ impl Member {
         self.tell_assigned();
     }
 
+    /// The group's offsets of these partitions. `None`: what their earlier holders left open is being ended.
+    fn offsets_to_begin_at(
+        &mut self,
+        partitions: &[Partition],
+    ) -> Result<Option<Vec<Committed>>, KafkaError> {
+        let in_transactions = self.exactly_once.is_some();
+        if in_transactions && !partitions.is_empty() && !self.inherit(partitions)? {
+            return Ok(None);
+        }
+        let mut committed = self.consumer.committed(partitions, ANSWER)?;
+        for committed in &mut committed {
+            if in_transactions && committed.offset.is_none() {
+                committed.offset = Some(self.beginning_of(&committed.partition)?);
+            }
+        }
+        Ok(Some(committed))
+    }
+
     fn add_lane(&mut self, committed: Committed) {
+        let paused = self.setup.shared.pauses().holds(&committed.partition);
         self.epoch += 1;
         let entry = self.lanes.vacant_entry();
         let id = LaneId {
             index: entry.key(),
             epoch: self.epoch,
         };
-        entry.insert(Lane::new(
+        let lane = entry.insert(Lane::new(
             id,
             committed.partition,
             self.group.ordering,
             committed.offset,
             &committed.metadata,
         ));
+        lane.unclaimed = self.exactly_once.is_some();
+        lane.user_paused = paused;
     }
 
     fn tell_assigned(&mut self) {
         let took = self.now.saturating_duration_since(self.pending.since);
         let all = self.held_partitions();
         self.setup.observer.event(Event::Assigned { all, took });
-        self.tally.touch();
+        self.is_let_in();
         self.publish_now();
     }
 
@@ -180,7 +214,8 @@ impl Member {
             .collect();
         if lost {
             // They belong to others already: what is in flight here is theirs to repeat.
-            self.abandon(&lanes, "the partitions went to other members");
+            let why = "the partitions went to other members";
+            self.abandon(&lanes, why);
             self.let_go(&partitions, lanes, true);
         } else {
             self.begin_leave(lanes, partitions, true);
@@ -239,6 +274,14 @@ impl Member {
                 self.go_on_leaving();
             }
             // One commit at a time: ours goes after the one that is under way.
+            // The transaction has their offsets, and says that nobody holds them any more.
+            Phase::Committing if self.exactly_once.is_some() && !over => {
+                if leave.lanes.iter().all(|id| self.lanes[id.index].released) {
+                    self.let_go(&leave.partitions, leave.lanes, leave.asked);
+                } else {
+                    self.leave = Some(leave);
+                }
+            }
             Phase::Committing if self.commits.is_under_way() && !over => self.leave = Some(leave),
             // Members that join or leave together refuse each other's commits for a moment.
             Phase::Committing if !over && self.must_commit(&leave) => {
@@ -284,11 +327,24 @@ impl Member {
     /// Forgets the lanes and, where the group waits for it, says so.
     fn let_go(&mut self, partitions: &[Partition], lanes: Vec<LaneId>, asked: bool) {
         self.call_on_revoke(partitions);
-        for id in lanes {
-            self.lanes.remove(id.index);
-        }
+        self.doom_if_in_it(
+            &lanes,
+            "partitions went away before their offsets were committed",
+        );
+        let paused: Vec<Partition> = lanes
+            .into_iter()
+            .map(|id| self.lanes.remove(id.index))
+            .filter(|lane| lane.fetch_paused)
+            .map(|lane| lane.partition)
+            .collect();
         if !asked {
             return;
+        }
+        // A pause outlives the assignment: the partition would stand still when it comes back.
+        if !paused.is_empty()
+            && let Err(error) = self.consumer.resume(&paused)
+        {
+            tracing::warn!(%error, "could not resume partitions that are given up");
         }
         if let Err(error) = self.consumer.unassign(partitions) {
             tracing::error!(%error, "the client refused to give partitions up");
@@ -318,7 +374,13 @@ impl Member {
 
     /// Whether nothing holds the member back from leaving the group.
     pub(super) fn has_drained(&self) -> bool {
-        self.leave.is_none() && self.lanes.is_empty()
+        let settled = self
+            .exactly_once
+            .as_ref()
+            .is_none_or(|own| own.state.is_settled());
+        // What is not settled by then, the broker or the next holder ends.
+        let over = self.stop.is_some_and(|stop| stop.deadline <= self.now);
+        self.leave.is_none() && self.lanes.is_empty() && (settled || over)
     }
 
     fn in_flight_of(&self, lanes: &[LaneId]) -> bool {

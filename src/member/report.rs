@@ -21,7 +21,7 @@ pub enum State {
     Idle,
     /// Every partition of it is paused.
     Paused,
-    /// A partition of it can not go on by itself.
+    /// A partition of it can not go on by itself, or the brokers deny it something.
     Stuck,
     /// Giving everything up, for it is to stop.
     Draining,
@@ -40,8 +40,10 @@ pub struct PartitionReport {
     pub end: Option<i64>,
     /// When the newest message handled was written, in milliseconds since the epoch.
     pub last_timestamp: Option<i64>,
+    /// Messages started and not finished.
+    pub unfinished: usize,
     pub paused: bool,
-    /// Why it can not go on by itself.
+    /// Why it stands still.
     pub stuck: Option<String>,
 }
 
@@ -69,6 +71,8 @@ pub struct MemberReport {
     pub oldest_in_flight: Option<Duration>,
     /// The version of the handler that it runs.
     pub handler_version: Arc<str>,
+    /// Why the brokers do not let it take part, if so.
+    pub kept_out: Option<String>,
     pub partitions: Vec<PartitionReport>,
 }
 

@@ -20,6 +20,13 @@ pub(super) fn backoff(policy: &OnFailure, attempt: u32) -> Duration {
     full.mul_f64(rand::rng().random_range(0.75..=1.0))
 }
 
+/// A message that waits, and until when.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) due: Instant,
+    pub(super) delivery: Delivery,
+}
+
 /// The messages of a member that wait for their next attempt, by the time when they are due.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
@@ -63,13 +70,14 @@ impl Retries {
     }
 
     /// Takes everything that belongs to a lane, for its partition is given up.
-    pub(super) fn take_lane(&mut self, lane: LaneId) -> Vec<Delivery> {
-        let taken: Vec<Delivery> = self
+    pub(super) fn take_lane(&mut self, lane: LaneId) -> Vec<Waiting> {
+        let taken: Vec<Waiting> = self
             .waiting
             .extract_if(.., |_, delivery| delivery.lane() == lane)
-            .map(|(_, delivery)| delivery)
+            .map(|((due, _), delivery)| Waiting { due, delivery })
             .collect();
-        self.bytes -= taken.iter().map(|d| d.record().size()).sum::<usize>();
+        let sizes = taken.iter().map(|waiting| waiting.delivery.record().size());
+        self.bytes -= sizes.sum::<usize>();
         taken
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::delivery::{Delivery, Verdict};
-use crate::kafka::{Emitter, KafkaError, Outgoing, SendError};
+use crate::delivery::{Delivery, LaneId, Verdict};
+use crate::kafka::{Emitter, KafkaError, Outgoing, Partition, SendError};
 use crate::script::Failure;
 
 use super::letter::Letter;
@@ -15,13 +15,45 @@ use super::turn::Member;
 pub(super) struct Flight {
     /// `None` once its partition is gone: its acknowledgements are then only counted off.
     pub(super) delivery: Option<Delivery>,
+    lane: LaneId,
+    offset: i64,
     /// What it becomes when everything is acknowledged.
     verdict: Verdict,
     outstanding: usize,
     /// Whether all its emits are queued.
     sealed: bool,
+    /// Whether anything of it was queued, be it acknowledged or not.
+    queued: bool,
     error: Option<Failure>,
     pub(super) since: Instant,
+}
+
+impl Flight {
+    /// Nothing more of it is sent.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Notes what the producer said to one of its messages.
+    fn note(&mut self, said: Result<(), SendError>, in_transactions: bool) -> Progress {
+        match said {
+            Ok(()) => {
+                self.outstanding += 1;
+                self.queued = true;
+                Progress::All
+            }
+            Err(SendError::Full) => Progress::Full,
+            Err(SendError::Refused(error)) if in_transactions && !is_of_message(&error) => {
+                Progress::Doomed(error)
+            }
+            Err(SendError::Refused(error)) => Progress::Refused(error.message),
+        }
+    }
+
+    /// Whether something of it is neither acknowledged nor refused.
+    pub(super) fn is_outstanding(&self) -> bool {
+        self.outstanding > 0
+    }
 }
 
 /// The message whose effects are going out.
@@ -32,6 +64,14 @@ pub(super) struct Sending {
     next: usize,
     /// Goes after the emits.
     letter: Option<Letter>,
+    /// In a rehearsal: emits and letter are queued, and their receipt is not.
+    receipt_only: bool,
+}
+
+impl Sending {
+    pub(super) fn ticket(&self) -> usize {
+        self.ticket
+    }
 }
 
 /// How far sending got.
@@ -40,6 +80,8 @@ enum Progress {
     /// The producer's queue is full.
     Full,
     Refused(String),
+    /// It is the transaction that takes nothing more.
+    Doomed(KafkaError),
 }
 
 impl Member {
@@ -52,16 +94,28 @@ impl Member {
         letter: Option<Letter>,
     ) {
         self.count_user_metrics();
-        if letter.is_none() && self.handler.effects().no_emits() {
+        let nothing_to_send =
+            letter.is_none() && self.rehearsal.is_none() && self.handler.effects().no_emits();
+        if self.exactly_once.is_some() {
+            let letter = letter.as_ref().map_or(0, |_| delivery.record().size());
+            let bytes = self.handler.effects().size() + letter;
+            if !self.enter_transaction(&delivery, bytes, !nothing_to_send) {
+                return self.read_later(delivery);
+            }
+        }
+        if nothing_to_send {
             self.open_gate(&mut delivery);
             self.end(delivery, verdict);
             return;
         }
         let ticket = self.flights.insert(Flight {
+            lane: delivery.lane(),
+            offset: delivery.record().offset,
             delivery: Some(delivery),
             verdict,
             outstanding: 0,
             sealed: false,
+            queued: false,
             error: None,
             since: self.now,
         });
@@ -69,6 +123,7 @@ impl Member {
             ticket,
             next: 0,
             letter,
+            receipt_only: false,
         });
         self.push_out();
     }
@@ -85,6 +140,10 @@ impl Member {
             }
             Progress::All => None,
             Progress::Refused(reason) => Some(failure(reason)),
+            Progress::Doomed(error) => {
+                self.producer_failed(error);
+                return self.drop_flight(sending.ticket);
+            }
         };
         let flight = &mut self.flights[sending.ticket];
         flight.sealed = true;
@@ -107,7 +166,18 @@ impl Member {
         }
     }
 
+    /// The effects, and in a rehearsal their receipt.
     fn queue_all(&mut self, sending: &mut Sending) -> Progress {
+        if !sending.receipt_only {
+            match self.queue_effects(sending) {
+                Progress::All => sending.receipt_only = true,
+                not_all => return not_all,
+            }
+        }
+        self.queue_receipt(sending.ticket)
+    }
+
+    fn queue_effects(&mut self, sending: &mut Sending) -> Progress {
         if let Err(error) = self.make_emitter() {
             return Progress::Refused(error.message);
         }
@@ -121,52 +191,61 @@ impl Member {
         else {
             return Progress::All;
         };
+        let in_transactions = self.exactly_once.is_some();
         let ticket = sending.ticket as u64;
         let effects = self.handler.effects();
         for emit in effects.emits().skip(sending.next) {
             let mut headers = emit.headers();
-            let outgoing = Outgoing::of(&emit, &mut headers);
-            match emitter.send(outgoing, ticket) {
-                Ok(()) => {
-                    sending.next += 1;
-                    flight.outstanding += 1;
+            let mut outgoing = Outgoing::of(&emit, &mut headers);
+            if let Some(rehearsal) = &self.rehearsal {
+                outgoing.topic = rehearsal.temporary(outgoing.topic);
+            }
+            match flight.note(emitter.send(outgoing, ticket), in_transactions) {
+                Progress::All => sending.next += 1,
+                Progress::Refused(reason) => {
+                    return Progress::Refused(format!("emit to {}: {reason}", emit.topic()));
                 }
-                Err(SendError::Full) => return Progress::Full,
-                Err(SendError::Refused(error)) => {
-                    return Progress::Refused(format!("emit to {}: {error}", emit.topic()));
-                }
+                stopped => return stopped,
             }
         }
         let (Some(letter), Some(delivery)) = (&sending.letter, &flight.delivery) else {
             return Progress::All;
         };
-        let record = delivery.record();
-        let mut headers = record.headers().chain(letter.headers());
-        let outgoing = Outgoing {
-            topic: &letter.topic,
-            partition: None,
-            timestamp: None,
-            key: record.key(),
-            value: record.value(),
-            headers: &mut headers,
+        let said = letter.send(emitter, delivery.record(), ticket);
+        flight.note(said, in_transactions)
+    }
+
+    fn queue_receipt(&mut self, ticket: usize) -> Progress {
+        let (Some(rehearsal), Some(emitter)) = (&self.rehearsal, &self.emitter) else {
+            return Progress::All;
         };
-        match emitter.send(outgoing, ticket) {
-            Ok(()) => {
-                flight.outstanding += 1;
-                Progress::All
-            }
-            Err(SendError::Full) => Progress::Full,
-            Err(SendError::Refused(error)) => Progress::Refused(error.message),
-        }
+        let flight = &mut self.flights[ticket];
+        let Some(delivery) = &flight.delivery else {
+            return Progress::All;
+        };
+        let said = rehearsal.send_receipt(emitter, delivery, flight.verdict, ticket as u64);
+        flight.note(said, self.exactly_once.is_some())
     }
 
     /// Why one of the emits may not be sent, so that none is.
     fn refused_topic(&mut self) -> Option<String> {
         let effects = self.handler.effects();
+        if let Some(rehearsal) = &mut self.rehearsal {
+            return rehearsal.refuses(effects, &self.setup);
+        }
         effects.emits().find_map(|emit| {
             self.tally
                 .refuses_topic(emit.topic(), &self.group, &self.setup)
         })
+    }
+
+    /// Makes the emitter of a handler that will need one, so that it connects while the member learns
+    /// where to begin.
+    pub(super) fn prepare_to_emit(&mut self, partitions: &[Partition]) {
+        let will_emit = !partitions.is_empty() && self.setup.slot.current().may_emit();
+        if will_emit && let Err(error) = self.make_emitter() {
+            tracing::debug!(%error, "no producer yet; it is made when the handler emits");
+        }
     }
 
     fn make_emitter(&mut self) -> Result<(), KafkaError> {
@@ -187,6 +266,7 @@ impl Member {
         let Some(emitter) = &self.emitter else {
             return;
         };
+        let in_transactions = self.exactly_once.is_some();
         let mut acknowledgements = std::mem::take(&mut self.acknowledgements);
         emitter.take_acknowledgements(&mut acknowledgements);
         for acknowledgement in acknowledgements.drain(..) {
@@ -196,11 +276,27 @@ impl Member {
                 continue;
             };
             flight.outstanding -= 1;
-            if let Some(error) = acknowledgement.error {
-                self.emitter_failed |= error.fatal;
-                flight.error.get_or_insert_with(|| failure(error.message));
+            let landed = flight.sealed && flight.outstanding == 0;
+            match acknowledgement.error {
+                // What goes with the transaction is no failure of its own.
+                Some(error) if in_transactions && !is_of_message(&error) => {
+                    if flight.delivery.is_some() {
+                        self.producer_failed(error);
+                    }
+                    self.drop_flight(ticket);
+                    continue;
+                }
+                Some(error) if in_transactions && flight.delivery.is_none() => {
+                    let (lane, offset) = (flight.lane, flight.offset);
+                    self.suspect(lane, offset, error.message);
+                }
+                Some(error) => {
+                    self.emitter_failed |= error.fatal;
+                    flight.error.get_or_insert_with(|| failure(error.message));
+                }
+                None => {}
             }
-            if flight.sealed && flight.outstanding == 0 {
+            if landed {
                 self.land(ticket);
             }
         }
@@ -224,11 +320,27 @@ impl Member {
         };
         match flight.error {
             None => self.end(delivery, flight.verdict),
+            Some(error) if flight.queued && self.exactly_once.is_some() => {
+                self.undo(delivery, flight.verdict, error);
+            }
             Some(error) if flight.verdict == Verdict::Handled => self.fail(delivery, error),
             Some(error) => {
                 let reason = format!("its dead letter can not be written: {}", error.reason);
                 self.stick(delivery, reason);
             }
+        }
+    }
+
+    /// Its message goes with the transaction that it is in; what is on its way is only counted off.
+    fn drop_flight(&mut self, ticket: usize) {
+        let flight = &mut self.flights[ticket];
+        flight.seal();
+        let delivery = flight.delivery.take();
+        if !flight.is_outstanding() {
+            self.flights.remove(ticket);
+        }
+        if let Some(delivery) = delivery {
+            self.read_later(delivery);
         }
     }
 
@@ -243,7 +355,30 @@ impl Member {
     }
 }
 
-fn failure(reason: String) -> Failure {
+/// Whether it is the message that was refused, and not everything of its transaction or its producer.
+fn is_of_message(error: &KafkaError) -> bool {
+    const OF_ALL: &[&str] = &[
+        "_STATE",
+        "_PURGE_QUEUE",
+        "_PURGE_INFLIGHT",
+        "_INCONSISTENT",
+        "_DESTROY",
+        "_FENCED",
+        "PRODUCER_FENCED",
+        "INVALID_PRODUCER_EPOCH",
+        "INVALID_PRODUCER_ID_MAPPING",
+        "INVALID_TXN_STATE",
+        "UNKNOWN_PRODUCER_ID",
+        "OUT_OF_ORDER_SEQUENCE_NUMBER",
+        "DUPLICATE_SEQUENCE_NUMBER",
+        "TRANSACTION_COORDINATOR_FENCED",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        "CONCURRENT_TRANSACTIONS",
+    ];
+    !error.fatal && !error.retriable && !OF_ALL.contains(&error.code.as_str())
+}
+
+pub(super) fn failure(reason: String) -> Failure {
     Failure {
         reason,
         diagnostic: None,

@@ -1,9 +1,13 @@
 //! Partitions that stand still at messages that can not be finished.
 //!
-//! [`Member::stick`] halts one, [`Member::resume`] tries again what it stopped at.
+//! [`Member::stick`] halts one, [`Member::resume`] tries again what it stopped at, and
+//! [`Member::give_up_stuck`] gets it past the message.
+
+use tokio::sync::oneshot;
 
 use crate::delivery::Delivery;
 use crate::kafka::Partition;
+use crate::script::Failure;
 
 use super::Event;
 use super::lane::Mode;
@@ -68,4 +72,61 @@ impl Member {
         }
         self.inbox.wake.notify_one();
     }
+
+    /// Gives up the message that each of these partitions is stuck at, as soon as the handler's last
+    /// effects have left: `on_failed` may be called for it.
+    pub(super) fn give_up_stuck(&mut self) {
+        while self.may_send()
+            && let Some((partition, reply)) = self.to_give_up.pop()
+        {
+            let result = self.give_up_first(&partition);
+            if reply.send(result).is_err() {
+                tracing::debug!("who wanted {partition} to go on has gone");
+            }
+        }
+    }
+
+    /// The first message of a stuck partition becomes a dead letter, whatever the policy says; the rest
+    /// is tried again. Returns the message and where it goes.
+    fn give_up_first(&mut self, partition: &Partition) -> Result<GivenUp, String> {
+        let mut lanes = self.lanes.iter_mut().map(|(_, lane)| lane);
+        let lane = lanes.find(|lane| lane.partition == *partition);
+        let Some(mode) = lane.map(|lane| &mut lane.mode) else {
+            return Err(format!("{partition} is not held by this member any more"));
+        };
+        let Mode::Stuck { reason, deliveries } = mode else {
+            return Err(format!("{partition} is not stuck"));
+        };
+        let offsets = deliveries.iter().map(|delivery| delivery.record().offset);
+        let Some((first, _)) = offsets.enumerate().min_by_key(|(_, offset)| *offset) else {
+            return Err(format!(
+                "{partition} is not stuck at a message, but for another reason: {reason}"
+            ));
+        };
+        let failure = Failure {
+            reason: reason.clone(),
+            diagnostic: None,
+        };
+        let delivery = deliveries.swap_remove(first);
+        let given_up = GivenUp {
+            offset: delivery.record().offset,
+            topic: self.group.on_failure.dead_letter_topic(&partition.topic),
+        };
+        if deliveries.is_empty() {
+            *mode = Mode::Open;
+        }
+        self.resume(Some(partition));
+        self.dead_letter(delivery, failure);
+        Ok(given_up)
+    }
 }
+
+/// A message on its way to the dead-letter topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    pub offset: i64,
+    pub topic: String,
+}
+
+/// Who waits to hear of it.
+pub(super) type GiveUpReply = oneshot::Sender<Result<GivenUp, String>>;

@@ -5,20 +5,39 @@ use std::time::Duration;
 
 use crate::config::Group;
 use crate::diagnostic::Diagnostic;
-use crate::script::{Caller, Handler, Program, Settings, testing};
+use crate::script::{Handler, Program, Settings, testing};
+
+use super::{Setup, rehearsal};
 
 /// What the engine of one member is built with.
-pub(super) fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) -> Settings {
+fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) -> Settings {
     Settings {
-        caller: Caller {
-            group: group_id.clone(),
-            member: member.clone(),
-        },
+        caller: rehearsal::caller(group_id, member, group),
         limits: group.limits,
         params: group.params.clone(),
         timeout: group.handler_timeout,
         seed: None,
     }
+}
+
+/// The handler of one member, in the version that its slot has now.
+///
+/// # Errors
+/// What its compiler or its top level says.
+pub(super) fn build_handler(
+    setup: &Setup,
+    name: &Arc<str>,
+    group: &Group,
+) -> Result<Handler, String> {
+    let settings = settings(&setup.group_id, name, group);
+    let mut handler = Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
+        let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        format!("the handler does not compile: {}", texts.join("; "))
+    })?;
+    if let Some(stage) = &group.stage {
+        handler.rehearse(stage);
+    }
+    Ok(handler)
 }
 
 /// All tests of a version that is to be taken. The files are not watched meanwhile.

@@ -7,18 +7,25 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tokio::sync::{Notify, mpsc};
 
-use crate::config::Group;
+use crate::config::{Group, Guarantee};
 use crate::delivery::Record;
-use crate::kafka::{Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Polled};
+use crate::kafka::{
+    Acknowledgement, Consumer, ConsumerSettings, Emitter, KafkaError, Partition, Polled,
+};
 use crate::script::Handler;
 
 use super::commit::Commits;
+use super::exactly_once::ExactlyOnce;
 use super::lane::Lane;
 use super::publish::Tally;
 use super::rebalance::{Leave, Pending};
+use super::rehearsal::Rehearsal;
 use super::retry::Retries;
+use super::seek::Seek;
 use super::send::{Flight, Sending};
-use super::trial::settings;
+use super::stuck::GiveUpReply;
+use super::tap::Watched;
+use super::trial::build_handler;
 use super::{Command, Event, Setup, member_name};
 
 /// So many messages are taken before the loop looks at anything else.
@@ -44,7 +51,7 @@ pub(super) struct Member {
     pub(super) group: Arc<Group>,
     pub(super) inbox: Inbox,
     pub(super) consumer: Consumer,
-    /// Made when the handler emits for the first time.
+    /// Made when the handler emits for the first time, or for the transactions.
     pub(super) emitter: Option<Emitter>,
     /// The emitter can not be used any more; it goes when its last acknowledgement is in.
     pub(super) emitter_failed: bool,
@@ -59,13 +66,24 @@ pub(super) struct Member {
     /// The message whose emits did not all fit into the producer's queue; nothing starts until they do.
     pub(super) sending: Option<Sending>,
     pub(super) retries: Retries,
+    /// Where `deliveryd verify` runs it.
+    pub(super) rehearsal: Option<Rehearsal>,
     /// Messages started and not ended.
     pub(super) under_way: usize,
     pub(super) pending: Pending,
     pub(super) leave: Option<Leave>,
     pub(super) commits: Commits,
+    /// With `guarantee = "exactly_once"`.
+    pub(super) exactly_once: Option<ExactlyOnce>,
     pub(super) stop: Option<Stop>,
+    /// Why the brokers do not let it take part.
+    pub(super) kept_out: Option<String>,
     pub(super) tally: Tally,
+    /// Who watches the calls.
+    pub(super) watched: Vec<Watched>,
+    pub(super) seeks: Vec<Seek>,
+    /// Stuck partitions whose message is to be given up.
+    pub(super) to_give_up: Vec<(Partition, GiveUpReply)>,
     /// The lane that is first in line when the next message may start.
     pub(super) first_lane: usize,
     /// Calls have taken so long that something else must be looked after.
@@ -137,6 +155,12 @@ impl Member {
             wake: inbox.wake.clone(),
         })
         .map_err(|error| error.message)?;
+        let (emitter, exactly_once) = match group.guarantee {
+            Guarantee::ExactlyOnce => ExactlyOnce::new(&setup, inbox.wake.clone())
+                .map(|(emitter, own)| (Some(emitter), Some(own)))
+                .map_err(|error| error.message)?,
+            Guarantee::AtLeastOnce | Guarantee::AtMostOnce => (None, None),
+        };
         let handler_generation = setup.slot.generation();
         let handler = build_handler(&setup, &name, &group)?;
         let now = Instant::now();
@@ -145,7 +169,7 @@ impl Member {
             group,
             inbox,
             consumer,
-            emitter: None,
+            emitter,
             emitter_failed: false,
             acknowledgements: Vec::new(),
             handler,
@@ -155,12 +179,18 @@ impl Member {
             flights: Slab::new(),
             sending: None,
             retries: Retries::default(),
+            rehearsal: Rehearsal::of(&setup.group),
             under_way: 0,
             pending: Pending::new(now),
             leave: None,
             commits: Commits::new(now),
             stop: None,
-            tally: Tally::new(now),
+            kept_out: None,
+            tally: Tally::new(now, exactly_once.is_some()),
+            exactly_once,
+            watched: Vec::new(),
+            seeks: Vec::new(),
+            to_give_up: Vec::new(),
             first_lane: 0,
             turn_is_over: false,
             rate_wait: None,
@@ -172,10 +202,14 @@ impl Member {
     }
 
     async fn run(&mut self) -> End {
-        if let Err(error) = self.consumer.subscribe(&self.group.topics) {
+        // With transactions it joins when its transactional id is its own.
+        if self.exactly_once.is_none()
+            && let Err(error) = self.consumer.subscribe(&self.group.topics)
+        {
             return End::Fatal(error);
         }
         self.call_on_start();
+        self.follow_taps();
         loop {
             self.now = Instant::now();
             self.turn_is_over = false;
@@ -190,7 +224,11 @@ impl Member {
             };
             self.follow_handler();
             self.rebalance();
+            self.steer();
             self.commit();
+            if let Err(error) = self.transact() {
+                return End::Fatal(error);
+            }
             self.hold_back_or_fetch();
             self.publish();
             if self.stop.is_some() && self.has_drained() {
@@ -216,6 +254,14 @@ impl Member {
                     }
                 }
                 Command::Resume(partition) => self.resume(partition.as_ref()),
+                Command::Follow(reply) => self.follow(reply),
+                Command::Ends(ends) => self.hear_ends(&ends),
+                Command::GiveUp(partition, reply) => self.to_give_up.push((partition, reply)),
+                Command::Seek {
+                    partition,
+                    to,
+                    reply,
+                } => self.begin_seek(partition, to, reply),
                 Command::Stop { for_good, deadline } => {
                     self.begin_stop(Stop { for_good, deadline })
                 }
@@ -293,6 +339,11 @@ impl Member {
                     self.find_out_of_range();
                     return Ok(polled + 1);
                 }
+                Polled::Denied { partition, error } => {
+                    self.pool.push(record);
+                    self.may_not_read(&partition, error);
+                    return Ok(polled + 1);
+                }
                 Polled::Error(error) => {
                     self.pool.push(record);
                     self.hear_error(error)?;
@@ -301,14 +352,6 @@ impl Member {
             }
         }
         Ok(BATCH)
-    }
-
-    fn hear_error(&mut self, error: KafkaError) -> Result<(), KafkaError> {
-        if error.fatal {
-            return Err(error);
-        }
-        self.setup.observer.event(Event::Trouble(error));
-        Ok(())
     }
 
     /// The lane that a record belongs to.
@@ -345,9 +388,16 @@ impl Member {
                 .filter(|_| self.may_call())
                 .map(until),
             self.commits.due(&self.group).map(until),
+            self.exactly_once
+                .as_ref()
+                .and_then(|own| own.state.due(self.group.transaction_interval))
+                .map(until),
             self.tally.due().map(until),
             self.leave.as_ref().map(|leave| until(leave.due())),
-            self.pending.due().map(until),
+            self.pending
+                .due()
+                .filter(|_| !self.exactly_once.as_ref().is_some_and(|own| own.inherits()))
+                .map(until),
             self.rate_wait,
         ]
         .into_iter()
@@ -383,12 +433,4 @@ impl Member {
         self.consumer.leave(for_good, most.max(SHORTEST_LEAVE));
         self.setup.observer.event(Event::Left);
     }
-}
-
-fn build_handler(setup: &Setup, name: &Arc<str>, group: &Group) -> Result<Handler, String> {
-    let settings = settings(&setup.group_id, name, group);
-    Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
-        let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-        format!("the handler does not compile: {}", texts.join("; "))
-    })
 }

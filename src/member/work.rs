@@ -7,6 +7,7 @@ use crate::config::{Guarantee, Then};
 use crate::delivery::{Delivery, Record, Verdict};
 use crate::script::{Failure, Outcome};
 
+use super::exactly_once::ExactlyOnce;
 use super::lane::Mode;
 use super::letter::Letter;
 use super::retry::backoff;
@@ -30,7 +31,12 @@ impl Member {
             return;
         }
         lane.position = record.offset + 1;
+        if lane.denied.is_some() {
+            lane.denied = None;
+            self.tally.touch();
+        }
         let at_once = lane.held.is_empty()
+            && !lane.runs_alone(record.offset)
             && lane.ready.is_empty()
             && self.group.guarantee != Guarantee::AtMostOnce
             && lane.may_start();
@@ -48,7 +54,13 @@ impl Member {
 
     /// Whether the handler may be called: not while the effects of its last call wait for room.
     pub(super) fn may_call(&self) -> bool {
-        self.sending.is_none() && !self.tally.halted
+        self.may_send() && !self.tally.halted
+    }
+
+    /// Whether there is room for the effects of another message.
+    pub(super) fn may_send(&self) -> bool {
+        let takes = |own: &ExactlyOnce| own.state.takes(self.now);
+        self.sending.is_none() && self.exactly_once.as_ref().is_none_or(takes)
     }
 
     fn rate_allows(&mut self) -> bool {
@@ -67,12 +79,28 @@ impl Member {
         lane.tracker.started(record.offset);
         if lane.tracker.was_done_before(record.offset) {
             lane.tracker.finished(record.offset);
+            if let Some(own) = &mut self.exactly_once {
+                own.pass_over(lane, self.now);
+            }
             self.recycle(record);
             return;
         }
         self.under_way += 1;
         let closed = lane.gate.is_closed_for(&record);
-        let delivery = Delivery::new(record, lane.id);
+        let read_again = !lane.pasts.is_empty();
+        if lane.runs_alone(record.offset)
+            && let Some(own) = &mut self.exactly_once
+        {
+            own.state.begin_alone();
+        }
+        let mut delivery = Delivery::new(record, lane.id);
+        if read_again {
+            match self.go_on_from_past(delivery) {
+                Some(new) => delivery = new,
+                None => return,
+            }
+        }
+        let lane = &mut self.lanes[index];
         if closed {
             lane.gate.queue(delivery);
         } else {
@@ -140,6 +168,12 @@ impl Member {
         let Some(offset) = lane.held.front().map(|record| record.offset) else {
             return false;
         };
+        if lane.runs_alone(offset)
+            && let Some(own) = &mut self.exactly_once
+            && !own.state.makes_room()
+        {
+            return false;
+        }
         let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
         (!committed_first || lane.committed > Some(offset)) && lane.may_start()
     }
@@ -151,6 +185,12 @@ impl Member {
         {
             delivery.again();
             self.tally.retried += 1;
+            let id = delivery.lane();
+            let lane = self.lanes.get_mut(id.index).filter(|lane| lane.id == id);
+            if let Some(lane) = lane.filter(|lane| lane.is_held_by_user()) {
+                lane.ready.push_front(delivery);
+                continue;
+            }
             self.call(delivery);
             if self.turn_is_over {
                 return;
@@ -171,6 +211,9 @@ impl Member {
             self.setup.observer.handler_seconds(seconds);
             // Slow calls are all timed, so no further look at the clock is needed.
             self.turn_is_over |= ended.saturating_duration_since(self.now) > TURN;
+        }
+        if !self.watched.is_empty() {
+            self.show(&delivery, &outcome);
         }
         match outcome {
             Outcome::Done => {
@@ -270,8 +313,14 @@ impl Member {
             self.stick(delivery, reason);
             return;
         }
+        self.dead_letter(delivery, failure);
+    }
+
+    /// Sends the message to the dead-letter topic.
+    pub(super) fn dead_letter(&mut self, delivery: Delivery, failure: Failure) {
         // Now and not when it is acknowledged: by then many more could be on their way.
         self.setup.shared.share.add(self.now, 1, 1);
+        let policy = &self.group.on_failure;
         let topic = policy.dead_letter_topic(&delivery.record().topic);
         self.tell_failure(&delivery, &failure, "dead letter");
         let letter = Letter::new(

@@ -18,6 +18,7 @@ pub mod terminal;
 pub use board::{Board, GroupInfo, MemberBoard, ProducerBoard, Summary, Wedged};
 pub use clock::now;
 pub use http::HttpServer;
+pub(crate) use logs::escaped;
 pub use logs::{Format, LogError, LogGuard};
 pub use metrics::Metrics;
 pub use status::Status;

@@ -109,6 +109,7 @@ pub struct Reload {
 /// A topic as the cluster has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicStatus {
+    /// 0: it is gone.
     pub partitions: i32,
     pub replication: i32,
     /// How it differs from the config where that can not be mended; `null` where it fits.

@@ -62,6 +62,8 @@ pub struct ProducerSetup {
     pub deliveries: Arc<Deliveries>,
     /// Where an earlier producer of this name ended, when this one replaces it.
     pub progress: Progress,
+    /// It makes nothing until it is resumed.
+    pub paused: bool,
     pub hooks: Hooks,
 }
 

@@ -87,6 +87,11 @@ impl<'a, S: Source> Run<'a, S> {
         }
     }
 
+    /// Makes no messages until it is resumed.
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
     /// Returns when it was told to stop, or nobody is left who could tell it.
     pub fn serve(mut self, commands: &Receiver<Command>) {
         loop {
@@ -118,7 +123,7 @@ impl<'a, S: Source> Run<'a, S> {
                 self.set_rate(config.rate, now);
                 self.config = *config;
             }
-            Command::Pause => self.paused = true,
+            Command::Pause => self.pause(),
             Command::Resume if self.paused => {
                 self.paused = false;
                 self.pace.restart(now);

@@ -19,6 +19,7 @@ pub(super) struct Setup {
     pub sink: Box<dyn Sink + Send>,
     pub deliveries: Arc<Deliveries>,
     pub progress: Progress,
+    pub paused: bool,
     pub hooks: Hooks,
 }
 
@@ -43,6 +44,7 @@ impl ProducerTask {
             sink,
             deliveries,
             progress,
+            paused,
             hooks,
         } = setup;
         let setup = Setup {
@@ -51,6 +53,7 @@ impl ProducerTask {
             sink,
             deliveries,
             progress,
+            paused,
             hooks,
         };
         Self::start_with(setup, move || ScriptSource::new(name, config, slot))
@@ -147,7 +150,11 @@ fn produce<S: Source>(
     let Hooks { on_metrics, on_end } = setup.hooks;
     let (config, sink, progress) = (setup.config, setup.sink, setup.progress);
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        Run::new(&name, config, make(), sink, progress, shared, on_metrics).serve(inbox);
+        let mut run = Run::new(&name, config, make(), sink, progress, shared, on_metrics);
+        if setup.paused {
+            run.pause();
+        }
+        run.serve(inbox);
     }));
     let state = match ran {
         Ok(()) => State::Stopped,

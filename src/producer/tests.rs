@@ -140,6 +140,7 @@ impl Start {
             sink: Box::new(sink),
             deliveries,
             progress: self.progress,
+            paused: false,
             hooks: Hooks {
                 on_end: Box::new(move |state| tell_end.send(state.clone()).unwrap_or_default()),
                 ..Hooks::default()

@@ -9,6 +9,7 @@ use super::program::Program;
 use super::runtime::{Ended, Function, Runtime};
 use super::state::State;
 use super::{Failure, Kind, Outcome, Settings, diagnose};
+use crate::config::Stage;
 use crate::delivery::{Effects, Record};
 use crate::diagnostic::Diagnostic;
 
@@ -98,6 +99,11 @@ impl Handler {
             None => Ok(Dynamic::UNIT),
         };
         self.end(result.map(drop), Some(record))
+    }
+
+    /// Shows the script the topics that it reads under the names that `stage` has for them.
+    pub fn rehearse(&mut self, stage: &Arc<Stage>) {
+        self.runtime.state.stage.get_or_init(|| stage.clone());
     }
 
     /// Makes the random values of the calls that follow those of `seed`.

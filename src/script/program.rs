@@ -123,6 +123,13 @@ impl Program {
         })
     }
 
+    /// Whether it may emit anything: whether the word stands in any of its files.
+    pub fn may_emit(&self) -> bool {
+        self.sources
+            .iter()
+            .any(|source| source.text.contains("emit"))
+    }
+
     /// The first 12 hexadecimal digits of the SHA-256 of all sources.
     pub fn version(&self) -> &str {
         &self.version

@@ -4,7 +4,7 @@
 //! One per engine, on one thread. The functions hold it; `runtime` fills it before a call and empties
 //! it afterwards, so that nothing of a message outlives its call.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
 use super::json::{self, Digits, Doc, JsonObject, NotJson};
 use super::{Caller, meter};
-use crate::config::Limits;
+use crate::config::{Limits, Stage};
 use crate::delivery::{Effects, Record};
 
 /// How a call was ended by the script or for it, other than by an error that Rhai reports itself.
@@ -37,6 +37,8 @@ pub(crate) enum StopKind {
 pub(crate) struct State {
     pub caller: Caller,
     pub limits: Limits,
+    /// In a rehearsal, under which names the script is to see the topics that it reads.
+    pub stage: OnceCell<Arc<Stage>>,
     /// For a generator, the topic it writes to.
     pub topic: Option<Arc<str>>,
     pub record: RefCell<Option<Rc<Record>>>,
@@ -76,6 +78,7 @@ impl State {
         Rc::new(Self {
             caller,
             limits,
+            stage: OnceCell::new(),
             topic,
             record: RefCell::default(),
             attempt: Cell::new(0),
@@ -105,6 +108,14 @@ impl State {
         self.attempt.set(attempt);
         if self.stop.borrow().is_some() {
             self.stop.replace(None);
+        }
+    }
+
+    /// The topic of a message as the script is to see it.
+    pub(crate) fn shown_topic<'a>(&'a self, record: &'a Record) -> &'a str {
+        match self.stage.get() {
+            Some(stage) => stage.real(&record.topic),
+            None => &record.topic,
         }
     }
 

@@ -1,3 +1,6 @@
-//! What ties the daemon to the service manager.
+//! What ties the daemon to the service manager: what it is told, and how the service is installed.
 
+pub mod files;
+pub mod install;
 pub mod notify;
+pub mod watchdog;

@@ -13,6 +13,8 @@ use crate::observe::status::{BrokerState, DaemonState, MemberState, Status};
 
 /// How often the line is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What an end needs beyond the time that the members have: last answers, closing the clients.
+const END: Duration = Duration::from_secs(10);
 /// Longer lines are cut, in characters.
 const LONGEST: usize = 300;
 
@@ -29,12 +31,17 @@ pub fn reloading() {
     }
 }
 
-/// The orderly stop begins.
-pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+/// The orderly stop begins, and takes at most so long.
+pub fn stopping(within: Duration) {
+    // Else a time limit of the unit's that is shorter would cut it off.
+    let micros = u32::try_from((within + END).as_micros()).unwrap_or(u32::MAX);
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::ExtendTimeoutUsec(micros),
+    ]);
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+pub(super) fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         // It was there at the start, and all else works without it.
         tracing::debug!("the service manager can not be told: {error}");
@@ -96,7 +103,11 @@ pub fn line(status: &Status) -> String {
 fn waiting(status: &Status) -> String {
     let servers = &status.brokers.servers;
     match &status.brokers.reason {
-        Some(reason) => format!("waiting for the broker at {servers}: {reason}"),
+        Some(reason) => {
+            let again = format!("no broker at {servers}: ");
+            let reason = reason.strip_prefix(&again).unwrap_or(reason);
+            format!("waiting for the broker at {servers}: {reason}")
+        }
         None => format!("waiting for the broker at {servers}"),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::observe::rebalances;
 use crate::preflight::{Checked, Programs};
 
@@ -83,6 +84,26 @@ impl Running {
                 })
             }
         }
+    }
+
+    /// Takes back what a start that was cut short has done, so that another one can begin from
+    /// `nothing`, which is what ran before it.
+    ///
+    /// # Errors
+    /// What can't be stopped or connected; one sentence.
+    pub async fn take_back(&mut self, nothing: &Config) -> Result<(), String> {
+        let producers: Vec<String> = self.shown.producers().keys().cloned().collect();
+        for producer in producers {
+            self.remove_producer(&producer).await?;
+        }
+        let groups: Vec<String> = self.groups.keys().cloned().collect();
+        for group in groups {
+            self.remove_group(&group).await?;
+        }
+        self.connect(&nothing.kafka)?;
+        self.change_log(&nothing.log)?;
+        self.change_daemon(&nothing.daemon);
+        Ok(())
     }
 
     async fn go(
@@ -197,7 +218,10 @@ impl Running {
     }
 
     async fn step(&mut self, step: &Step, programs: &Programs) -> Result<(), String> {
-        // Going back, a group has its offsets already, and needs no broker to come again.
+        // Going back, a group has its offsets and transactions already, and needs no broker for them.
+        if let Step::AddGroup { group, now } | Step::ReplaceMembers { group, now, .. } = step {
+            self.check_transactions(group, now).await?;
+        }
         if let Step::AddGroup { group, now } = step {
             let continues = self.begin_where_said(group, now).await?;
             self.take(step, programs).await?;

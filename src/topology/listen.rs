@@ -114,7 +114,8 @@ fn status(report: MemberReport, away: bool) -> MemberStatus {
     };
     MemberStatus {
         state,
-        reason: report.partitions.iter().find_map(|p| p.stuck.clone()),
+        reason: (report.kept_out.clone())
+            .or_else(|| report.partitions.iter().find_map(|p| p.stuck.clone())),
         totals: Totals {
             handled: report.handled,
             failed: report.failed,

@@ -11,9 +11,11 @@ pub mod plan;
 mod producers;
 mod running;
 mod shown;
+mod steer;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod transactions;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
@@ -24,13 +26,14 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::handlers;
-use crate::kafka::{Cluster, KafkaError, TopicState};
+use crate::kafka::{Cluster, KafkaError, Partition, TopicState};
 use crate::member;
 use crate::observe::{Board, Metrics};
 
 pub use apply::{ApplyError, Taken};
 pub use running::Running;
 pub use shown::Shown;
+pub use steer::Holding;
 pub use watch::Watcher;
 
 /// What everything that runs stands on.
@@ -58,4 +61,6 @@ pub enum News {
     Handler(handlers::Event),
     /// What the cluster says of its topics, asked about once a second.
     Cluster(Result<BTreeMap<String, TopicState>, KafkaError>),
+    /// Where partitions end that members hold and do not read.
+    Ends(Vec<(Partition, i64)>),
 }

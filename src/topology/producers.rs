@@ -1,6 +1,6 @@
 //! Producers that run: the adapter to the shared Kafka producer, and their places on the board.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,15 @@ pub(super) struct RunningProducer {
     metrics: ProducerMetrics,
     /// What the metrics know of.
     counted: RefCell<(u64, u64)>,
+    /// By the user, until they resume it; a successor takes it over.
+    paused: Cell<bool>,
+}
+
+/// What a producer takes over from the one before it.
+struct Before {
+    deliveries: Arc<Deliveries>,
+    progress: Progress,
+    paused: bool,
 }
 
 /// Hands a generator's messages to the shared producer.
@@ -68,6 +77,14 @@ impl Sink for ToKafka {
 }
 
 impl RunningProducer {
+    pub(super) fn set_paused(&self, paused: bool) {
+        self.paused.set(paused);
+        match paused {
+            true => self.task.pause(),
+            false => self.task.resume(),
+        }
+    }
+
     /// Shows on the board which handler runs, and what is wrong with one that was refused.
     pub(super) fn show_handler(&self) {
         let handler = handler_status(&self.slot);
@@ -87,10 +104,12 @@ impl RunningProducer {
             .failed
             .inc_by(status.failed.saturating_sub(counted.1));
         *counted = (status.produced, status.failed);
+        let ended = status.state.ended() || status.state == State::Finished;
         let (state, reason) = match &status.state {
+            // It hears of it at its next message.
+            _ if self.paused.get() && !ended => (ProducerState::Paused, None),
             State::Running if away => (ProducerState::WaitingForBroker, None),
-            State::Running => (ProducerState::Running, None),
-            State::Paused => (ProducerState::Paused, None),
+            State::Running | State::Paused => (ProducerState::Running, None),
             State::Waiting => (
                 ProducerState::WaitingForBroker,
                 Some("too much is unacknowledged".to_owned()),
@@ -138,14 +157,21 @@ impl Running {
         name: &str,
         config: &Arc<Producer>,
         programs: &Programs,
-        before: Option<(Arc<Deliveries>, Progress)>,
+        before: Option<Before>,
     ) -> Result<(), String> {
         let program = programs
             .producer(&config.handler)
             .ok_or_else(|| format!("the handler of producer {name} was not compiled"))?;
         let slot = Arc::new(HandlerSlot::new(Kind::Producer, name, program));
-        let (deliveries, progress) =
-            before.unwrap_or_else(|| (Arc::new(Deliveries::new(name.into())), Progress::default()));
+        let Before {
+            deliveries,
+            progress,
+            paused,
+        } = before.unwrap_or_else(|| Before {
+            deliveries: Arc::new(Deliveries::new(name.into())),
+            progress: Progress::default(),
+            paused: false,
+        });
         let told = deliveries.clone();
         let reports = DeliveryReports::new(move |error| match error {
             None => told.acknowledged(),
@@ -163,6 +189,7 @@ impl Running {
             sink: Box::new(sink),
             deliveries: deliveries.clone(),
             progress,
+            paused,
             hooks: self.hooks(name),
         })
         .map_err(|error| format!("producer {name} has no thread: {error}"))?;
@@ -177,8 +204,12 @@ impl Running {
             board: RefCell::new(board),
             metrics: self.ground.metrics.producer(name, &config.topic),
             counted: RefCell::new(counted),
+            paused: Cell::new(paused),
         };
         producer.show_handler();
+        if paused {
+            producer.look(false);
+        }
         self.shown.producers().insert(name.to_owned(), producer);
         self.watch_producer(slot, config);
         Ok(())
@@ -247,9 +278,10 @@ impl Running {
         config: &Arc<Producer>,
         programs: &Programs,
     ) -> Result<(), String> {
-        let before = self.shown.producers().get(name).map(|producer| {
-            let progress = producer.task.status().progress;
-            (producer.deliveries.clone(), progress)
+        let before = self.shown.producers().get(name).map(|producer| Before {
+            deliveries: producer.deliveries.clone(),
+            progress: producer.task.status().progress,
+            paused: producer.paused.get(),
         });
         self.remove_producer(name).await?;
         self.start_producer(name, config, programs, before)
@@ -278,6 +310,7 @@ impl Running {
             counted,
             slot,
             deliveries,
+            paused,
         } = producer;
         let task = tokio::task::spawn_blocking(move || {
             let ended = task.wait(flush + LAST_CALL);
@@ -293,6 +326,7 @@ impl Running {
             counted,
             slot,
             deliveries,
+            paused,
         }
         .look(false);
         match ended {

@@ -1,6 +1,6 @@
 //! What is up: the connections, the groups, the producers, and the handlers under watch.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -32,10 +32,12 @@ pub struct Running {
     /// Lives as long as everything that talks to it.
     pub(super) embedded: Option<Embedded>,
     pub(super) handlers: HandlerStore,
+    /// Topics that the configuration needs and the cluster has lost.
+    pub(super) lost: BTreeSet<String>,
     pub(super) groups: BTreeMap<String, RunningGroup>,
     /// Producers, and what is looked at of groups.
     pub(super) shown: Arc<Shown>,
-    pub(super) log: LogGuard,
+    pub(super) log: Arc<LogGuard>,
     #[cfg(test)]
     pub(super) fault: Option<super::tests::Fault>,
 }
@@ -74,7 +76,8 @@ impl Running {
             ..config.clone()
         };
         let away = Arc::new(AtomicBool::new(false));
-        let shown = Shown::new(board.clone(), away.clone(), nothing.clone());
+        let log = Arc::new(log);
+        let shown = Shown::new(board.clone(), away.clone(), nothing.clone(), log.clone());
         Ok(Self {
             config: nothing,
             generation: 0,
@@ -92,6 +95,7 @@ impl Running {
             sender,
             embedded,
             handlers,
+            lost: BTreeSet::new(),
             groups: BTreeMap::new(),
             log,
             #[cfg(test)]
@@ -277,7 +281,7 @@ impl Running {
             topics: group.config.topics.clone(),
             members_wanted: group.config.members,
             handler: handler_status(&group.slot),
-            paused: false,
+            paused: group.shared.pauses().holds_group(),
         };
         self.ground.board.set_group(name, info);
     }
@@ -333,7 +337,11 @@ impl Running {
 
     /// Watches the cluster's topics until what is returned is dropped.
     pub fn watch_cluster(&self) -> Watcher {
-        Watcher::start(self.admin.clone(), self.ground.news.clone())
+        Watcher::start(
+            self.admin.clone(),
+            self.ground.board.clone(),
+            self.ground.news.clone(),
+        )
     }
 
     /// Looks at every handler file now, whatever the watch mode.
@@ -362,7 +370,7 @@ impl Running {
     }
 
     /// The groups that read a topic.
-    pub(super) fn readers_of(&self, topic: &str) -> Vec<String> {
+    pub fn readers_of(&self, topic: &str) -> Vec<String> {
         let readers = self
             .groups
             .iter()

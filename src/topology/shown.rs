@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::handlers::HandlerSlot;
-use crate::observe::Board;
+use crate::observe::{Board, LogGuard};
 use crate::preflight::warnings_of;
 use crate::script::Kind;
 
@@ -24,16 +24,23 @@ pub struct Shown {
     config: Mutex<Config>,
     slots: Mutex<BTreeMap<String, Arc<HandlerSlot>>>,
     producers: Mutex<BTreeMap<String, RunningProducer>>,
+    log: Arc<LogGuard>,
 }
 
 impl Shown {
-    pub(super) fn new(board: Board, away: Arc<AtomicBool>, config: Config) -> Self {
+    pub(super) fn new(
+        board: Board,
+        away: Arc<AtomicBool>,
+        config: Config,
+        log: Arc<LogGuard>,
+    ) -> Self {
         Self {
             board,
             away,
             config: Mutex::new(config),
             slots: Mutex::default(),
             producers: Mutex::default(),
+            log,
         }
     }
 
@@ -58,6 +65,23 @@ impl Shown {
         self.slots().keys().cloned().collect()
     }
 
+    /// The producers that run.
+    pub fn producer_names(&self) -> Vec<String> {
+        self.producers().keys().cloned().collect()
+    }
+
+    /// Pauses or resumes a producer. False: there is none of that name.
+    pub fn set_producer_paused(&self, name: &str, paused: bool) -> bool {
+        let producers = self.producers();
+        let producer = producers.get(name);
+        if let Some(producer) = producer {
+            producer.set_paused(paused);
+            // Who died is told at the next look after this.
+            drop(producer.look(self.away.load(Ordering::Relaxed)));
+        }
+        producer.is_some()
+    }
+
     /// Shows which handlers run now, and what is wrong with those that were refused.
     pub fn show_handlers(&self) {
         for (group, slot) in self.slots().iter() {
@@ -66,6 +90,11 @@ impl Shown {
         for producer in self.producers().values() {
             producer.show_handler();
         }
+    }
+
+    /// What the log shows and hides.
+    pub fn log(&self) -> &LogGuard {
+        &self.log
     }
 
     pub(super) fn set_config(&self, config: Config) {

@@ -1,15 +1,15 @@
 //! Topics as a step: created or grown before anything uses them, and where groups begin in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Group, Topic};
+use crate::config::{Config, Group, Topic};
 use crate::kafka::{KafkaError, Outage, TopicOutcome, TopicState};
 use crate::observe::status::{BrokerState, DaemonState, TopicStatus};
 
 use super::Running;
-use super::plan::NeededTopic;
+use super::plan::{NeededTopic, Plan, needed_topics, plan};
 
 /// Between attempts while no broker answers.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -18,6 +18,23 @@ const AGAIN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Running {
+    /// Whether what runs needs this topic.
+    pub fn needs(&self, topic: &str) -> bool {
+        needed_topics(self.config()).contains_key(topic)
+    }
+
+    /// Takes note of the topics that it needs and that the cluster has lost.
+    pub fn lack(&mut self, topics: BTreeSet<String>) {
+        self.lost = topics;
+    }
+
+    /// What is to be done so that `wanted` runs, topics that the cluster has lost included.
+    pub fn plan(&self, wanted: &Config) -> Plan {
+        let mut plan = plan(self.config(), wanted);
+        plan.create_again(&self.lost, wanted);
+        plan
+    }
+
     /// Makes sure that a topic is there. At the daemon's start this waits for the broker for as long as
     /// it takes; a reload gives up.
     pub(super) async fn ensure_topic(
@@ -46,7 +63,7 @@ impl Running {
         }
     }
 
-    async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
+    pub(super) async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
         if !error.is_outage() && !error.is_denied() {
             // Such as a coordinator that is still loading: it passes by itself.
             tracing::debug!("{error}; trying again");
@@ -164,7 +181,7 @@ impl Running {
     }
 
     /// Whether no configuration was in force yet.
-    fn is_starting(&self) -> bool {
+    pub(super) fn is_starting(&self) -> bool {
         self.generation() == 0
     }
 }

@@ -15,7 +15,10 @@ use crate::support::run_dir::repository;
 const CARGO: &[&str] = &[
     "cargo test",
     "cargo build --release",
+    "cargo install cargo-deb",
+    "cargo deb",
     "STORM=long cargo test --release --test storm -- --nocapture",
+    "CHAOS=30m cargo test --release --test chaos -- --nocapture",
 ];
 
 /// A line of a shell as words; only what the page uses of quoting.
@@ -35,14 +38,14 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// A call of deliveryd: variables before it, arguments after it.
-struct Call {
+pub struct Call {
     environment: Vec<(String, String)>,
-    arguments: Vec<String>,
+    pub arguments: Vec<String>,
 }
 
 impl Call {
     /// `None` where the line calls something else.
-    fn of(line: &str) -> Option<Call> {
+    pub fn of(line: &str) -> Option<Call> {
         let words = words(line);
         let is_variable = |word: &&String| word.split('=').next().is_some_and(is_name);
         let before = words.iter().take_while(is_variable).count();
@@ -62,12 +65,26 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon; the tour does that.
-    fn asks_a_daemon(&self) -> bool {
+    /// Whether it talks to a running daemon, as `steering` does, or to a cluster, as tests/verify.rs does.
+    pub fn asks_a_daemon(&self) -> bool {
         let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
         let asks = |command| {
-            use cli::Command::{Plan, Reload, Status};
-            matches!(command, Plan | Reload | Status { .. })
+            use cli::Command::{
+                LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap, Verify,
+            };
+            matches!(
+                command,
+                Plan | Reload
+                    | Status { .. }
+                    | Pause(_)
+                    | Resume(_)
+                    | Seek(_)
+                    | LogLevel { .. }
+                    | Produce(_)
+                    | Read(_)
+                    | Tap(_)
+                    | Verify(_)
+            )
         };
         parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
     }

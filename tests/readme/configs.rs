@@ -71,13 +71,24 @@ pub fn over_default(part: &Block) -> String {
     base.to_string()
 }
 
+/// A directory with the credential that the page names, as systemd makes one.
+fn credentials(dir: &Path) -> String {
+    let directory = dir.join("credentials");
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("{error}"));
+    write(&directory.join("kafka-password"), "secret");
+    directory.display().to_string()
+}
+
 fn load(dir: &Path, text: &str, line: usize) -> Loaded {
     let file: PathBuf = dir.join("config/page.toml");
     write(&file, text);
     let invocation = Invocation {
         file,
         sets: Vec::new(),
-        env: BTreeMap::from([("KAFKA_PASSWORD".to_owned(), "secret".to_owned())]),
+        env: BTreeMap::from([
+            ("KAFKA_PASSWORD".to_owned(), "secret".to_owned()),
+            ("CREDENTIALS_DIRECTORY".to_owned(), credentials(dir)),
+        ]),
     };
     match config::load(&invocation, &Compiler::default()) {
         Ok(loaded) => loaded,

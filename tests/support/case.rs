@@ -35,6 +35,11 @@ impl Case {
 
     /// The same on another broker.
     pub fn on(kafka: &Kafka, name: &str, partitions: i32) -> Case {
+        Self::replicated_on(kafka, name, partitions, 1)
+    }
+
+    /// The same with so many copies of each partition.
+    pub fn replicated_on(kafka: &Kafka, name: &str, partitions: i32, copies: i32) -> Case {
         let topic = super::unique(name);
         let case = Case {
             out: format!("{topic}.out"),
@@ -43,8 +48,9 @@ impl Case {
             probe: kafka.probe(),
             servers: kafka.servers(),
         };
-        case.probe.create_topic(&case.topic, partitions);
-        case.probe.create_topic(&case.out, 1);
+        let probe = &case.probe;
+        probe.create_topic_with(&case.topic, partitions, copies, &[]);
+        probe.create_topic_with(&case.out, 1, copies, &[]);
         case
     }
 
@@ -56,15 +62,25 @@ impl Case {
     /// The config of the group, with `settings` as further lines of its table.
     pub fn toml(&self, settings: &str) -> String {
         let (topic, out, group) = (&self.topic, &self.out, &self.group);
+        // Its transactions commit.
+        let commits = match settings.contains("exactly_once") {
+            true => "",
+            false => "commit_interval = \"50ms\"\n",
+        };
         format!(
             "[topics.{topic:?}]\ncreate = false\n\n[topics.{out:?}]\ncreate = false\n\n\
              [groups.{group:?}]\ntopics = [{topic:?}]\nhandler = \"handle.rhai\"\nstart = \"earliest\"\n\
-             commit_interval = \"50ms\"\nparams = {{ out = {out:?} }}\n{settings}\n"
+             {commits}params = {{ out = {out:?} }}\n{settings}\n"
         )
     }
 
     pub fn setup(&self, settings: &str, handler: &str) -> Setup {
-        Setup::new(&self.servers, &self.toml(settings)).handler("handle.rhai", handler)
+        self.setup_with(&self.toml(settings), handler)
+    }
+
+    /// With another config than [`Case::toml`] gives.
+    pub fn setup_with(&self, toml: &str, handler: &str) -> Setup {
+        Setup::new(&self.servers, toml).handler("handle.rhai", handler)
     }
 
     pub fn start(&self, settings: &str, handler: &str) -> Daemon {
@@ -89,6 +105,12 @@ impl Case {
     /// What [`COPY`] wrote, in the order of writing.
     pub fn copies(&self) -> Vec<Copied> {
         let messages = self.probe.read_all(&self.out);
+        messages.iter().map(Copied::new).collect()
+    }
+
+    /// The same as a reader sees it that leaves out what was not committed.
+    pub fn committed_copies(&self) -> Vec<Copied> {
+        let messages = self.probe.read_committed(&self.out);
         messages.iter().map(Copied::new).collect()
     }
 

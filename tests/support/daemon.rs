@@ -321,8 +321,28 @@ impl Daemon {
         self.process.kill();
     }
 
+    /// SIGTERM, and another one from the same directory when it has ended.
+    #[track_caller]
+    pub fn restart(mut self) -> (Exit, Daemon) {
+        self.signal(libc::SIGTERM);
+        let exit = self.end();
+        (exit, self.setup.start())
+    }
+
+    /// `kill -9`, and another one from the same directory; `between` comes between the two.
+    #[track_caller]
+    pub fn kill_and_start(mut self, between: impl FnOnce()) -> Daemon {
+        self.process.kill();
+        between();
+        self.setup.start()
+    }
+
     /// Waits until it ends by itself.
     pub fn wait(mut self) -> Exit {
+        self.end()
+    }
+
+    fn end(&mut self) -> Exit {
         let (status, took) = self.process.wait(PATIENCE);
         for reader in self.readers.drain(..) {
             if reader.join().is_err() {

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 /// An answer: status code, head and body.
@@ -20,12 +22,34 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Response, String> {
 /// The same under another `Host`.
 pub fn get_as(address: SocketAddr, path: &str, host: &str) -> Result<Response, String> {
     let text = exchange(address, path, host).map_err(|error| format!("GET {path}: {error}"))?;
+    response(&text).map_err(|why| format!("GET {path}: {why}"))
+}
+
+/// `POST path` with a body to a Unix socket; panics where there is no answer.
+pub fn post(socket: &Path, path: &str, body: &str) -> Response {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.0\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"
+        )?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let text = ask().unwrap_or_else(|error| panic!("POST {path}: {error}"));
+    response(&text).unwrap_or_else(|why| panic!("POST {path}: {why}"))
+}
+
+fn response(text: &str) -> Result<Response, String> {
     let (head, body) = text
         .split_once("\r\n\r\n")
-        .ok_or_else(|| format!("GET {path}: not an HTTP answer: {text:?}"))?;
+        .ok_or_else(|| format!("not an HTTP answer: {text:?}"))?;
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     Ok(Response {
-        code: code.ok_or_else(|| format!("GET {path}: no status in {head:?}"))?,
+        code: code.ok_or_else(|| format!("no status in {head:?}"))?,
         head: head.to_owned(),
         body: body.to_owned(),
     })

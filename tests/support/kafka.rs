@@ -3,13 +3,16 @@
 //! [`Kafka::shared`] is the one that most tests use; [`Kafka::start`] gives a test its own, whose
 //! brokers it may kill and start again. Ready means that every broker answered, not that time passed.
 
+use std::net::TcpStream;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::jars::Release;
 use super::ports::Port;
 use super::probe::Probe;
+use super::proxy::{Proxies, Through};
 use super::run_dir::RunDir;
 use super::server::{self, Properties, SMALL_JVM, Server};
 use super::tools::Tools;
@@ -27,6 +30,7 @@ pub struct Settings {
     release: Release,
     brokers: usize,
     jvm: &'static [&'static str],
+    proxied: bool,
     properties: Properties,
 }
 
@@ -37,6 +41,7 @@ impl Settings {
             release: Release::Current,
             brokers,
             jvm: SMALL_JVM,
+            proxied: false,
             properties: Properties::new(),
         }
     }
@@ -56,6 +61,12 @@ impl Settings {
         self
     }
 
+    /// With a second way to the brokers, through [`Proxies`]. Not with ZooKeeper.
+    pub fn proxied(mut self) -> Settings {
+        self.proxied = true;
+        self
+    }
+
     /// Other options for the brokers' JVM, for measurements.
     pub fn jvm(mut self, options: &'static [&'static str]) -> Settings {
         self.jvm = options;
@@ -69,6 +80,7 @@ pub struct Kafka {
     settings: Settings,
     brokers: Vec<Broker>,
     zookeeper: Option<Server>,
+    proxies: Option<Proxies>,
     _ports: Vec<Port>,
     _dir: RunDir,
 }
@@ -107,6 +119,14 @@ impl Kafka {
         addresses.join(",")
     }
 
+    /// The way through proxies, of a cluster that has one.
+    pub fn proxies(&self) -> &Proxies {
+        match &self.proxies {
+            Some(proxies) => proxies,
+            None => panic!("the cluster was not started with proxies"),
+        }
+    }
+
     /// A client to look with.
     pub fn probe(&self) -> Probe {
         Probe::new(&self.servers())
@@ -142,12 +162,55 @@ impl Kafka {
         }
     }
 
+    /// No file of this broker may grow beyond so many bytes, as if its disk were full.
+    pub fn limit_files(&self, id: usize, bytes: u64) {
+        if let Some(server) = self.broker(id).server().as_ref() {
+            server.process.limit_files(bytes);
+        }
+    }
+
+    /// Waits until a broker has stopped by itself.
+    #[track_caller]
+    pub fn wait_for_end(&self, id: usize, deadline: Duration) {
+        let broker = self.broker(id);
+        wait_for(
+            &format!("the end of {}", broker.name),
+            deadline,
+            || match broker
+                .server()
+                .as_mut()
+                .map(|server| server.process.ended())
+            {
+                Some(None) => Err("it runs".to_owned()),
+                Some(Some(_)) | None => Ok(()),
+            },
+        );
+    }
+
     /// Starts a broker that was killed, on its old port with its old data.
     ///
     /// Not with ZooKeeper, which refuses the broker's id until the killed one's session has expired.
     pub fn start_broker(&self, id: usize) {
-        self.broker(id).start(&self.settings);
+        self.start_brokers(id..=id);
+    }
+
+    /// The same for several at once. Returns when all of them listened again, which is earlier than
+    /// when the cluster lists them.
+    pub fn start_brokers(&self, ids: RangeInclusive<usize>) -> Instant {
+        for id in ids.clone() {
+            self.broker(id).start(&self.settings);
+        }
+        for id in ids {
+            let broker = self.broker(id);
+            wait_for("a broker to listen", START, || {
+                broker.check_alive();
+                let answer = TcpStream::connect(&broker.address);
+                answer.map(drop).map_err(|error| error.to_string())
+            });
+        }
+        let listened = Instant::now();
         self.wait_until_ready();
+        listened
     }
 
     fn broker(&self, id: usize) -> &Broker {
@@ -179,10 +242,14 @@ impl Kafka {
             .map(|(id, (_, controller))| format!("{id}@{}", controller.address()))
             .collect();
         let mut brokers = Vec::new();
+        let mut through = Through::default();
         for (id, (client, controller)) in (1..).zip(&ports) {
             let mut properties = common(&settings, count);
             let (client, controller) = (client.address(), controller.address());
-            let listeners = format!("PLAINTEXT://{client},CONTROLLER://{controller}");
+            let mut listeners = format!("PLAINTEXT://{client},CONTROLLER://{controller}");
+            if settings.proxied {
+                listeners += &through.listener(&mut properties, &client);
+            }
             set(&mut properties, "process.roles", "broker,controller");
             set(&mut properties, "node.id", &id.to_string());
             set(
@@ -201,6 +268,7 @@ impl Kafka {
             settings,
             brokers,
             zookeeper: None,
+            proxies: (!through.fronts.is_empty()).then(|| through.start()),
             _ports: ports.into_iter().flat_map(|(a, b)| [a, b]).collect(),
             _dir: dir,
         }
@@ -224,6 +292,7 @@ impl Kafka {
             settings,
             brokers: vec![broker],
             zookeeper: Some(zookeeper),
+            proxies: None,
             _ports: vec![client, zookeeper_port],
             _dir: dir,
         }

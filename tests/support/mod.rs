@@ -14,16 +14,19 @@ pub mod http;
 pub mod jars;
 pub mod kafka;
 pub mod notes;
+pub mod once;
 pub mod output;
 pub mod ports;
 pub mod probe;
 pub mod process;
+pub mod proxy;
 pub mod run_dir;
 pub mod server;
 pub mod skip;
 pub mod status;
 pub mod tools;
 pub mod wait;
+pub mod writer;
 
 pub use case::{COPY, Case};
 pub use cli::Answer;
@@ -32,9 +35,11 @@ pub use jars::Release;
 pub use kafka::{Kafka, Settings};
 pub use notes::{NOTE, Note};
 pub use probe::{Message, Probe};
+pub use proxy::{Line, Proxies};
 pub use status::Status;
 pub use tools::Tools;
 pub use wait::wait_for;
+pub use writer::Writer;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -61,6 +61,24 @@ impl Process {
         );
     }
 
+    /// No file that it writes may grow beyond so many bytes from now on.
+    pub fn limit_files(&self, bytes: u64) {
+        let limit = libc::rlimit {
+            rlim_cur: bytes,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        let id = self.child.id() as libc::pid_t;
+        // SAFETY: plain system call; `limit` outlives it, and the old limit is not asked for.
+        let result = unsafe { libc::prlimit(id, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+        assert_eq!(
+            result,
+            0,
+            "limiting {}: {}",
+            self.name,
+            io::Error::last_os_error()
+        );
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {

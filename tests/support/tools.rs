@@ -95,6 +95,38 @@ impl Tools {
         printed.lines().filter_map(group_line).collect()
     }
 
+    /// `kafka-acls` with these arguments.
+    pub fn acls(&self, arguments: &[&str]) {
+        self.run("org.apache.kafka.tools.AclCommand", arguments, "");
+    }
+
+    /// Puts the replicas of partition 0 on these brokers, the first of which is to lead it.
+    pub fn move_leader(&self, topic: &str, brokers: &[i32]) {
+        let plan = format!(
+            r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"replicas":{brokers:?}}}]}}"#
+        );
+        let mut file = tempfile::NamedTempFile::new().expect("a file for the plan");
+        file.write_all(plan.as_bytes()).expect("the plan");
+        let path = file.path().to_string_lossy().into_owned();
+        self.run(
+            "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+            &["--reassignment-json-file", &path, "--execute"],
+            "",
+        );
+        self.run(
+            "org.apache.kafka.tools.LeaderElectionCommand",
+            &[
+                "--election-type",
+                "preferred",
+                "--topic",
+                topic,
+                "--partition",
+                "0",
+            ],
+            "",
+        );
+    }
+
     fn run(&self, class: &str, arguments: &[&str], input: &str) -> String {
         let mut command = java(Release::Current, SMALL_JVM, "warn");
         command

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Exit, Output};
 use crate::config::schema;
+use crate::service::files::Starter;
 
 const CONFIG: &str = "deliveryd.toml";
 const SCHEMA: &str = "deliveryd.schema.json";
@@ -29,10 +30,8 @@ const FILES: [(&str, &str); 3] = [
 /// # Errors
 /// What the writers say.
 pub fn init(directory: &Path, output: &mut Output<'_>) -> io::Result<Exit> {
-    let schema = serde_json::to_string_pretty(&schema()).map_err(io::Error::other)? + "\n";
-    let mut files = vec![(SCHEMA, schema.as_str())];
-    files.extend(FILES);
-    for (name, _) in &files {
+    let files = starters()?;
+    for Starter { name, .. } in &files {
         let path = directory.join(name);
         // A dangling link is something, too.
         if path.symlink_metadata().is_ok() {
@@ -44,7 +43,7 @@ pub fn init(directory: &Path, output: &mut Output<'_>) -> io::Result<Exit> {
             return Ok(Exit::Failed);
         }
     }
-    for (name, text) in &files {
+    for Starter { name, text, .. } in &files {
         let path = directory.join(name);
         if let Err(error) = write_new(&path, text) {
             writeln!(
@@ -59,6 +58,25 @@ pub fn init(directory: &Path, output: &mut Output<'_>) -> io::Result<Exit> {
     let config = directory.join(CONFIG);
     writeln!(output.out, "\nnow: deliveryd --config {}", config.display())?;
     Ok(Exit::Done)
+}
+
+/// A commented config, its schema, and the handlers that it names.
+///
+/// # Errors
+/// The schema can't be written as text.
+pub(super) fn starters() -> io::Result<Vec<Starter>> {
+    let schema = serde_json::to_string_pretty(&schema()).map_err(io::Error::other)? + "\n";
+    let mut starters = vec![Starter {
+        name: SCHEMA,
+        text: schema,
+        made: true,
+    }];
+    starters.extend(FILES.map(|(name, text)| Starter {
+        name,
+        text: text.to_owned(),
+        made: false,
+    }));
+    Ok(starters)
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {

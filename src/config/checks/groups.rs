@@ -10,6 +10,8 @@ use crate::config::types::{Brokers, Group, Guarantee, Ordering, Protocol};
 /// How long a member may go without polling when nothing else is said (librdkafka's default).
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
 const MAX_POLL_PROPERTY: &str = "max.poll.interval.ms";
+const ISOLATION: &str = "isolation.level";
+const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
 /// What a group that the broker assigns refuses, because the broker decides it (KIP-848).
 const CLASSIC_ONLY: [&str; 4] = [
@@ -23,6 +25,7 @@ pub fn check(checks: &mut Checks<'_, '_>) {
     let config = checks.config;
     for (id, group) in &config.groups {
         exactly_once(checks, id, group);
+        transactions(checks, id, group);
         intervals(checks, id, group);
         timeouts(checks, id, group);
         protocol(checks, id, group);
@@ -57,6 +60,45 @@ fn exactly_once(checks: &mut Checks<'_, '_>, id: &str, group: &Group) {
             "a transaction holds a contiguous stretch of a partition",
         );
         checks.mistake(path, Spot::Value, said);
+    }
+}
+
+/// librdkafka's properties that bear on transactions.
+fn transactions(checks: &mut Checks<'_, '_>, id: &str, group: &Group) {
+    if group.guarantee != Guarantee::ExactlyOnce || !checks.good(&["groups", id, "guarantee"]) {
+        return;
+    }
+    if group.properties.contains_key(ISOLATION) {
+        let said = Said::new(
+            format!("`{ISOLATION}` can't be set with `guarantee = \"exactly_once\"`"),
+            "it is always `read_committed`",
+        );
+        let hint = "else it would handle what aborted transactions have left";
+        let path = ["groups", id, "properties", ISOLATION];
+        checks.mistake(&path, Spot::Key, said.hint(hint));
+    }
+    let own = ["groups", id, "properties", TRANSACTION_TIMEOUT];
+    let common = ["kafka", "properties", TRANSACTION_TIMEOUT];
+    let given = group.properties.get(TRANSACTION_TIMEOUT);
+    let given = given.or_else(|| checks.config.kafka.properties.get(TRANSACTION_TIMEOUT));
+    let Some(Ok(timeout)) = given.map(|value| value.expose().parse().map(Duration::from_millis))
+    else {
+        return;
+    };
+    let work = group.transaction_interval + group.handler_timeout;
+    if timeout <= work {
+        let path = checks.first_given(&[&own, &common]);
+        let said = Said::new(
+            format!("`{TRANSACTION_TIMEOUT}` is too short for a transaction of the group `{id}`"),
+            format!(
+                "{} is not above {}",
+                humantime::format_duration(timeout),
+                humantime::format_duration(work)
+            ),
+        );
+        let hint = "a transaction is open for `transaction_interval`, and a call that begins in it for up to \
+                    `handler_timeout`; the broker would abort it meanwhile";
+        checks.separate(path, Spot::Value, said.hint(hint));
     }
 }
 

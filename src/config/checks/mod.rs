@@ -16,7 +16,7 @@ use super::layers::Layer;
 use super::load::Outside;
 use super::places::Spot;
 use super::reader::Reader;
-use super::report::At;
+use super::report::{At, Report};
 use super::types::Config;
 
 /// Runs every check.
@@ -96,48 +96,29 @@ impl Checks<'_, '_> {
 
     /// Reports a mistake, unless there is one at this place already.
     fn mistake(&mut self, path: &[&str], spot: Spot, said: Said) {
-        if self.good(path) {
-            let tag = self.tag(path).unwrap_or(Tag::Default);
-            let path = owned(path);
-            let at = At {
-                path: &path,
-                spot,
-                tag,
-            };
-            self.reader
-                .report
-                .mistake(at, said.message, said.label, said.hints);
-        }
+        self.tell(path, spot, |report, at| {
+            report.mistake(at, said.message, said.label, said.hints);
+        });
     }
 
     /// Reports a mistake that does not keep others at the same place from being reported.
     fn separate(&mut self, path: &[&str], spot: Spot, said: Said) {
-        if self.good(path) {
-            let tag = self.tag(path).unwrap_or(Tag::Default);
-            let path = owned(path);
-            let at = At {
-                path: &path,
-                spot,
-                tag,
-            };
-            self.reader
-                .report
-                .separate(at, said.message, said.label, said.hints);
-        }
+        self.tell(path, spot, |report, at| {
+            report.separate(at, said.message, said.label, said.hints);
+        });
     }
 
     fn warning(&mut self, path: &[&str], spot: Spot, said: Said) {
+        self.tell(path, spot, |report, at| {
+            report.warning(at, said.message, said.label, said.hints);
+        });
+    }
+
+    fn tell(&mut self, path: &[&str], spot: Spot, told: impl FnOnce(&mut Report<'_>, At<'_>)) {
         if self.good(path) {
             let tag = self.tag(path).unwrap_or(Tag::Default);
-            let path = owned(path);
-            let at = At {
-                path: &path,
-                spot,
-                tag,
-            };
-            self.reader
-                .report
-                .warning(at, said.message, said.label, said.hints);
+            let path = &owned(path);
+            told(&mut self.reader.report, At { path, spot, tag });
         }
     }
 

@@ -123,7 +123,7 @@ fn rate_of(value: &Value) -> Result<Rate, Refusal> {
     }
     match number(value) {
         Some(0.0) => Err(Refusal::because("a rate is more than 0")
-            .hint("to pause it, take its table out and reload; for no limit: \"unlimited\"")),
+            .hint("to stop it for a while: `deliveryd pause NAME`; for no limit: \"unlimited\"")),
         Some(rate) if rate.is_finite() && rate > 0.0 => Ok(Rate::PerSecond(rate)),
         Some(_) => {
             Err(Refusal::because("a rate is more than 0").hint("for no limit: \"unlimited\""))

@@ -27,6 +27,8 @@ pub fn properties() -> Pairs<PropertyValue> {
                   "properties": { "env": { "type": "string", "description": "the environment variable with the secret" } } },
                 { "type": "object", "required": ["file"], "additionalProperties": false,
                   "properties": { "file": { "type": "string", "description": "the file with the secret" } } },
+                { "type": "object", "required": ["credential"], "additionalProperties": false,
+                  "properties": { "credential": { "type": "string", "description": "the credential of the systemd service with the secret" } } },
             ] })
         },
         read: property,
@@ -53,7 +55,7 @@ fn property(value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<P
     }
 }
 
-/// `{ env = "NAME" }` or `{ file = "PATH" }`.
+/// `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`.
 fn secret(dict: &Dict, value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<String> {
     let entry = reader.report.origins().topmost(dict);
     let fetched = match entry.map(|(source, value)| (source.as_str(), value.as_str())) {
@@ -63,6 +65,10 @@ fn secret(dict: &Dict, value: &Value, path: &[String], reader: &mut Reader<'_>) 
         Some(("file", Some(file))) => {
             let base = reader.report.origins().base(value.tag());
             secrets::from_file(&tidy(&base.join(file)))
+        }
+        Some(("credential", Some(name))) => {
+            let directory = reader.report.origins().env.get("CREDENTIALS_DIRECTORY");
+            secrets::from_credential(name, directory)
         }
         _ => {
             explain_secret(dict, value, path, reader);
@@ -89,13 +95,16 @@ fn explain_secret(dict: &Dict, value: &Value, path: &[String], reader: &mut Read
         spot: Spot::Key,
         tag: value.tag(),
     };
-    let named_source = dict.keys().any(|key| key == "env" || key == "file");
+    let named_source = dict
+        .keys()
+        .any(|key| secrets::SOURCES.contains(&key.as_str()));
     if named_source || dict.is_empty() {
         let at = At {
             spot: Spot::Value,
             ..at
         };
-        let expected = "either { env = \"NAME\" } or { file = \"PATH\" }";
+        let expected =
+            "one of { env = \"NAME\" }, { file = \"PATH\" } and { credential = \"NAME\" }";
         reader
             .report
             .refuse(at, "this table", Wrong::Expected(expected.into()), vec![]);

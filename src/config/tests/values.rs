@@ -58,7 +58,7 @@ fn control_socket_follows_the_runtime_directory() {
     assert!(nowhere.starts_with("/tmp"), "{nowhere:?}");
 }
 
-/// Secrets come from variables and files, without the newline at the end of a file.
+/// Secrets come from variables, files and systemd's credentials, without the newline at the end of a file.
 #[test]
 fn secrets_are_fetched() {
     let sample = Sample::new(
@@ -67,11 +67,16 @@ fn secrets_are_fetched() {
         "sasl.password" = { env = "PASSWORD" }
         "ssl.key.password" = { file = "key" }
         "sasl.username" = { env = "USER_NAME" }
+        "ssl.keystore.password" = { credential = "keystore" }
         "#,
     )
     .env("PASSWORD", "hunter2")
     .env("USER_NAME", "me");
     std::fs::write(sample.path("key"), "hunter3\n").unwrap();
+    std::fs::write(sample.path("keystore"), "hunter4\n").unwrap();
+    let credentials = sample.path("").display().to_string();
+    let sample = sample.env("CREDENTIALS_DIRECTORY", &credentials);
+    assert!(sample.shown().contains("from credential keystore"));
     let properties = sample.good().config.kafka.properties;
     assert_eq!(
         properties["sasl.password"],
@@ -84,6 +89,10 @@ fn secrets_are_fetched() {
     assert_eq!(
         properties["sasl.username"],
         PropertyValue::Secret("me".into())
+    );
+    assert_eq!(
+        properties["ssl.keystore.password"],
+        PropertyValue::Secret("hunter4".into())
     );
 }
 

@@ -135,9 +135,52 @@ impl Client {
         }
     }
 
+    /// The ids of the brokers that are there.
+    pub fn brokers(&self, timeout: Duration) -> Result<Vec<i32>, KafkaError> {
+        let mut answer: *const sys::rd_kafka_metadata = ptr::null();
+        // SAFETY: the pointers are valid; the answer is read while it lives and destroyed once.
+        unsafe {
+            let code = sys::rd_kafka_metadata(
+                self.ptr(),
+                0,
+                ptr::null_mut(),
+                &mut answer,
+                millis(timeout),
+            );
+            check(self, code)?;
+            let Some(metadata) = answer.as_ref() else {
+                return Ok(Vec::new());
+            };
+            let brokers = array(metadata.brokers, metadata.broker_cnt);
+            let ids = brokers.iter().map(|broker| broker.id).collect();
+            sys::rd_kafka_metadata_destroy(answer);
+            Ok(ids)
+        }
+    }
+
+    /// A broker's settings, defaults included.
+    pub fn broker_config(
+        &self,
+        id: i32,
+        timeout: Duration,
+    ) -> Result<BTreeMap<String, String>, KafkaError> {
+        let kind = sys::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER;
+        self.config(kind, &id.to_string(), timeout)
+    }
+
     /// A topic's settings, defaults included.
     pub fn topic_config(
         &self,
+        name: &str,
+        timeout: Duration,
+    ) -> Result<BTreeMap<String, String>, KafkaError> {
+        let kind = sys::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
+        self.config(kind, name, timeout)
+    }
+
+    fn config(
+        &self,
+        kind: sys::rd_kafka_ResourceType_t,
         name: &str,
         timeout: Duration,
     ) -> Result<BTreeMap<String, String>, KafkaError> {
@@ -145,12 +188,11 @@ impl Client {
         // SAFETY: the resource is made, used and destroyed here; librdkafka copies it. What the
         // result points to belongs to the event.
         unsafe {
-            let kind = sys::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
             let resource = sys::rd_kafka_ConfigResource_new(kind, name.as_ptr());
             if resource.is_null() {
                 return Err(KafkaError::new(
                     "_INVALID_ARG",
-                    "no name for a topic".into(),
+                    "no name for a topic or a broker".into(),
                 ));
             }
             let operation = Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
@@ -183,7 +225,7 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer.
-    fn ask(
+    pub(super) fn ask(
         &self,
         operation: Operation,
         timeout: Duration,
@@ -226,7 +268,7 @@ impl Client {
     }
 }
 
-unsafe fn topic_results(
+pub(super) unsafe fn topic_results(
     results: *mut *const sys::rd_kafka_topic_result_t,
     count: usize,
 ) -> Result<(), KafkaError> {
@@ -243,7 +285,7 @@ unsafe fn topic_results(
     Ok(())
 }
 
-unsafe fn array<'a, T>(start: *const T, count: c_int) -> &'a [T] {
+pub(super) unsafe fn array<'a, T>(start: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         // SAFETY: the caller's array has so many elements.
         Ok(count) if !start.is_null() => unsafe { std::slice::from_raw_parts(start, count) },

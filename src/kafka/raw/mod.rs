@@ -10,10 +10,14 @@
 
 mod admin;
 mod callbacks;
+mod groups;
 mod mock;
+mod owners;
 mod produce;
 mod queue;
+mod remove;
 mod texts;
+mod transactions;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
@@ -34,6 +38,7 @@ pub(super) use admin::{NewTopic, TopicFound};
 pub(super) use produce::{Headers, Produce, Topic};
 pub(super) use queue::{Event, Message, Queue};
 pub(super) use texts::{code_from, describe, properties};
+pub use transactions::GroupMetadata;
 
 /// A librdkafka handle and the context that its callbacks write to.
 pub(in crate::kafka) struct Client {
@@ -409,6 +414,7 @@ fn check_error(error: *mut sys::rd_kafka_error_t) -> Result<(), KafkaError> {
         let mut result = KafkaError::of(code, &c_text(sys::rd_kafka_error_string(error)));
         result.retriable |= sys::rd_kafka_error_is_retriable(error) == 1;
         result.fatal |= sys::rd_kafka_error_is_fatal(error) == 1;
+        result.aborts = sys::rd_kafka_error_txn_requires_abort(error) == 1;
         sys::rd_kafka_error_destroy(error);
         Err(result)
     }

@@ -87,24 +87,6 @@ async fn partitions_are_never_removed() {
     );
 }
 
-/// A change in the number of partitions is seen once.
-#[test]
-fn changed_partition_counts_are_seen_once() {
-    let state = |partitions| {
-        BTreeMap::from([(
-            "t".to_owned(),
-            TopicState {
-                partitions,
-                replication: 1,
-            },
-        )])
-    };
-    let mut counts = PartitionCounts::default();
-    assert_eq!(counts.changed(&state(2)), []);
-    assert_eq!(counts.changed(&state(4)), [("t".to_owned(), 2, 4)]);
-    assert_eq!(counts.changed(&state(4)), []);
-}
-
 /// Where a group starts is committed once, per topic of which it has no offset at all.
 #[tokio::test]
 async fn start_is_committed_once() {

@@ -11,6 +11,7 @@ mod handles;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ struct Shared {
     /// What those counted that are no longer on the board: the groups' totals and the closing
     /// lines need it. Locked after `groups` and `producers`, and while holding them.
     gone: Mutex<Summary>,
+    /// Of the daemon's own loop.
+    pulse: Pulse,
     changes: watch::Sender<u64>,
 }
 
@@ -63,9 +66,16 @@ struct Daemon {
 /// A loop that has stopped going round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wedged {
-    /// `member group-1-2` or `producer random`.
+    /// `member group-1-2`, `producer random` or `the daemon`.
     pub who: String,
     pub silent_for: Duration,
+}
+
+impl fmt::Display for Wedged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.silent_for.as_secs();
+        write!(f, "{} has not gone round for {seconds} s", self.who)
+    }
 }
 
 /// What was done since the start, for the closing lines.
@@ -103,6 +113,7 @@ impl Board {
             groups: Mutex::default(),
             producers: Mutex::default(),
             gone: Mutex::default(),
+            pulse: Pulse::new(Duration::ZERO),
             changes: watch::Sender::new(0),
         }))
     }
@@ -110,6 +121,11 @@ impl Board {
     /// Counts up whenever something is written; for readers that follow along.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
+    }
+
+    /// The daemon's own loop went round; it says so every second.
+    pub fn beat(&self) {
+        self.0.pulse.beat(Instant::now());
     }
 
     /// The configuration's file.
@@ -303,6 +319,7 @@ impl Board {
                 wedged.push(Wedged { who, silent_for });
             }
         };
+        look("the daemon".to_owned(), &self.0.pulse);
         for corner in lock(&self.0.groups).values() {
             for (_, member) in &corner.members {
                 let name = lock(&member.status).name.clone();

@@ -176,10 +176,14 @@ fn silent_loops_are_named() {
         let wedged = board.wedged_at(later).into_iter();
         wedged.map(|wedged| wedged.who).collect()
     };
-    assert_eq!(named(&board), ["member group-1-2", "producer random"]);
+    assert_eq!(
+        named(&board),
+        ["the daemon", "member group-1-2", "producer random"]
+    );
     member.beat(later);
     producer.update(|status| status.state = ProducerState::Finished);
-    assert!(named(&board).is_empty());
+    assert_eq!(named(&board), ["the daemon"]);
+    board.beat();
     assert!(board.wedged().is_empty());
 }
 

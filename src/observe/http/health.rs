@@ -5,11 +5,7 @@ use crate::observe::status::{BrokerState, DaemonState, GroupStatus, MemberState,
 
 /// Why the daemon should be started anew; empty while it is alive. Slow is alive.
 pub(super) fn ailments(wedged: &[Wedged]) -> Vec<String> {
-    let named = wedged.iter().map(|wedged| {
-        let seconds = wedged.silent_for.as_secs();
-        format!("{} has not gone round for {seconds} s", wedged.who)
-    });
-    named.collect()
+    wedged.iter().map(ToString::to_string).collect()
 }
 
 /// What keeps the daemon from being ready; empty when it is.
@@ -25,6 +21,12 @@ pub(super) fn obstacles(status: &Status) -> Vec<String> {
         let servers = &status.brokers.servers;
         let reason = status.brokers.reason.clone();
         obstacles.push(reason.unwrap_or_else(|| format!("no broker answers at {servers}")));
+    }
+    for (name, topic) in &status.topics {
+        // It is gone, and why that is a trouble stands there.
+        if let (0, Some(reason)) = (topic.partitions, &topic.mismatch) {
+            obstacles.push(format!("topic {name} {reason}"));
+        }
     }
     for (name, group) in &status.groups {
         obstacles.extend(group_obstacles(name, group));
@@ -82,7 +84,7 @@ mod tests {
 
     use super::*;
     use crate::observe::board::{Board, GroupInfo, MemberBoard};
-    use crate::observe::status::{BrokerStatus, PartitionStatus};
+    use crate::observe::status::{BrokerStatus, PartitionStatus, TopicStatus};
 
     fn running() -> Board {
         let board = Board::new("host-a");
@@ -111,6 +113,21 @@ mod tests {
             place
         });
         places.collect()
+    }
+
+    /// A topic that is gone keeps the daemon from being ready, with what is to be done.
+    #[test]
+    fn not_ready_while_a_topic_is_gone() {
+        let board = running();
+        let topic = |partitions, mismatch: Option<&str>| TopicStatus {
+            partitions,
+            replication: 1,
+            mismatch: mismatch.map(str::to_owned),
+        };
+        board.set_topic("t", topic(3, Some("it has 3 partitions, 2 are configured")));
+        assert!(obstacles(&board.snapshot()).is_empty());
+        board.set_topic("t", topic(0, Some("is gone; reload")));
+        assert_eq!(obstacles(&board.snapshot()), ["topic t is gone; reload"]);
     }
 
     /// Ready is: every member of every group has joined. Idling, pausing and draining members have.

@@ -18,32 +18,27 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
 use super::board::Board;
 use super::metrics::Metrics;
+use crate::serving::{Bounds, Ending};
 use history::History;
 pub use host::FurtherHosts;
 use host::Hosts;
 
-/// Connections at a time; further ones wait to be accepted.
-const CONNECTIONS: usize = 64;
 /// Event streams at a time, which stay open; fewer, so that probes and scrapers find a place.
 const STREAMS: usize = 32;
-/// From the connection, or the end of the last answer, to the end of the next request's headers.
-const READ_HEADERS: Duration = Duration::from_secs(10);
-/// One connection, however busy: a reader that stops reading does not hold its place forever.
-const CONNECTION: Duration = Duration::from_secs(600);
-/// Answers under way at the end are given this long.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// Bytes of one request's line and headers.
-const HEADERS: usize = 16 << 10;
+/// A reader that stops reading does not hold its place forever.
+const BOUNDS: Bounds = Bounds {
+    who: "the status page",
+    connections: 64,
+    read_headers: Duration::from_secs(10),
+    connection: Some(Duration::from_secs(600)),
+    farewell: Duration::from_secs(1),
+    // Browsers and probes hang up as they like.
+    broken: |error| tracing::trace!("HTTP connection: {error}"),
+};
 
 /// Why the page can not be served.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +117,7 @@ impl HttpServer {
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
-        let (stopping, stopped) = watch::channel(false);
+        let (ending, stopped) = Ending::new();
         let instance = board.snapshot().instance;
         let history = History::default();
         let router = routes::router(App {
@@ -131,76 +126,15 @@ impl HttpServer {
             board: board.clone(),
             metrics,
             streams: Arc::new(Semaphore::new(STREAMS)),
-            stopping: stopped.clone(),
+            stopping: stopped,
         });
-        let graceful = GracefulShutdown::new();
         tokio::select! {
             () = stop => {}
-            () = accept(&listener, &router, &graceful, &stopped) => {}
+            () = ending.accept(BOUNDS, &listener, |_| router.clone()) => {}
             () = history::follow(history, board) => {}
         }
         drop(listener);
-        stopping.send_replace(true);
-        graceful.shutdown().await;
+        ending.end().await;
         Ok(())
-    }
-}
-
-async fn accept(
-    listener: &tokio::net::TcpListener,
-    router: &Router,
-    graceful: &GracefulShutdown,
-    stopping: &watch::Receiver<bool>,
-) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let answering = answer(stream, router.clone(), graceful.watcher());
-                let cut = cut(stopping.clone());
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = answering => {}
-                        () = cut => {}
-                    }
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, mostly: waiting is all that helps, spinning hurts.
-                tracing::warn!("the status page could not accept a connection: {error}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-/// Ready when a connection has to end, whatever it is doing.
-async fn cut(mut stopping: watch::Receiver<bool>) {
-    let stopped = async {
-        // An error means that the server is gone, which is the same.
-        if stopping.wait_for(|stopping| *stopping).await.is_ok() {
-            tokio::time::sleep(FAREWELL).await;
-        }
-    };
-    tokio::select! {
-        () = stopped => {}
-        () = tokio::time::sleep(CONNECTION) => {}
-    }
-}
-
-async fn answer(stream: TcpStream, router: Router, watcher: Watcher) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(READ_HEADERS)
-        .max_buf_size(HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = watcher.watch(connection).await {
-        // Browsers and probes hang up as they like.
-        tracing::trace!("HTTP connection: {error}");
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// characters (ESC sequences, line ends), and those that reorder or hide text.
 ///
 /// Backslashes stay single, because JSON is what is mostly shown.
-pub(super) fn escaped(out: &mut String, text: &str) {
+pub(crate) fn escaped(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find(acts) {
         out.push_str(&rest[..at]);

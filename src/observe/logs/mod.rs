@@ -29,6 +29,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config::Log;
+pub(crate) use escape::escaped;
 use file::LogFile;
 use output::{FileSlot, Output, Terminal};
 
@@ -97,6 +98,13 @@ impl LogGuard {
         Ok(())
     }
 
+    /// What is shown now, as [`LogGuard::set_level`] takes it.
+    pub fn level(&self) -> String {
+        self.level
+            .with_current(ToString::to_string)
+            .unwrap_or_default()
+    }
+
     /// Lines that never arrived: standard error was closed, or the file's disk full, gone or too
     /// slow. Counts anew with a new file.
     pub fn lost(&self) -> u64 {
@@ -114,13 +122,6 @@ impl LogGuard {
         // The level can be changed as long as the subscriber lives.
         Box::leak(Box::new(subscriber));
         guard
-    }
-
-    /// What is shown now.
-    pub fn level(&self) -> String {
-        self.level
-            .with_current(ToString::to_string)
-            .unwrap_or_default()
     }
 }
 

@@ -194,6 +194,11 @@ fn partitions(out: &mut Out<'_>, status: &Status) -> fmt::Result {
         "deliveryd_partition_stuck",
         "1 while the partition does not move until somebody acts.",
         each(|partition| Some(f64::from(u8::from(partition.stuck.is_some())))),
+    )?;
+    out.gauge(
+        "deliveryd_partition_paused",
+        "1 while the partition is paused by command.",
+        each(|partition| Some(f64::from(u8::from(partition.paused)))),
     )
 }
 

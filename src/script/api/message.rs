@@ -56,7 +56,7 @@ fn place(api: &mut Api<'_>) {
         "msg.topic    // → \"Delivery\"",
     )
     .field("topic(msg: message) -> string", |msg: &mut Message| {
-        let topic = msg.record(|record| strings::shared(&record.topic));
+        let topic = msg.record(|record| strings::shared(msg.0.shown_topic(record)));
         topic.unwrap_or_default()
     })
     .done();
@@ -196,8 +196,11 @@ fn json(api: &mut Api<'_>) {
 
 /// What `print(msg)` shows: where the message stands.
 fn describe(msg: &mut Message) -> String {
-    msg.record(|record| format!("{}/{}@{}", record.topic, record.partition, record.offset))
-        .unwrap_or_default()
+    let describe = |record: &Record| {
+        let topic = msg.0.shown_topic(record);
+        format!("{topic}/{}@{}", record.partition, record.offset)
+    };
+    msg.record(describe).unwrap_or_default()
 }
 
 /// A key, value or header as Rhai has it: text where it is UTF-8, else a blob, `()` where null.

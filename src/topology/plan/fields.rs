@@ -190,6 +190,8 @@ pub(super) fn group(was: &Group, now: &Group) -> GroupChanges {
         test_before_swap,
         limits,
         on_failure,
+        // The configuration of a rehearsal is never reloaded.
+        stage: _,
     } = was;
     let mut replacing = Differences::default();
     replacing.look("topics", topics, &now.topics, |t| show::list(t));

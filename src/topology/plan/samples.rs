@@ -45,6 +45,7 @@ pub(super) fn group(members: u32) -> Group {
             topic: None,
             max_share: 0.5,
         },
+        stage: None,
     }
 }
 

@@ -325,6 +325,23 @@ fn dead_letter_topics_grow_along() {
     assert_eq!(refused, ["topics.Delivery.partitions"]);
 }
 
+/// A topic that the cluster has lost is created again, once, and before anything that uses it.
+#[test]
+fn a_lost_topic_is_created_again() {
+    let running = config();
+    let lost = std::collections::BTreeSet::from(["Delivery".to_owned(), "of others".to_owned()]);
+    let mut plan = super::plan(&running, &running);
+    plan.create_again(&lost, &running);
+    assert_eq!(plan.summary(), ["topic Delivery: added (2 partitions)"]);
+    let mut wanted = running.clone();
+    delivery(&mut wanted).partitions = Some(4);
+    group_1(&mut wanted).members += 1;
+    let mut plan = super::plan(&running, &wanted);
+    let planned = plan.clone();
+    plan.create_again(&lost, &wanted);
+    assert_eq!(plan, planned, "growing it creates it too");
+}
+
 /// A topic that is no longer configured stays; the reader is told.
 #[test]
 fn a_topic_is_never_removed() {

@@ -22,6 +22,19 @@ pub struct NeededTopic {
     pub dead_letters_of: BTreeSet<String>,
 }
 
+impl NeededTopic {
+    /// One for the dead letters of this topic, as large as that is in the cluster.
+    pub fn for_dead_letters_of(source: &str) -> Self {
+        Self {
+            partitions: None,
+            replication: None,
+            config: BTreeMap::new(),
+            create: true,
+            dead_letters_of: BTreeSet::from([source.to_owned()]),
+        }
+    }
+}
+
 impl From<&Topic> for NeededTopic {
     fn from(topic: &Topic) -> Self {
         Self {
@@ -99,6 +112,28 @@ pub(super) fn compare(plan: &mut Plan, running: &Config, wanted: &Config) {
             plan.notes.push(format!(
                 "topic {name}: no longer configured; it is left as it is, with its messages"
             ));
+        }
+    }
+}
+
+impl Plan {
+    /// Has those of `lost` created that `wanted` needs: they were there, and the cluster has them no more.
+    pub fn create_again(&mut self, lost: &BTreeSet<String>, wanted: &Config) {
+        for (name, now) in needed_topics(wanted) {
+            let planned =
+                |step: &Step| matches!(step, Step::EnsureTopic { topic, .. } if *topic == name);
+            if !lost.contains(&name) || self.steps.iter().any(planned) {
+                continue;
+            }
+            let first =
+                |step: &Step| matches!(step, Step::ChangeKafka { .. } | Step::EnsureTopic { .. });
+            let at = self.steps.iter().take_while(|step| first(step)).count();
+            let step = Step::EnsureTopic {
+                topic: name,
+                was: None,
+                now,
+            };
+            self.steps.insert(at, step);
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum Work {
     Bare(Kind),
     /// A handler's source.
     Handler(&'static str),
+    /// The same with `guarantee = "exactly_once"`.
+    Once(&'static str),
 }
 
 pub const NOTHING: &str = "fn handle(msg) {}\n";
@@ -56,6 +58,7 @@ pub const COPY: &str = "fn handle(msg) { emit(params.output, msg.value); }\n";
 
 const EMPTY_LOOP: &str = "rdkafka BaseConsumer, nothing else";
 const ENRICH_LOOP: &str = "rdkafka, serde_json, enrich, produce";
+const ENRICH_HANDLER: &str = "deliveryd, enrich, produce";
 
 pub const CONTENDERS: &[Contender] = &[
     bare(EMPTY_LOOP, Kind::Base),
@@ -68,7 +71,13 @@ pub const CONTENDERS: &[Contender] = &[
         3.0,
         FILTER,
     ),
-    handler("deliveryd, enrich, produce", ENRICH_LOOP, 3.0, ENRICH),
+    handler(ENRICH_HANDLER, ENRICH_LOOP, 3.0, ENRICH),
+    Contender {
+        name: "deliveryd, enrich, produce, exactly once",
+        floor: ENRICH_HANDLER,
+        at_most: Some(1.5),
+        work: Work::Once(ENRICH),
+    },
 ];
 
 const fn bare(name: &'static str, kind: Kind) -> Contender {
@@ -143,7 +152,10 @@ impl<'a> Ground<'a> {
             .create_topic_with(&output, 2, 1, &[("retention.bytes", "1048576")]);
         match contender.work {
             Work::Bare(kind) => self.run_bare(kind, &output),
-            Work::Handler(source) => self.run_deliveryd(source, &output),
+            Work::Handler(source) => self.run_deliveryd(source, &output, ""),
+            Work::Once(source) => {
+                self.run_deliveryd(source, &output, "guarantee = \"exactly_once\"\n")
+            }
         }
     }
 
@@ -183,9 +195,10 @@ impl<'a> Ground<'a> {
         Process::spawn(kind.name(), command)
     }
 
-    fn run_deliveryd(&self, source: &str, output: &str) -> Run {
+    fn run_deliveryd(&self, source: &str, output: &str, settings: &str) -> Run {
         let group = unique("bench");
-        let daemon = self.start_deliveryd(&group, &self.input, output, source, "earliest");
+        let settings = format!("start = \"earliest\"\n{settings}");
+        let daemon = self.start_deliveryd(&group, &self.input, output, source, &settings);
         let started = cpu_time(daemon.id());
         let status = daemon.wait_until("the first messages to be handled", PATIENCE, |status| {
             status.handled(&group) > 0
@@ -210,14 +223,14 @@ impl<'a> Ground<'a> {
         run
     }
 
-    /// deliveryd with one member that reads `input`.
+    /// deliveryd with one member that reads `input`; `settings` are further lines of its group.
     pub fn start_deliveryd(
         &self,
         group: &str,
         input: &str,
         output: &str,
         source: &str,
-        start: &str,
+        settings: &str,
     ) -> Daemon {
         let Some(program) = &self.deliveryd else {
             panic!("there is no deliveryd to run");
@@ -225,7 +238,7 @@ impl<'a> Ground<'a> {
         let toml = format!(
             "[topics.{input:?}]\npartitions = 2\n[topics.{output:?}]\npartitions = 2\n\
              [groups.{group:?}]\ntopics = [{input:?}]\nmembers = 1\nhandler = \"handler.rhai\"\n\
-             start = {start:?}\nparams = {{ output = {output:?} }}\n"
+             {settings}params = {{ output = {output:?} }}\n"
         );
         Setup::named("bench", &self.servers, &toml)
             .handler("handler.rhai", source)

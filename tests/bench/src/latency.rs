@@ -72,7 +72,13 @@ pub fn compare(ground: &Ground<'_>, time: Duration) -> Vec<Latency> {
     drop(copying);
     if ground.has_deliveryd() {
         let (input, output) = topics(ground);
-        let daemon = ground.start_deliveryd(&unique("copy"), &input, &output, COPY, "earliest");
+        let daemon = ground.start_deliveryd(
+            &unique("copy"),
+            &input,
+            &output,
+            COPY,
+            "start = \"earliest\"\n",
+        );
         let bounds = Some((8.0, 12.0));
         results.push(measure(ground, "deliveryd", bounds, &input, &output, time));
         drop(daemon);

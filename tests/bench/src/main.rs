@@ -51,7 +51,8 @@ fn bench(options: &Options) {
     eprintln!("starting Kafka {}", support::Release::Current.version());
     let kafka = Kafka::start(Settings::kraft(1).jvm(BROKER_JVM));
     let ground = Ground::prepare(&kafka, options.messages, deliveryd);
-    let contenders = ground.able(CONTENDERS);
+    let mut contenders = ground.able(CONTENDERS);
+    contenders.retain(|contender| contender.name.contains(&options.only));
     let results = rounds(&ground, &contenders, options.rounds);
     println!("{}", table::render(options, &results));
     for result in latency::compare(&ground, options.latency) {

@@ -8,11 +8,12 @@ use lexopt::prelude::*;
 use crate::bare::Child;
 
 pub const HELP: &str = "\
-usage: bench [--messages N] [--rounds N] [--latency SECONDS] [--deliveryd PATH] [--bare]
+usage: bench [--messages N] [--rounds N] [--latency SECONDS] [--only TEXT] [--deliveryd PATH] [--bare]
 
   --messages N       in the topic that every contender reads (default 1000000)
   --rounds N         every contender runs once a round; medians are shown (default 5)
   --latency SECONDS  how long latency is measured; 0 for not at all (default 20)
+  --only TEXT        only what has this in its name
   --deliveryd PATH   the binary to measure (default: builds this working copy's, in release)
   --bare             only the bare client library";
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub messages: u64,
     pub rounds: usize,
     pub latency: Duration,
+    /// Part of the names of those who run; empty: all run.
+    pub only: String,
     pub deliveryd: Option<PathBuf>,
     pub bare: bool,
 }
@@ -38,6 +41,7 @@ pub fn parse() -> Result<Job, lexopt::Error> {
         messages: 1_000_000,
         rounds: 5,
         latency: Duration::from_secs(20),
+        only: String::new(),
         deliveryd: None,
         bare: false,
     };
@@ -47,6 +51,7 @@ pub fn parse() -> Result<Job, lexopt::Error> {
             Long("messages") => options.messages = parser.value()?.parse()?,
             Long("rounds") => options.rounds = parser.value()?.parse()?,
             Long("latency") => options.latency = Duration::from_secs(parser.value()?.parse()?),
+            Long("only") => options.only = parser.value()?.parse()?,
             Long("deliveryd") => {
                 let path = PathBuf::from(parser.value()?);
                 options.deliveryd = Some(std::path::absolute(path).map_err(|e| e.to_string())?);

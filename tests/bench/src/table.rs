@@ -27,19 +27,20 @@ pub fn render(options: &Options, results: &[(&Contender, Vec<Run>)]) -> String {
         let floor = results
             .iter()
             .find(|(other, _)| other.name == contender.floor);
-        let ratio = floor.map_or(1.0, |(_, floor)| cost(runs) / cost(floor));
-        let bound = match contender.at_most {
-            Some(most) if ratio > most => format!("{most:.1} ✗"),
-            Some(most) => format!("{most:.1} ✓"),
-            None => String::new(),
+        let ratio = floor.map(|(_, floor)| cost(runs) / cost(floor));
+        let bound = match (ratio, contender.at_most) {
+            (Some(ratio), Some(most)) if ratio > most => format!("{most:.1} ✗"),
+            (Some(_), Some(most)) => format!("{most:.1} ✓"),
+            _ => String::new(),
         };
+        let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         let rate = median(runs.iter().map(Run::rate));
         let peak = median(runs.iter().map(Run::peak_mib));
         let (name, cost) = (contender.name, cost(runs));
         // Writing to a String does not fail.
         let _written = writeln!(
             text,
-            "{name:<40} {cost:>10.2} {ratio:>7.2} {bound:>9} {rate:>12.0} {peak:>10.1}"
+            "{name:<40} {cost:>10.2} {ratio:>7} {bound:>9} {rate:>12.0} {peak:>10.1}"
         );
     }
     text + &memory(results)

@@ -1,0 +1,57 @@
+//! The commands that talk to a running daemon, given to one that runs config/default.toml.
+
+use std::time::Duration;
+
+use crate::commands::Call;
+use crate::page::{Page, spans};
+use crate::support::{Setup, http};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Each of them does what it is asked, one after another as they stand there.
+#[test]
+fn commands_to_a_daemon_are_obeyed() {
+    let daemon = Setup::copy_of_repository("default.toml").start();
+    daemon.wait_until("the groups to work", SOON, |status| {
+        let work = status.handled("group-1") > 0 && status.handled("group-2") > 0;
+        work && status.state() == "running"
+    });
+    let mut obeyed = 0;
+    for block in Page::read().blocks("sh", "") {
+        let calls = block.text.lines().filter_map(Call::of);
+        for call in calls.filter(Call::asks_a_daemon) {
+            let arguments: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
+            let answer = daemon.command(&arguments);
+            assert_eq!(answer.code, Some(0), "{arguments:?}: {answer:#?}");
+            obeyed += 1;
+        }
+    }
+    assert!(obeyed > 10, "{obeyed} commands");
+}
+
+/// The requests with a body that the page shows are understood and done.
+#[test]
+fn requests_with_a_body_are_understood() {
+    let daemon = Setup::copy_of_repository("default.toml").start();
+    daemon.wait_until("its partitions", SOON, |status| {
+        status.state() == "running" && status.assigned("group-1").len() == 2
+    });
+    let socket = daemon.dir().join("control.sock");
+    let rows = Page::read().rows(&["asked with a body", "such as", "answer"]);
+    assert!(rows.len() > 4, "{rows:?}");
+    for row in rows {
+        let (request, body) = (spans(&row[0]).concat(), spans(&row[1]).concat());
+        let Some(path) = request.strip_prefix("POST ") else {
+            panic!("{request}");
+        };
+        // A tap does not end by itself.
+        if path != "/v1/tap" {
+            let answer = http::post(&socket, path, &body);
+            assert_eq!(answer.code, 200, "{request} {body}: {answer:?}");
+            assert!(
+                !answer.body.contains("\"error\":\""),
+                "{request}: {answer:?}"
+            );
+        }
+    }
+}
