@@ -25,6 +25,7 @@ pub(crate) fn bare(limits: &Limits) -> Engine {
     StandardPackage::new().register_into_engine(&mut engine);
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.disable_symbol("eval");
+    api::order::operators(&mut engine);
     // Counted by the meter instead: Rhai forgets what closures in native calls use up.
     engine.set_max_operations(0);
     engine.set_max_call_levels(limits.call_depth);
@@ -95,7 +96,7 @@ pub(crate) fn build(
 
 /// Registers all that a script can call besides Rhai's own packages.
 pub(crate) fn furnish(engine: &mut Engine, state: &Rc<State>) {
-    json::register(engine, state.limits.string);
+    json::register(engine, state.limits.string, &state.digits);
     api::register(engine, state);
     #[cfg(test)]
     engine.register_fn("panic_on_purpose", || -> () { panic!("on purpose") });
@@ -137,9 +138,7 @@ fn in_every_closure(engine: &mut Engine, params: Dynamic) {
 /// `params` as a script's constant.
 fn constant(params: &Params) -> Result<Dynamic, Vec<Diagnostic>> {
     let text = serde_json::to_string(params).map_err(|error| error.to_string());
-    let doc = text.and_then(|text| {
-        Doc::of_text(text).map_err(|error| format!("{} at byte {}", error.why, error.offset))
-    });
+    let doc = text.and_then(|text| Doc::of_text(text, None).map_err(|error| error.to_string()));
     let doc = doc.map_err(|error| vec![diagnose::nowhere(format!("`params`: {error}"))])?;
     Ok(Dynamic::from(JsonObject::new(&Rc::new(doc), 0)).into_read_only())
 }

@@ -24,6 +24,7 @@ mod strings;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;

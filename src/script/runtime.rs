@@ -106,6 +106,7 @@ impl Runtime {
             .run(&top, &mut Scope::new())
             .map(drop)
             .map_err(|ended| vec![diagnose::at_top_level(program, ended, &limits, timeout)])?;
+        runtime.state.digits.settle();
         runtime.imports = runtime.global.num_imports();
         runtime.modules_loaded = runtime.global.num_modules_loaded;
         // Within a function: what it declares constant is its own, not the file's.

@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
-use super::json::{self, Doc, JsonObject, NotJson};
+use super::json::{self, Digits, Doc, JsonObject, NotJson};
 use super::{Caller, meter};
 use crate::config::{Limits, Stage};
 use crate::delivery::{Effects, Record};
@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub effects: RefCell<Box<Effects>>,
     pub stop: RefCell<Option<Box<Stop>>>,
     pub random: RefCell<Xoshiro256PlusPlus>,
+    /// The text of the numbers that this call has read from JSON.
+    pub digits: Rc<Digits>,
     names: RefCell<Vec<Arc<str>>>,
     doc: RefCell<Rc<Doc>>,
     nothing: Rc<Doc>,
@@ -83,6 +85,7 @@ impl State {
             effects: RefCell::default(),
             stop: RefCell::default(),
             random: RefCell::new(random),
+            digits: Rc::default(),
             names: RefCell::default(),
             doc: RefCell::default(),
             root: RefCell::new(Root {
@@ -125,6 +128,7 @@ impl State {
     /// Lets go of the message.
     pub(crate) fn leave(&self) {
         *self.record.borrow_mut() = None;
+        self.digits.leave();
         let mut root = self.root.borrow_mut();
         if !root.parsed {
             return;
@@ -161,6 +165,7 @@ impl State {
         {
             return Err(self.stop(StopKind::NotJson(error), context));
         }
+        self.digits.enter(&doc);
         root.parsed = true;
         root.value = if doc.is_object() {
             if let Some(mut object) = root.object.write_lock::<JsonObject>() {

@@ -8,6 +8,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, P
 
 use super::Fallible;
 use crate::config::Limits;
+use crate::script::told::mistake;
 use crate::script::{meter, strings};
 
 /// Bytes that a native function passes over at about the price of one operation.
@@ -22,8 +23,11 @@ pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
 }
 
 fn no_sleep() -> Box<EvalAltResult> {
-    "there is no `sleep`: it would hold up the member; use `retry(reason)` to try again later"
-        .into()
+    mistake(
+        "there is no `sleep`: it would hold up the member",
+        "not here",
+        ["`retry(reason)` has the message tried again later".into()],
+    )
 }
 
 pub(super) fn too_long() -> Box<EvalAltResult> {

@@ -8,8 +8,9 @@ use super::Fallible;
 use super::catalog::{Api, Section};
 use super::headers::Headers;
 use crate::delivery::{EmitBuilder, Record};
-use crate::script::json::write;
+use crate::script::json::{Digits, not_writable, write};
 use crate::script::state::State;
+use crate::script::told::{article, mistake, type_shown};
 use crate::script::{diagnose, meter};
 
 /// What `emit(#{…})` and a generator's map may hold.
@@ -69,13 +70,19 @@ pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
 /// `emit(#{…})`.
 fn spelt_out(state: &State, message: &Dynamic) -> Fallible<()> {
     let Some(map) = message.read_lock::<Map>() else {
-        return Err(format!(
-            "emit takes a topic and a value, or a map: found {}",
-            type_name(message)
-        )
-        .into());
+        let found = article(type_name(message));
+        return Err(mistake(
+            format!("`emit` takes a topic and a value, or a map, not {found}"),
+            found,
+            [
+                "write `emit(\"topic\", value)` or `emit(#{topic: \"topic\", value: value})`"
+                    .into(),
+            ],
+        ));
     };
-    let topic = map.get("topic").ok_or("emit: `topic` is missing")?;
+    let topic = map
+        .get("topic")
+        .ok_or_else(|| lacks("topic", "write `emit(#{topic: \"…\", value: …})`"))?;
     let parts = parts(&map, FIELDS)?;
     keep(state, &topic_name(topic)?, parts, KeyFrom::Script)
 }
@@ -106,9 +113,13 @@ enum KeyFrom {
 
 fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible<()> {
     if topic.is_empty() {
-        return Err("emit: the topic's name is empty".into());
+        return Err(mistake(
+            "the topic of `emit` has an empty name",
+            "an empty name",
+            ["it is the first argument, or `topic` of the map".into()],
+        ));
     }
-    let limit = state.limits.memory;
+    let limit = (state.limits.memory, &*state.digits);
     let record = state.record.borrow();
     let record = record.as_deref();
     let mut effects = state.effects.borrow_mut();
@@ -158,26 +169,36 @@ fn topic_name(topic: &Dynamic) -> Fallible<rhai::ImmutableString> {
         .as_immutable_string_ref()
         .map(|name| name.clone())
         .map_err(|_| {
-            format!(
-                "emit: the topic must be a string, found {}",
-                type_name(topic)
+            let found = article(type_name(topic));
+            let hint = match topic.is_unit() {
+                true => "where the name may be missing, give another: `name ?? \"topic\"`",
+                false => "the topic comes first, as a string: `emit(\"topic\", value)`",
+            };
+            mistake(
+                format!("the topic of `emit` must be a string, not {found}"),
+                format!("the topic is {found}"),
+                [hint.into()],
             )
-            .into()
         })
 }
 
 fn parts(map: &Map, fields: &[&str]) -> Fallible<Parts> {
     for name in map.keys() {
         if !fields.contains(&name.as_str()) {
-            let hint = diagnose::suggestion(name, fields.iter().copied())
-                .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default();
-            return Err(format!("a message has no field `{name}`{hint}").into());
+            let hint = match diagnose::suggestion(name, fields.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has {}", fields.join(", ")),
+            };
+            return Err(mistake(
+                format!("a message to emit has no field `{name}`"),
+                format!("`{name}` is in the map"),
+                [hint],
+            ));
         }
     }
     let value = map
         .get("value")
-        .ok_or("emit: `value` is missing; `value: ()` is a tombstone")?;
+        .ok_or_else(|| lacks("value", "write `value: …`; `value: ()` is a tombstone"))?;
     Ok(Parts {
         key: map.get("key").cloned(),
         value: value.clone(),
@@ -197,15 +218,30 @@ fn number<T: TryFrom<i64> + Default + PartialOrd>(map: &Map, name: &str) -> Fall
         .and_then(|number| T::try_from(number).ok());
     match number {
         Some(number) if number >= T::default() => Ok(Some(number)),
-        _ => Err(format!("`{name}` must be a whole number from 0, found `{given}`").into()),
+        _ => Err(mistake(
+            format!("`{name}` of a message to emit can't be `{given}`"),
+            match given.is_int() {
+                true => "out of range".into(),
+                false => format!("`{name}` is {}", article(type_name(given))),
+            },
+            [match name {
+                "partition" => {
+                    "partitions are 0, 1, 2 and so on; leave it out, and the key decides".into()
+                }
+                _ => "it is in milliseconds since 1970, as `now()` and `msg.timestamp` are".into(),
+            }],
+        )),
     }
 }
 
-fn json(value: &Dynamic, out: &mut Vec<u8>, limit: usize) -> Fallible<()> {
-    write(value, out, limit).map_err(|error| Box::<EvalAltResult>::from(error.to_string()))
+/// The most bytes of JSON, and what knows the numbers' own texts.
+type Limit<'d> = (usize, &'d Digits);
+
+fn json(value: &Dynamic, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
+    write(value, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
 }
 
-fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic, limit: usize) -> Fallible<()> {
+fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic, limit: Limit<'_>) -> Fallible<()> {
     if key.is_unit() {
         return Ok(());
     }
@@ -220,7 +256,7 @@ fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic, limit: usize) -> Fallibl
     written
 }
 
-fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic, limit: usize) -> Fallible<()> {
+fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic, limit: Limit<'_>) -> Fallible<()> {
     if value.is_unit() {
         return Ok(());
     }
@@ -240,7 +276,7 @@ fn write_headers(
     emit: &mut EmitBuilder<'_>,
     headers: &Dynamic,
     named: &mut Vec<String>,
-    limit: usize,
+    limit: Limit<'_>,
 ) -> Fallible<()> {
     if headers.is_unit() {
         return Ok(());
@@ -253,7 +289,12 @@ fn write_headers(
         return Ok(());
     }
     let Some(map) = headers.read_lock::<Map>() else {
-        return Err(format!("`headers` must be a map, found {}", type_name(headers)).into());
+        let found = article(type_name(headers));
+        return Err(mistake(
+            format!("`headers` of a message to emit must be a map, not {found}"),
+            format!("`headers` is {found}"),
+            ["write `headers: #{ \"name\": \"value\" }`, or `headers: msg.headers`".into()],
+        ));
     };
     for (name, value) in map.iter() {
         named.push(name.to_string());
@@ -273,7 +314,7 @@ fn write_header(
     emit: &mut EmitBuilder<'_>,
     name: &str,
     value: &Dynamic,
-    limit: usize,
+    limit: Limit<'_>,
 ) -> Fallible<()> {
     if value.is_unit() {
         emit.header(name, None);
@@ -289,7 +330,16 @@ fn write_header(
     Ok(())
 }
 
-/// A value's type as a script's `type_of` says it.
+/// A map to emit has no such member.
+fn lacks(name: &str, hint: &str) -> Box<EvalAltResult> {
+    mistake(
+        format!("a message to emit needs `{name}`"),
+        "it is not in the map",
+        [hint.into()],
+    )
+}
+
+/// A value's type as a script's author calls it.
 pub(crate) fn type_name(value: &Dynamic) -> &'static str {
     if value.is_unit() {
         "()"
@@ -298,6 +348,6 @@ pub(crate) fn type_name(value: &Dynamic) -> &'static str {
     } else if value.is_array() || value.is::<crate::script::json::JsonArray>() {
         "array"
     } else {
-        value.type_name()
+        type_shown(value.type_name())
     }
 }

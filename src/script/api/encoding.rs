@@ -1,11 +1,11 @@
 //! Bytes as text: base64 and hexadecimal; and hashes of bytes.
 
-use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{
     STANDARD, STANDARD_PAD_INDIFFERENT, URL_SAFE_NO_PAD, URL_SAFE_PAD_INDIFFERENT,
 };
-use rhai::{Blob, Dynamic, INT};
+use base64::{DecodeError, Engine as _};
+use rhai::{Blob, Dynamic, EvalAltResult, INT};
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
 
@@ -13,6 +13,7 @@ use super::Fallible;
 use super::catalog::{Api, Section};
 use super::size::{Sizes, pay, with_bytes};
 use crate::config::Limits;
+use crate::script::told::mistake;
 
 pub(crate) fn register(api: &mut Api<'_>, limits: &Limits) {
     let sizes = Sizes::of(limits);
@@ -68,8 +69,13 @@ fn base64(api: &mut Api<'_>, sizes: Sizes) {
     .form(
         "base64_decode_text(text: string) -> string",
         |text: &str| -> Fallible<String> {
-            String::from_utf8(decode(text)?)
-                .map_err(|_| "the base64 text stands for bytes that are not UTF-8".into())
+            String::from_utf8(decode(text)?).map_err(|_| {
+                mistake(
+                    "the base64 text stands for bytes that are not UTF-8",
+                    "not text",
+                    ["`base64_decode(text)` gives them as a blob".into()],
+                )
+            })
         },
     )
     .done();
@@ -97,7 +103,42 @@ fn decode(text: &str) -> Fallible<Vec<u8>> {
         STANDARD_PAD_INDIFFERENT
     };
     let decoded = engine.decode(text);
-    decoded.map_err(|error| format!("the text is not base64: {error}").into())
+    decoded.map_err(|error| not_base64(text, &error))
+}
+
+fn not_base64(text: &str, error: &DecodeError) -> Box<EvalAltResult> {
+    let (why, hint) = match error {
+        DecodeError::InvalidByte(at, byte) => {
+            // An offset in bytes may be in the middle of a letter.
+            let letter = text.get(*at..).and_then(|rest| rest.chars().next());
+            let letter = letter.unwrap_or(char::from(*byte));
+            let hint = match letter.is_whitespace() {
+                true => {
+                    "take white space out first: `text.replace(\" \", \"\");` changes it in place"
+                }
+                false => {
+                    "it is written in letters, digits, `+` and `/` (URL-safe: `-` and `_`), with `=` at the end"
+                }
+            };
+            (
+                format!("{letter:?} at byte {at} is none of its letters"),
+                hint,
+            )
+        }
+        DecodeError::InvalidPadding => (
+            "the `=` at its end are wrong".to_owned(),
+            "leave them all out, or fill up to a multiple of four letters",
+        ),
+        _ => (
+            "its end is missing or damaged".to_owned(),
+            "four letters stand for three bytes; was the text cut off?",
+        ),
+    };
+    mistake(
+        format!("the text is not base64: {why}"),
+        "decoded here",
+        [hint.into()],
+    )
 }
 
 fn hexadecimal(api: &mut Api<'_>, sizes: Sizes) {
@@ -128,7 +169,16 @@ fn hexadecimal(api: &mut Api<'_>, sizes: Sizes) {
         move |text: &str| -> Fallible<Blob> {
             sizes.array(text.len() / 2)?;
             pay(text.len());
-            unhex(text).ok_or_else(|| "the text is not hexadecimal: pairs of 0-9 and a-f".into())
+            unhex(text).ok_or_else(|| {
+                mistake(
+                    "the text is not hexadecimal",
+                    "decoded here",
+                    [
+                        "each byte is two digits of 0-9 and a-f, with nothing between: \"0fa9\""
+                            .into(),
+                    ],
+                )
+            })
         },
     )
     .done();

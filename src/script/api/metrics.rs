@@ -8,6 +8,7 @@ use super::Fallible;
 use super::catalog::{Api, Section};
 use super::emit::type_name;
 use crate::script::state::State;
+use crate::script::told::{article, mistake, number_instead};
 
 pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
     let (one, many) = (Rc::clone(state), Rc::clone(state));
@@ -38,14 +39,24 @@ pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
 
 fn observe(state: &State, name: &str, x: &Dynamic) -> Fallible<()> {
     let number = x.as_float().or_else(|_| x.as_int().map(|x| x as FLOAT));
-    let number = number.map_err(|_| format!("observe takes a number, found {}", type_name(x)))?;
+    let number = number.map_err(|_| {
+        let found = type_name(x);
+        let line = format!("`observe` takes a number, not {}", article(found));
+        mistake(line, article(found), number_instead(found))
+    })?;
     let name = metric(state, name)?;
     state.effects.borrow_mut().observations.push((name, number));
     Ok(())
 }
 
 fn count(state: &State, name: &str, n: INT) -> Fallible<()> {
-    let n = u64::try_from(n).map_err(|_| format!("count only goes up: {n} is below zero"))?;
+    let n = u64::try_from(n).map_err(|_| {
+        mistake(
+            format!("`count` only goes up: {n} is below zero"),
+            "less than nothing",
+            ["`observe(name, value)` takes any number".into()],
+        )
+    })?;
     let name = metric(state, name)?;
     state.effects.borrow_mut().counts.push((name, n));
     Ok(())
@@ -57,10 +68,26 @@ fn metric(state: &State, name: &str) -> Fallible<std::sync::Arc<str>> {
         letter == '_' || letter.is_ascii_alphabetic() || at > 0 && letter.is_ascii_digit()
     };
     if name.is_empty() || !name.char_indices().all(fits) {
-        return Err(format!(
-            "`{name}` is no name for a metric: letters, digits and `_`, not beginning with a digit"
-        )
-        .into());
+        let good: String = name
+            .chars()
+            .map(|letter| {
+                if letter.is_ascii_alphanumeric() {
+                    letter
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        let begins = good.starts_with(|first: char| first.is_ascii_digit());
+        return Err(mistake(
+            format!("`{name}` is no name for a metric"),
+            "letters, digits and `_`, not beginning with a digit",
+            match (name.is_empty(), begins) {
+                (true, _) => vec!["it is the first argument: `count(\"orders\")`".into()],
+                (_, true) => vec![format!("write \"_{good}\"")],
+                _ => vec![format!("write \"{good}\"")],
+            },
+        ));
     }
     Ok(state.name(name))
 }

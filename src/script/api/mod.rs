@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod nested;
+pub(crate) mod order;
 pub(crate) mod random;
 mod regex;
 mod size;
@@ -33,6 +34,7 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 pub(crate) fn register(engine: &mut Engine, state: &Rc<State>) {
     bounded::register(engine, &state.limits);
     nested::register(engine, &state.limits);
+    order::register(engine);
     sorting::register(engine);
     register_all(&mut Api::new(engine), state);
 }

@@ -15,6 +15,7 @@ use super::Fallible;
 use super::bounded::{too_long, too_many};
 use crate::config::Limits;
 use crate::script::meter;
+use crate::script::told::{mistake, type_shown};
 
 /// As deep as JSON may be nested.
 const DEEPEST: usize = 127;
@@ -210,7 +211,11 @@ fn equal(context: &NativeCallContext, left: &mut Dynamic, right: &mut Dynamic) -
 fn level() -> Fallible<Level> {
     tick()?;
     Level::enter().ok_or_else(|| {
-        format!("values that are nested deeper than {DEEPEST} levels can't be compared").into()
+        mistake(
+            format!("values that are nested deeper than {DEEPEST} levels can't be compared"),
+            "too deep",
+            ["compare the parts that matter".into()],
+        )
     })
 }
 
@@ -283,7 +288,7 @@ fn show(context: &NativeCallContext, value: &mut Dynamic, text: &mut String) -> 
     let shown = context.call_native_fn_raw("to_debug", true, &mut [value])?;
     match shown.as_immutable_string_ref() {
         Ok(shown) => text.push_str(&shown),
-        Err(_) => text.push_str(value.type_name()),
+        Err(_) => text.push_str(type_shown(value.type_name())),
     }
     Ok(())
 }

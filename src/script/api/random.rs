@@ -16,6 +16,7 @@ use super::Fallible;
 use super::catalog::{Api, Section};
 use crate::script::meter;
 use crate::script::state::State;
+use crate::script::told::mistake;
 
 pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
     numbers(api, state);
@@ -28,7 +29,11 @@ fn within<T: SampleUniform>(
     range: impl SampleRange<T> + std::fmt::Debug,
 ) -> Fallible<T> {
     if range.is_empty() {
-        return Err(format!("the range {range:?} is empty").into());
+        return Err(mistake(
+            format!("the range {range:?} is empty"),
+            "no number to choose",
+            ["it goes from the smaller number to the larger: `rand(1..=6)`".into()],
+        ));
     }
     Ok(state.random.borrow_mut().random_range(range))
 }
@@ -71,7 +76,11 @@ fn numbers(api: &mut Api<'_>, state: &Rc<State>) {
         "rand_float(from: float, to: float) -> float",
         move |from: FLOAT, to: FLOAT| -> Fallible<FLOAT> {
             if !(from.is_finite() && to.is_finite() && (to - from).is_finite()) {
-                return Err(format!("the range {from}..={to} is not finite").into());
+                return Err(mistake(
+                    format!("the range {from}..={to} is not finite"),
+                    "no number to choose",
+                    ["both ends are ordinary numbers: `rand_float(0.5, 2.0)`".into()],
+                ));
             }
             within(&between, from..=to)
         },
@@ -94,7 +103,11 @@ fn booleans_and_text(api: &mut Api<'_>, state: &Rc<State>) {
         "rand_bool(probability: float) -> bool",
         move |probability: FLOAT| -> Fallible<bool> {
             if !(0.0..=1.0).contains(&probability) {
-                return Err(format!("{probability} is no probability from 0.0 to 1.0").into());
+                return Err(mistake(
+                    format!("{probability} is no probability"),
+                    "not from 0.0 to 1.0",
+                    ["one of ten is `rand_bool(0.1)`".into()],
+                ));
             }
             Ok(weighted.random.borrow_mut().random_bool(probability))
         },
@@ -112,7 +125,14 @@ fn booleans_and_text(api: &mut Api<'_>, state: &Rc<State>) {
         move |len: INT| -> Fallible<String> {
             let len = usize::try_from(len).unwrap_or(0);
             if len > owned.limits.string {
-                return Err(format!("{len} letters are more than limits.string allows").into());
+                return Err(mistake(
+                    format!(
+                        "a string of {len} letters is longer than {} bytes",
+                        owned.limits.string
+                    ),
+                    "too long",
+                    ["the limit is limits.string".into()],
+                ));
             }
             meter::charge(len / 8);
             let mut random = owned.random.borrow_mut();

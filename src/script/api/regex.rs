@@ -15,6 +15,7 @@ use super::catalog::{Api, Section};
 use super::size::{Sizes, pay, round};
 use crate::config::Limits;
 use crate::script::meter;
+use crate::script::told::mistake;
 
 /// A longer pattern is a mistake, or meant to do harm.
 const LONGEST_PATTERN: usize = 4096;
@@ -60,11 +61,14 @@ impl Patterns {
         let first = &kept[0];
         let work = text.len().saturating_mul(first.size) / WORK_PER_OPERATION;
         if work as u64 > self.operations {
-            return Err(format!(
-                "searching {} bytes with this pattern takes more work than limits.operations allows",
-                text.len()
-            )
-            .into());
+            return Err(mistake(
+                format!(
+                    "searching {} bytes with this pattern takes more work than limits.operations allows",
+                    text.len()
+                ),
+                "too much work",
+                ["a shorter text or a pattern with fewer repeats takes less".into()],
+            ));
         }
         meter::charge(work);
         Ok(Rc::clone(&first.regex))
@@ -84,7 +88,11 @@ fn forget(kept: &mut Vec<Compiled>) {
 
 fn compile(pattern: &ImmutableString) -> Fallible<Compiled> {
     if pattern.len() > LONGEST_PATTERN {
-        return Err(format!("the pattern is longer than {LONGEST_PATTERN} bytes").into());
+        return Err(mistake(
+            format!("the pattern is longer than {LONGEST_PATTERN} bytes"),
+            "too long",
+            ["search for its parts one after the other".into()],
+        ));
     }
     for size in PROGRAM_SIZES {
         meter::charge(size / COMPILED_PER_OPERATION);
@@ -107,12 +115,19 @@ fn compile(pattern: &ImmutableString) -> Fallible<Compiled> {
                 let text = error.to_string();
                 let why = text.lines().last().unwrap_or_default();
                 let why = why.strip_prefix("error: ").unwrap_or(why);
-                return Err(format!("`{pattern}` is no pattern: {why}").into());
+                return Err(mistake(
+                    format!("`{pattern}` is no pattern: {why}"),
+                    "this pattern",
+                    ["a letter that has a meaning is taken as itself after a backslash: `#\"[0-9]+\\.[0-9]+\"#`".into()],
+                ));
             }
         }
     }
-    Err("the pattern is too large when compiled: repeat less, or use [0-9] and [a-z] instead of \\d and \\w"
-        .into())
+    Err(mistake(
+        "the pattern is too large when compiled",
+        "this pattern",
+        ["repeat less, or use [0-9] and [a-z] instead of \\d and \\w".into()],
+    ))
 }
 
 pub(crate) fn register(api: &mut Api<'_>, limits: &Limits) {

@@ -6,6 +6,7 @@ use super::Fallible;
 use super::emit::type_name;
 use crate::config::Limits;
 use crate::script::meter;
+use crate::script::told::{article, mistake};
 
 /// Bytes that a native function passes over at about the price of one operation.
 const BYTES_PER_OPERATION: usize = 64;
@@ -84,9 +85,14 @@ pub(crate) fn with_bytes<R>(
         pay(blob.len());
         return work(&blob);
     }
-    Err(format!(
-        "{function} takes a string or a blob, found {}",
-        type_name(value)
-    )
-    .into())
+    let found = article(type_name(value));
+    let hint = match value.is_unit() {
+        true => "where it may be missing, give another: `x ?? \"\"`",
+        false => "`to_string()` or, of a map or array, `to_json()` makes text of it",
+    };
+    Err(mistake(
+        format!("`{function}` takes a string or a blob, not {found}"),
+        found,
+        [hint.into()],
+    ))
 }

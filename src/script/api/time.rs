@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
-use rhai::INT;
+use rhai::{EvalAltResult, INT};
 
 use super::Fallible;
 use super::catalog::{Api, Section};
+use crate::script::told::mistake;
 
 /// A longer format is a mistake; what it writes stays far below any limit.
 const LONGEST_FORMAT: usize = 256;
@@ -95,12 +96,22 @@ fn now() -> INT {
 
 fn timestamp(time: INT) -> Fallible<Timestamp> {
     let timestamp = Timestamp::from_millisecond(time);
-    timestamp.map_err(|_| format!("{time} is no time: the years are -9999 to 9999").into())
+    timestamp.map_err(|_| {
+        mistake(
+            format!("{time} is no time: the years are -9999 to 9999"),
+            "out of range",
+            ["times are milliseconds since 1970; perhaps these are nanoseconds".into()],
+        )
+    })
 }
 
 fn zone(name: &str) -> Fallible<TimeZone> {
     TimeZone::get(name).map_err(|_| {
-        format!("there is no time zone `{name}`; names are like \"Europe/Oslo\" or \"UTC\"").into()
+        mistake(
+            format!("there is no time zone `{name}`"),
+            "not known",
+            ["names are like \"Europe/Oslo\" or \"UTC\"".into()],
+        )
     })
 }
 
@@ -108,18 +119,27 @@ fn parse_rfc3339(text: &str) -> Fallible<INT> {
     short("time", text, LONGEST_TEXT)?;
     let time = text.trim().parse::<Timestamp>();
     let time =
-        time.map_err(|_| format!("`{text}` is no RFC 3339 time, such as 2026-11-23T12:00:00Z"))?;
+        time.map_err(|_| {
+            mistake(
+                format!("`{text}` is no RFC 3339 time"),
+                "read here",
+                ["such a time is 2026-11-23T12:00:00Z; others are read by a format: `parse_time(text, \"%d.%m.%Y\")`".into()],
+            )
+        })?;
     Ok(time.as_millisecond())
 }
 
 fn parse(text: &str, format: &str, zone: TimeZone) -> Fallible<INT> {
     short("time", text, LONGEST_TEXT)?;
     short("format", format, LONGEST_FORMAT)?;
-    let parsed = strtime::parse(format, text)
-        .map_err(|error| format!("`{text}` is no time of the format `{format}`: {error}"))?;
+    let parsed = strtime::parse(format, text).map_err(|error| {
+        no_time(format!(
+            "`{text}` is no time of the format `{format}`: {error}"
+        ))
+    })?;
     if parsed.offset().is_some() || parsed.timestamp().is_some() {
         let time = parsed.to_timestamp();
-        let time = time.map_err(|error| format!("`{text}` is no time: {error}"))?;
+        let time = time.map_err(|error| no_time(format!("`{text}` is no time: {error}")))?;
         return Ok(time.as_millisecond());
     }
     // A date alone is its midnight.
@@ -129,7 +149,7 @@ fn parse(text: &str, format: &str, zone: TimeZone) -> Fallible<INT> {
             .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
     });
     let time = date.and_then(|date| date.to_zoned_datetime(zone));
-    let time = time.map_err(|error| format!("`{text}` is no time: {error}"))?;
+    let time = time.map_err(|error| no_time(format!("`{text}` is no time: {error}")))?;
     Ok(time.timestamp().as_millisecond())
 }
 
@@ -137,12 +157,30 @@ fn print(time: INT, format: &str, zone: TimeZone) -> Fallible<String> {
     short("format", format, LONGEST_FORMAT)?;
     let time = timestamp(time)?.to_zoned_datetime(zone);
     let text = BrokenDownTime::from(&time).to_string(format);
-    text.map_err(|error| format!("`{format}` is no format for a time: {error}").into())
+    text.map_err(|error| {
+        mistake(
+            format!("`{format}` is no format for a time: {error}"),
+            "this format",
+            [LETTERS.into()],
+        )
+    })
+}
+
+/// What a format is made of.
+const LETTERS: &str =
+    "a format has strftime's letters, such as \"%Y-%m-%d %H:%M:%S\"; `%z` is the offset from UTC";
+
+fn no_time(line: String) -> Box<EvalAltResult> {
+    mistake(line, "read here", [LETTERS.into()])
 }
 
 fn short(what: &str, text: &str, most: usize) -> Fallible<()> {
     if text.len() > most {
-        return Err(format!("the {what} is longer than {most} bytes").into());
+        return Err(mistake(
+            format!("the {what} is longer than {most} bytes"),
+            "too long",
+            ["cut it first: `sub_string(start, len)`".into()],
+        ));
     }
     Ok(())
 }
@@ -150,6 +188,14 @@ fn short(what: &str, text: &str, most: usize) -> Fallible<()> {
 fn parse_duration(text: &str) -> Fallible<INT> {
     short("duration", text, LONGEST_TEXT)?;
     let duration = humantime::parse_duration(text)
-        .map_err(|_| format!("`{text}` is no duration, such as \"250ms\" or \"1h 30m\""))?;
-    INT::try_from(duration.as_millis()).map_err(|_| format!("`{text}` is too long").into())
+        .map_err(|_| no_duration(format!("`{text}` is no duration")))?;
+    INT::try_from(duration.as_millis()).map_err(|_| no_duration(format!("`{text}` is too long")))
+}
+
+fn no_duration(line: String) -> Box<EvalAltResult> {
+    mistake(
+        line,
+        "read here",
+        ["durations are written \"250ms\", \"30s\" or \"1h 30m\"".into()],
+    )
 }

@@ -10,6 +10,7 @@ use super::Fallible;
 use super::catalog::{Api, Section};
 use super::size::{Sizes, pay};
 use crate::config::Limits;
+use crate::script::told::mistake;
 
 /// A URL whose parts are looked up in its text.
 #[derive(Clone)]
@@ -40,9 +41,11 @@ pub(crate) fn register(api: &mut Api<'_>, limits: &Limits) {
         pay(text.len());
         match Uri::parse(text.to_owned()) {
             Ok(url) => Ok(Url(Rc::new(url))),
-            Err((why, _)) => Err(Box::<rhai::EvalAltResult>::from(format!(
-                "this is no URL: {why}"
-            ))),
+            Err((why, _)) => Err(mistake(
+                format!("this is no URL: {why}"),
+                "read here",
+                ["it begins with its scheme, `https://…`; `percent_encode(text)` makes a part of it safe".into()],
+            )),
         }
     })
     .done();
@@ -211,7 +214,13 @@ fn percent(api: &mut Api<'_>, sizes: Sizes) {
         |text: &str| -> Fallible<String> {
             pay(text.len());
             let decoded = percent_decode_str(text).decode_utf8();
-            let decoded = decoded.map_err(|_| "the text stands for bytes that are not UTF-8")?;
+            let decoded = decoded.map_err(|_| {
+                mistake(
+                    "the text stands for bytes that are not UTF-8",
+                    "not text",
+                    ["perhaps it was encoded as Latin-1; such bytes can not be read here".into()],
+                )
+            })?;
             Ok(decoded.into_owned())
         },
     )

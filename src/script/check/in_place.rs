@@ -1,10 +1,11 @@
 //! The result of a method that changes its value in place, used as if it were the changed value.
 //!
-//! It is `()`. That is hardly ever meant, but a script may live with it: a warning.
+//! It is `()`. That is hardly ever meant, but a script may live with it: a warning. So is the last
+//! expression of a helper function, where some call of the helper uses what it gives back.
 
-use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, FnPtr, Position, Stmt};
 
-use super::tree::{File, Tree};
+use super::tree::{File, Tree, is_closure};
 use super::{at_word, line_and_column};
 use crate::diagnostic::Diagnostic;
 use crate::script::diagnose::chain_before;
@@ -39,24 +40,98 @@ pub(super) const METHODS: &[(&str, &[usize], Option<&str>)] = &[
 
 pub(super) fn check(tree: &Tree<'_>, file: &File<'_>, warnings: &mut Vec<Diagnostic>) {
     file.walk(&mut |path| {
-        let Some(ASTNode::Expr(Expr::MethodCall(call, position))) = path.last() else {
-            return;
-        };
-        let known = METHODS.iter().find(|(name, arguments, _)| {
-            *name == call.name && arguments.contains(&call.args.len())
-        });
-        let Some((name, _, instead)) = known else {
-            return;
-        };
-        // A function or a map's field of this name is something else.
-        let own = |file: &File<'_>| file.functions().any(|own| own.name == call.name);
-        if tree.files.iter().any(own) || is_field(tree, name) {
-            return;
-        }
-        if let Some(used) = used(path) {
-            warnings.push(warning(file, call, *position, used, *instead));
+        if let Some(ASTNode::Expr(Expr::MethodCall(call, position))) = path.last()
+            && let Some(instead) = in_place(tree, call)
+            && let Some(used) = used(path)
+        {
+            warnings.push(warning(file, call, *position, used, instead));
         }
     });
+    for body in &file.bodies {
+        let function = &body.definition;
+        if let Some((call, position)) = body.statements.last().and_then(last_call)
+            && let Some(instead) = in_place(tree, call)
+            && is_wanted(tree, &function.name, function.params.len())
+        {
+            let used = match is_closure(&function.name) {
+                true => "what the closure gives back".to_owned(),
+                false => format!("what `{}` gives back", function.name),
+            };
+            warnings.push(warning(file, call, position, &used, instead));
+        }
+    }
+}
+
+/// Whether the call changes its value and gives nothing back; then, what gives a new value instead.
+fn in_place(tree: &Tree<'_>, call: &FnCallExpr) -> Option<Option<&'static str>> {
+    let (name, _, instead) = METHODS
+        .iter()
+        .find(|(name, arguments, _)| *name == call.name && arguments.contains(&call.args.len()))?;
+    // A function or a map's field of this name is something else.
+    let own = |file: &File<'_>| file.functions().any(|own| own.name == call.name);
+    (!tree.files.iter().any(own) && !is_field(tree, name)).then_some(*instead)
+}
+
+/// The method call that a function ends in, if it is one on something of its own: `this` is the
+/// caller's, and changing it may be all that is meant.
+fn last_call(last: &Stmt) -> Option<(&FnCallExpr, Position)> {
+    let Stmt::Expr(expression) = last else {
+        return None;
+    };
+    let Expr::Dot(chain, ..) = &**expression else {
+        return None;
+    };
+    let mut rest = match &chain.lhs {
+        Expr::Variable(..) => &chain.rhs,
+        _ => return None,
+    };
+    while let Expr::Dot(inner, ..) | Expr::Index(inner, ..) = rest {
+        rest = &inner.rhs;
+    }
+    match rest {
+        Expr::MethodCall(call, position) => Some((call, *position)),
+        _ => None,
+    }
+}
+
+/// Methods that use what the closure gives back that they are called with.
+const ASKING: &[&str] = &[
+    "map",
+    "filter",
+    "find_map",
+    "reduce",
+    "reduce_rev",
+    "some",
+    "all",
+    "order_by",
+    "sort_by",
+];
+
+/// Whether some call of a function uses what it gives back.
+fn is_wanted(tree: &Tree<'_>, name: &str, parameters: usize) -> bool {
+    let mut wanted = false;
+    for file in &tree.files {
+        file.walk(&mut |path| {
+            wanted |= match path.last() {
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) => {
+                    call.name == name && call.args.len() == parameters && used(path).is_some()
+                }
+                Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
+                    let closure = value.read_lock::<FnPtr>();
+                    closure.is_some_and(|closure| closure.fn_name() == name) && is_asked(path)
+                }
+                _ => false,
+            };
+        });
+    }
+    wanted
+}
+
+/// Whether the closure at the end of `path` is an argument of a method that uses its result.
+fn is_asked(path: &[ASTNode]) -> bool {
+    path.iter().rev().nth(1).is_some_and(|parent| {
+        matches!(parent, ASTNode::Expr(Expr::MethodCall(call, _)) if ASKING.contains(&call.name.as_str()))
+    })
 }
 
 /// Whether some text has `name: |…|` or `name = |…|`, a closure in a map.

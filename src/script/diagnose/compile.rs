@@ -70,7 +70,7 @@ fn bad_input(spot: &Spot<'_>, error: &LexError) -> Said {
         LexError::ImproperSymbol(word, _) if word == "eval" => disabled_eval(),
         LexError::ImproperSymbol(_, text) if text.contains("typo of '=='") => syntax::assignment(),
         LexError::ImproperSymbol(written, text) => {
-            symbol(written).unwrap_or_else(|| Said::new(plain(text), "here", ""))
+            symbol(written).unwrap_or_else(|| Said::new(plain(text), "not known", ""))
         }
         LexError::UnterminatedString => Said::new(
             "the text has no closing quote",
@@ -85,7 +85,7 @@ fn bad_input(spot: &Spot<'_>, error: &LexError) -> Said {
         ),
         LexError::MalformedEscapeSequence(text) => Said::new(
             format!("`{text}` is no escape sequence"),
-            "here",
+            "not known",
             "a backslash itself is written `\\\\`; a text in backticks needs none for quotes",
         ),
         LexError::UnexpectedInput(text) if matches!(&**text, "}" | ")" | "]") => Said::new(
@@ -105,7 +105,7 @@ fn bad_input(spot: &Spot<'_>, error: &LexError) -> Said {
                 "",
             )
         }),
-        other => Said::new(plain(&other.to_string()), "here", ""),
+        other => Said::new(plain(&other.to_string()), "not understood", ""),
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) fn disabled_eval() -> Said {
     Said::new(
         "`eval` is disabled",
         "a handler runs only what was checked when it was loaded",
-        "",
+        "write out what it may do: a `switch`, or a map of closures, `#{ add: |a, b| a + b }`",
     )
 }
 
@@ -147,7 +147,11 @@ fn missing_token(spot: &Spot<'_>, token: &str, what: &str) -> Said {
             "`=>` expected",
             "write `\"a\" | \"b\" => …,`, and `_ => …` for all others",
         ),
-        _ => Said::new(format!("`{token}` was expected {what}"), "here", ""),
+        _ => Said::new(
+            format!("`{token}` was expected {what}"),
+            &format!("`{token}` expected"),
+            "",
+        ),
     }
 }
 
@@ -193,7 +197,7 @@ fn comma(spot: &Spot<'_>, what: &str) -> Said {
     let (line, column, width) = spot.before;
     Said::new(
         "a `,` is missing after this",
-        "here",
+        "`,` expected after it",
         format!("the {element} are separated by commas"),
     )
     .at(line, column, width)

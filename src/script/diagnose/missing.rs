@@ -6,6 +6,7 @@ use super::site::{Chain, Site};
 use super::{no_message_field, suggestion};
 use crate::diagnostic::Diagnostic;
 use crate::script::api::catalog::{Form, FormKind, catalog};
+use crate::script::told::{article, type_shown};
 
 /// `name is missing`, with its mark, or what is said where it has no name.
 fn missing(
@@ -17,7 +18,8 @@ fn missing(
 ) -> Diagnostic {
     let name = chain.name();
     if name.is_empty() {
-        return site.say(otherwise, label, Vec::new());
+        let hint = "a () is a missing value: a field that is not there, or what a method that works in place returns";
+        return site.say(otherwise, label, vec![hint.into()]);
     }
     site.say_of(chain, format!("`{name}` is missing"), label, vec![hint])
 }
@@ -92,6 +94,25 @@ pub(super) fn indexed(site: &Site<'_>) -> Diagnostic {
     )
 }
 
+/// `type [index]` or `type [index] = value`, as Rhai writes it: an index that the type does not take.
+pub(super) fn not_indexable(site: &Site<'_>, text: &str) -> Diagnostic {
+    let of = text.split(" [").next().unwrap_or(text);
+    let index = text.split(['[', ']']).nth(1).unwrap_or_default();
+    let (of, index) = (article(type_shown(of)), article(type_shown(index)));
+    if text.contains("] = ") {
+        return site.say(
+            format!("an element of {of} can't be set by {index}"),
+            "read only",
+            vec!["make a map or an array first, and set it there: `let m = #{};`".into()],
+        );
+    }
+    site.say(
+        format!("{of} can't be indexed by {index}"),
+        "no elements",
+        vec!["maps are indexed by strings, arrays and strings by numbers".into()],
+    )
+}
+
 /// A condition that is `()`.
 pub(super) fn condition(site: &Site<'_>) -> Diagnostic {
     let chain = site.chain_around();
@@ -160,7 +181,7 @@ pub(super) fn no_property(site: &Site<'_>, text: &str) -> Diagnostic {
             ),
         );
     }
-    let kind = super::types::shown(kind);
+    let kind = type_shown(kind);
     let mut hints = Vec::new();
     if kind == "string" {
         hints.push("a text that holds JSON is read with `parse_json(text)`".into());
@@ -169,10 +190,22 @@ pub(super) fn no_property(site: &Site<'_>, text: &str) -> Diagnostic {
     match suggestion(property, fields.iter().copied()) {
         Some(near) => hints.push(format!("did you mean `{near}`?")),
         None if !fields.is_empty() => hints.push(format!("it has {}", fields.join(", "))),
+        None if matches!(kind, "int" | "float" | "bool" | "char" | "array") => {
+            let of = site.chain_before().text;
+            let what = if of.is_empty() {
+                "what is before it"
+            } else {
+                &of
+            };
+            hints.push(format!(
+                "only a map has fields, and `{what}` is {}",
+                article(kind)
+            ));
+        }
         None => {}
     }
     site.say(
-        format!("{} has no field `{property}`", super::types::article(kind)),
+        format!("{} has no field `{property}`", article(kind)),
         "no such field",
         hints,
     )

@@ -84,7 +84,11 @@ pub(super) fn reserved(spot: &Spot<'_>, word: &str) -> Said {
         return said;
     }
     if spot.after_dot && word.starts_with(|first: char| first.is_ascii_digit()) {
-        return Said::new("a number has only one dot", "not expected here", "");
+        return Said::new(
+            "a number has only one dot",
+            "not expected here",
+            "write `1.25`; a version or an address is a text: \"1.2.3\"",
+        );
     }
     if spot.after_dot {
         let chain = chain_before(spot.line_text, spot.column.saturating_sub(2));

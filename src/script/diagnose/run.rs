@@ -5,18 +5,19 @@ use std::time::Duration;
 use rhai::{Dynamic, EvalAltResult, ParseErrorType, Position};
 
 use super::compile::{disabled_eval, plain};
-use super::missing::{indexed, no_property, not_iterable};
-use super::nowhere;
+use super::missing::{indexed, no_property, not_indexable, not_iterable};
 use super::site::Site;
 use super::types::{mismatch, no_function};
+use super::{chain_before, is_word, nowhere};
 use crate::config::Limits;
 use crate::diagnostic::Diagnostic;
 use crate::script::json;
 use crate::script::meter::Exceeded;
+use crate::script::natives::{Style, natives};
 use crate::script::program::{Program, Source};
 use crate::script::runtime::Ended;
 use crate::script::state::{Stop, StopKind};
-use crate::script::{Failure, Kind, MAX_PIECES, Outcome};
+use crate::script::{Failure, Kind, MAX_PIECES, Outcome, told};
 
 /// The outcome of a call that did not return.
 ///
@@ -112,38 +113,23 @@ fn limit(
 
 fn stopped(program: &Program, stop: &Stop, value: Option<&[u8]>) -> Diagnostic {
     let (message, label, hints) = match &stop.kind {
-        StopKind::Rejected(reason) => (one_line(reason), "rejected here", Vec::new()),
-        StopKind::Retry(reason) => (one_line(reason), "a retry was asked for here", Vec::new()),
-        StopKind::NotJson(error) => {
-            let (excerpt, mark) = excerpt(value.unwrap_or_default(), error.offset);
-            (
-                format!(
-                    "the value is not JSON: {} at byte {}",
-                    error.why, error.offset
-                ),
-                "parsed here",
-                vec![excerpt, mark],
-            )
-        }
+        StopKind::Rejected(reason) => (
+            one_line(reason),
+            "rejected here",
+            vec!["it is not tried again; `retry(reason)` would have that".into()],
+        ),
+        StopKind::Retry(reason) => (
+            one_line(reason),
+            "a retry was asked for here",
+            vec!["`on_failure` says when and how often; `reject(reason)` gives up at once".into()],
+        ),
+        StopKind::NotJson(error) => (
+            format!("the value is not JSON: {error}"),
+            "parsed here",
+            error.excerpt(value.unwrap_or_default()).into(),
+        ),
     };
     Site::new(program, stop.source.as_deref(), stop.position).say(message, label, hints)
-}
-
-/// The bytes around `offset` on one line, and a mark below it.
-fn excerpt(value: &[u8], offset: usize) -> (String, String) {
-    const AROUND: usize = 24;
-    let begin = offset.saturating_sub(AROUND);
-    let end = (offset + AROUND).min(value.len());
-    let show = |bytes: &[u8]| -> String {
-        String::from_utf8_lossy(bytes)
-            .chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .collect()
-    };
-    let before = show(value.get(begin..offset.min(end)).unwrap_or_default());
-    let after = show(value.get(offset.min(end)..end).unwrap_or_default());
-    let mark = format!("{}^", " ".repeat(before.chars().count()));
-    (format!("{before}{after}"), mark)
 }
 
 /// The error that began it all, and the source that it is in.
@@ -174,6 +160,7 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
         EvalAltResult::ErrorFunctionNotFound(signature, _) => no_function(&site, signature),
         EvalAltResult::ErrorDotExpr(text, _) => no_property(&site, text),
         EvalAltResult::ErrorIndexingType(kind, _) if kind.starts_with("()") => indexed(&site),
+        EvalAltResult::ErrorIndexingType(text, _) => not_indexable(&site, text),
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) => {
             mismatch(&site, wanted, found)
         }
@@ -196,11 +183,12 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
         ),
         EvalAltResult::ErrorDataTooLarge(what, _) => {
             let (message, hint) = too_large(what, limits);
-            site.say(message, "here", vec![hint])
+            site.say(message, "grew here", vec![hint])
         }
+        EvalAltResult::ErrorArithmetic(text, _) => arithmetic(&site, text),
         EvalAltResult::ErrorDataRace(..) => site.say(
             "a closure uses the very value that its method works on",
-            "here",
+            "the closure changes or reads it meanwhile",
             vec!["give the closure a copy: `let copy = a;` before it".into()],
         ),
         EvalAltResult::ErrorVariableNotFound(name, _) => site.say(
@@ -210,25 +198,87 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
                 "a function sees its parameters, `params`, and the file's constants as `global::{name}`"
             )],
         ),
-        other => site.say(without_position(other), "here", Vec::new()),
+        other => site.say(without_position(other), "failed here", usage(&site)),
     }
 }
 
-fn thrown_here(site: &Site<'_>, thrown: &Dynamic) -> Diagnostic {
-    let label = match site.line.contains("throw ") {
-        true => "thrown here",
-        false => "here",
+/// How the function is called whose name the place is at.
+fn usage(site: &Site<'_>) -> Vec<String> {
+    let rest = site.line.chars().skip(site.column.saturating_sub(1));
+    let name: String = rest.take_while(|letter| is_word(*letter)).collect();
+    let method = chain_before(site.line, site.column.saturating_sub(1)).ends_with('.');
+    let style = if method {
+        Style::Method
+    } else {
+        Style::Function
     };
+    let usage = natives().usage(&name, style);
+    usage
+        .map(|usage| format!("it is called as {usage}"))
+        .into_iter()
+        .collect()
+}
+
+/// A calculation without a result, or a text that is no number.
+fn arithmetic(site: &Site<'_>, text: &str) -> Diagnostic {
+    let text = one_line(text);
+    if let Some((_, rest)) = text.split_once("parsing integer number '") {
+        let given = rest.rsplit_once("': ").map_or(rest, |(given, _)| given);
+        return site.say(
+            format!("\"{given}\" is no whole number"),
+            "read here",
+            vec![format!(
+                "look first, `if regex_is_match(text, \"^-?[0-9]{{1,18}}$\")`, or go on without it: `try {{ … }} catch {{ … }}`"
+            )],
+        );
+    }
+    if let Some((_, rest)) = text.split_once("parsing floating-point number '") {
+        let given = rest.rsplit_once("': ").map_or(rest, |(given, _)| given);
+        return site.say(
+            format!("\"{given}\" is no number"),
+            "read here",
+            vec!["go on without it: `try { … } catch { … }`; a decimal comma is none here".into()],
+        );
+    }
+    let (label, hint) = if text.contains("ivision by zero") {
+        ("the divisor is 0", "check it first: `if n != 0 { … }`")
+    } else if text.contains("verflow") || text.contains("too large") {
+        (
+            "beyond 64 bits",
+            "a float holds larger numbers, to 15 digits: `n.to_float()`",
+        )
+    } else if text.contains("negative power") {
+        ("a negative power", "floats have it: `2.0 ** -1.0`")
+    } else if text.contains("radix") {
+        ("no such base", "numbers are written in a base from 2 to 36")
+    } else {
+        ("no result", "check the numbers first")
+    };
+    site.say(plain(&text), label, vec![hint.into()])
+}
+
+fn thrown_here(site: &Site<'_>, thrown: &Dynamic) -> Diagnostic {
     let text = thrown_text(thrown);
+    let (label, hints) = match told::of(&text) {
+        Some(told) => (told.label, told.hints),
+        None if site.line.contains("throw ") => (
+            "thrown here".to_owned(),
+            vec![
+                "a `throw` is tried again as `on_failure` says; `reject(reason)` gives up at once"
+                    .into(),
+            ],
+        ),
+        None => ("failed here".to_owned(), usage(site)),
+    };
     // Of what a generator returned nothing has a place: its function is shown.
     if site.position.is_none()
         && site.program.kind() == Kind::Producer
         && let Some((line, column)) = site.program.source(None).and_then(generate)
     {
         let name = "generate".len();
-        return site.say_at(line, column, name, text, "in what it returned", Vec::new());
+        return site.say_at(line, column, name, text, "in what it returned", hints);
     }
-    site.say(text, label, Vec::new())
+    site.say(text, label, hints)
 }
 
 /// Where a generator's function is named.
@@ -253,7 +303,7 @@ fn out_of_bounds(site: &Site<'_>, what: &str, len: usize, index: i64) -> Diagnos
         "array" => vec![format!(
             "`get({index})` instead of `[{index}]` gives () there"
         )],
-        _ => Vec::new(),
+        _ => vec!["`sub_string(start, len)` takes what there is, and may be empty".into()],
     };
     let side = if index < 0 { "beginning" } else { "end" };
     let message = format!("index {index} is beyond the {side} of the {what}");
@@ -310,7 +360,7 @@ fn thrown_text(thrown: &Dynamic) -> String {
     }
     // As JSON, because that has a bound for length and depth.
     let mut text = Vec::new();
-    match json::write(thrown, &mut text, LONGEST) {
+    match json::write(thrown, &mut text, LONGEST, None) {
         Ok(()) | Err(json::NoJson::TooLong(_)) => one_line(&String::from_utf8_lossy(&text)),
         Err(why) => format!("the script threw what can't be shown: {why}"),
     }

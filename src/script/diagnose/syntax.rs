@@ -246,9 +246,9 @@ pub(super) fn other(spot: &Spot<'_>, error: &ParseErrorType) -> Said {
             format!("declare it with `let {name} = …`, or give the new value another name"),
         ),
         ParseErrorType::BadInput(_) | ParseErrorType::UnexpectedEOF if spot.word.is_empty() => {
-            Said::new(plain(&error.to_string()), "here", "")
+            Said::new(plain(&error.to_string()), "not understood", "")
         }
-        other => Said::new(plain(&other.to_string()), "here", ""),
+        other => Said::new(plain(&other.to_string()), "not understood", ""),
     }
 }
 

@@ -5,28 +5,7 @@ use super::missing::{condition, operand, receiver};
 use super::site::Site;
 use crate::diagnostic::Diagnostic;
 use crate::script::natives::{Style, natives};
-
-/// A type as people call it, of Rhai's name for it.
-pub(super) fn shown(of: &str) -> &str {
-    match of {
-        "i64" => "int",
-        "f64" => "float",
-        "&str | ImmutableString | String" => "string",
-        "Fn" => "function",
-        of if of.contains("Range") || of.contains("range") => "range",
-        other => other,
-    }
-}
-
-/// `an int`, `a string`; `()` as it is.
-pub(super) fn article(of: &str) -> String {
-    match of {
-        "()" => "()".to_owned(),
-        "url" => "a url".to_owned(),
-        of if of.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {of}"),
-        of => format!("a {of}"),
-    }
-}
+use crate::script::told::{article, type_shown as shown};
 
 /// `name (type, type)`, as Rhai writes what it looked for.
 pub(super) fn no_function(site: &Site<'_>, signature: &str) -> Diagnostic {
@@ -44,7 +23,7 @@ pub(super) fn no_function(site: &Site<'_>, signature: &str) -> Diagnostic {
             ],
             false => Vec::new(),
         };
-        return site.say(super::compile::plain(name), "here", hint);
+        return site.say(super::compile::plain(name), "of different types", hint);
     }
     if name.starts_with("anon$") {
         return site.say(
@@ -174,9 +153,25 @@ pub(super) fn mismatch(site: &Site<'_>, wanted: &str, found: &str) -> Diagnostic
             vec!["a function is a closure, `|x| …`, or `Fn(\"name\")`".into()],
         );
     }
+    let before = site
+        .column
+        .checked_sub(2)
+        .and_then(|at| site.line.chars().nth(at));
+    if wanted == "int" && before == Some('[') {
+        return site.say(
+            format!("only a map is indexed by {}", article(found)),
+            "not a map",
+            vec!["arrays, strings and blobs are indexed by numbers, from 0; `type_of(value)` says what a value is".into()],
+        );
+    }
     let message = match found {
         "" => format!("{} was expected", article(wanted)),
         found => format!("{} was expected, found {found}", article(wanted)),
     };
-    site.say(message, "here", Vec::new())
+    let label = match found {
+        "" => format!("not {}", article(wanted)),
+        found => article(found),
+    };
+    let hint = "`type_of(value)` says what a value is; `print` shows it in the log";
+    site.say(message, label, vec![hint.into()])
 }

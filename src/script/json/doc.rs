@@ -4,8 +4,10 @@
 
 use std::rc::Rc;
 
+use super::digits::{Digits, Home};
 use super::escape::unescape;
-use super::parse::{self, Kind, Node, NotJson};
+use super::not_json::NotJson;
+use super::parse::{self, Kind, Node};
 use crate::delivery::Record;
 
 /// Where the text of a document lives.
@@ -23,16 +25,18 @@ enum Source {
 pub(crate) struct Doc {
     source: Source,
     tape: Vec<Node>,
+    pub(super) home: Home,
 }
 
 impl Doc {
-    /// Parses a text of its own.
-    pub(crate) fn of_text(text: String) -> Result<Self, NotJson> {
+    /// Parses a text of its own; `digits` keeps the text of its numbers.
+    pub(crate) fn of_text(text: String, digits: Option<&Rc<Digits>>) -> Result<Self, NotJson> {
         let mut tape = Vec::new();
         parse::parse(text.as_bytes(), &mut tape)?;
         Ok(Self {
             source: Source::Text(text),
             tape,
+            home: digits.map_or(Home::None, |digits| Home::Texts(Rc::clone(digits))),
         })
     }
 
@@ -41,6 +45,7 @@ impl Doc {
         self.source = Source::Empty;
         parse::parse(record.value().unwrap_or_default(), &mut self.tape)?;
         self.source = Source::Record(Rc::clone(record));
+        self.home = Home::Message;
         Ok(())
     }
 
@@ -85,6 +90,15 @@ impl Doc {
     /// The bytes of a node as they were written.
     pub(crate) fn raw(&self, node: Node) -> &[u8] {
         self.slice(node.start, node.end)
+    }
+
+    /// The text of the number at `index`; empty where none is.
+    pub(super) fn number(&self, index: u32) -> &[u8] {
+        let node = self.node(index);
+        match node.kind {
+            Kind::Integer | Kind::Float => self.raw(node),
+            _ => &[],
+        }
     }
 
     /// Calls `with` with the text of a string or name.

@@ -12,22 +12,24 @@ use rhai::{
     Position,
 };
 
+use super::digits::Digits;
 use super::doc::Doc;
 use super::view::{JsonArray, JsonObject, position, value};
-use super::write::write;
+use super::write::{not_writable, write};
+use crate::script::told::mistake;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers the two types and all their methods.
 ///
-/// A text that a script makes of a value is at most `longest` bytes long.
-pub(crate) fn register(engine: &mut Engine, longest: usize) {
+/// A text that a script makes of a value is at most `longest` bytes long; `digits` has the numbers' own.
+pub(crate) fn register(engine: &mut Engine, longest: usize, digits: &Rc<Digits>) {
     engine.register_type_with_name::<JsonObject>("map");
     engine.register_type_with_name::<JsonArray>("array");
     engine.register_iterator::<JsonArray>();
     objects(engine);
     arrays(engine);
-    texts(engine, longest);
+    texts(engine, longest, digits);
     comparisons(engine);
     for (name, arguments, changes) in OBJECT_METHODS {
         delegate::<JsonObject>(engine, name, *arguments, *changes);
@@ -136,34 +138,43 @@ fn replace(place: &mut Dynamic, new: Dynamic) {
     }
 }
 
-fn json_text(value: &Dynamic, longest: usize) -> Fallible<ImmutableString> {
+fn json_text(value: &Dynamic, longest: usize, digits: &Digits) -> Fallible<ImmutableString> {
     let mut text = Vec::new();
-    write(value, &mut text, longest).map_err(|error| error.to_string())?;
+    write(value, &mut text, longest, Some(digits)).map_err(|error| not_writable(&error))?;
     Ok(String::from_utf8(text)
         .map_err(|error| error.to_string())?
         .into())
 }
 
 /// A view prints as its JSON; `to_json` and `parse_json` work on anything.
-fn texts(engine: &mut Engine, longest: usize) {
+fn texts(engine: &mut Engine, longest: usize, digits: &Rc<Digits>) {
     for name in ["to_string", "to_debug", "print", "debug", "to_json"] {
+        let known = Rc::clone(digits);
         engine.register_fn(name, move |object: &mut JsonObject| {
-            json_text(&Dynamic::from(object.clone()), longest)
+            json_text(&Dynamic::from(object.clone()), longest, &known)
         });
+        let known = Rc::clone(digits);
         engine.register_fn(name, move |array: &mut JsonArray| {
-            json_text(&Dynamic::from(array.clone()), longest)
+            json_text(&Dynamic::from(array.clone()), longest, &known)
         });
     }
+    let known = Rc::clone(digits);
     engine.register_fn("to_json", move |map: &mut Map| {
-        json_text(&Dynamic::from_map(map.clone()), longest)
+        json_text(&Dynamic::from_map(map.clone()), longest, &known)
     });
+    let known = Rc::clone(digits);
     engine.register_fn("to_json", move |array: &mut Array| {
-        json_text(&Dynamic::from_array(array.clone()), longest)
+        json_text(&Dynamic::from_array(array.clone()), longest, &known)
     });
-    engine.register_fn("parse_json", |text: &str| -> Fallible<Dynamic> {
-        match Doc::of_text(text.to_owned()) {
+    let known = Rc::clone(digits);
+    engine.register_fn("parse_json", move |text: &str| -> Fallible<Dynamic> {
+        match Doc::of_text(text.to_owned(), Some(&known)) {
             Ok(doc) => Ok(value(&Rc::new(doc), 0)),
-            Err(error) => Err(format!("not JSON: {} at byte {}", error.why, error.offset).into()),
+            Err(error) => Err(mistake(
+                format!("the text is not JSON: {error}"),
+                "parsed here",
+                error.excerpt(text.as_bytes()),
+            )),
         }
     });
 }

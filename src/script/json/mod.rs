@@ -2,22 +2,24 @@
 //!
 //! `parse` makes the tape, `doc` answers questions about it, `number` reads numbers, `view` gives Rhai
 //! values, `methods` registers what a script can call on them, `write` turns values back into text,
-//! `over` keeps the text of what a changed array still holds.
+//! `digits` gives back a number's own text where it comes to be written.
 
+mod digits;
 mod doc;
 mod escape;
 mod methods;
 mod names;
+mod not_json;
 mod number;
-mod over;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod view;
 mod write;
 
+pub(crate) use digits::Digits;
 pub(crate) use doc::Doc;
 pub(crate) use methods::{register, register_field};
-pub(crate) use parse::NotJson;
+pub(crate) use not_json::NotJson;
 pub(crate) use view::{JsonArray, JsonObject, value};
-pub(crate) use write::{NoJson, write};
+pub(crate) use write::{NoJson, not_writable, write};

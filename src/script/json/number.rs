@@ -27,6 +27,19 @@ pub(super) fn float(text: &[u8]) -> f64 {
     })
 }
 
+/// Whether a float of this text is written in the same way: a short decimal without an exponent, without
+/// a 0 at its end, and not below what is written with an exponent. Where in doubt, `false`.
+pub(super) fn is_as_written(text: &[u8]) -> bool {
+    const DIGITS: usize = 15;
+    let (_, digits) = sign(text);
+    let plain = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    digits.len() <= DIGITS + 1
+        && digits.contains(&b'.')
+        && digits.iter().all(plain)
+        && !digits.ends_with(b"0")
+        && !digits.starts_with(b"0.0")
+}
+
 fn sign(text: &[u8]) -> (bool, &[u8]) {
     match text {
         [b'-', digits @ ..] => (true, digits),
@@ -73,6 +86,15 @@ mod tests {
         fn floats_are_the_nearest(text in "-?(0|[1-9][0-9]{0,19})\\.[0-9]{1,20}([eE][+-]?[0-9]{1,2})?") {
             let nearest: f64 = text.parse().unwrap();
             prop_assert_eq!(float(text.as_bytes()).to_bits(), nearest.to_bits());
+        }
+
+        /// A number that is said to be written as it is read, is.
+        #[test]
+        fn what_is_written_alike(text in "-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?") {
+            if is_as_written(text.as_bytes()) {
+                let written = serde_json::to_string(&float(text.as_bytes())).unwrap();
+                prop_assert_eq!(written, text);
+            }
         }
 
         /// A whole number is read as it is, or not at all.

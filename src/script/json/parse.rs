@@ -10,6 +10,7 @@
 //! itself, and `string`, `number` and `word` each return where they ended.
 
 use super::escape::{self, Run};
+use super::not_json::NotJson;
 
 /// The deepest nesting of arrays and objects; the same as serde_json's.
 pub(crate) const MAX_DEPTH: usize = 127;
@@ -44,14 +45,6 @@ pub(crate) struct Node {
     /// Members of an object or elements of an array.
     pub len: u32,
     pub kind: Kind,
-}
-
-/// Why a text is not JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NotJson {
-    /// In bytes from the start of the text.
-    pub offset: usize,
-    pub why: &'static str,
 }
 
 /// Parses `text` into `tape`, replacing what it held.

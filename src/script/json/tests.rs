@@ -133,13 +133,13 @@ fn alike(ours: &Value, theirs: &Value) -> bool {
 
 fn written(value: &Dynamic) -> Value {
     let mut text = Vec::new();
-    write(value, &mut text, usize::MAX).unwrap();
+    write(value, &mut text, usize::MAX, None).unwrap();
     serde_json::from_slice(&text)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&text)))
 }
 
 fn view(text: &str) -> Dynamic {
-    value(&Rc::new(Doc::of_text(text.to_owned()).unwrap()), 0)
+    value(&Rc::new(Doc::of_text(text.to_owned(), None).unwrap()), 0)
 }
 
 fn agrees(text: &[u8]) {
@@ -170,7 +170,7 @@ proptest! {
         prop_assert!(alike(&ours, &theirs), "{ours} {theirs}");
         if value.is::<JsonObject>() || value.is::<JsonArray>() {
             let mut out = Vec::new();
-            write(&value, &mut out, usize::MAX).unwrap();
+            write(&value, &mut out, usize::MAX, None).unwrap();
             prop_assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }

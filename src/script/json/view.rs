@@ -44,8 +44,8 @@ pub(crate) fn value(doc: &Rc<Doc>, index: u32) -> Dynamic {
         Kind::Null => Dynamic::UNIT,
         Kind::True => Dynamic::TRUE,
         Kind::False => Dynamic::FALSE,
-        Kind::Integer => integer(doc.raw(node)),
-        Kind::Float => Dynamic::from_float(number::float(doc.raw(node))),
+        Kind::Integer => integer(doc, index, doc.raw(node)),
+        Kind::Float => float(doc, index, doc.raw(node)),
         Kind::Plain => Dynamic::from(strings::shared_bytes(doc.inside(node))),
         Kind::Escaped => doc.with_text(node, |text| Dynamic::from(strings::shared(text))),
         Kind::Object => Dynamic::from(JsonObject::new(doc, index)),
@@ -55,11 +55,19 @@ pub(crate) fn value(doc: &Rc<Doc>, index: u32) -> Dynamic {
 
 /// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does.
 #[inline]
-fn integer(text: &[u8]) -> Dynamic {
+fn integer(doc: &Doc, index: u32, text: &[u8]) -> Dynamic {
     match number::integer(text) {
         Some(number) => Dynamic::from_int(number),
-        None => Dynamic::from_float(number::float(text)),
+        None => float(doc, index, text),
     }
+}
+
+/// A float that knows where its text is.
+#[inline]
+fn float(doc: &Doc, index: u32, text: &[u8]) -> Dynamic {
+    let mut value = Dynamic::from_float(number::float(text));
+    value.set_tag(doc.home.tag(index, text));
+    value
 }
 
 impl JsonObject {
@@ -254,9 +262,11 @@ pub(super) fn is_same(doc: &Rc<Doc>, index: u32, new: &Dynamic) -> bool {
                 node.kind == Kind::Integer && number::integer(doc.raw(node)) == Some(new)
             }
             // Bits, so that a number that is read and written back is the same even if it is NaN.
-            (_, Ok(new)) => {
-                number::float(doc.raw(node)).to_bits() == new.to_bits()
+            (_, Ok(float)) => {
+                number::float(doc.raw(node)).to_bits() == float.to_bits()
                     && !is_small_integer(doc, index)
+                    // Another number of the JSON: as a float it may be the same, but not its text.
+                    && (new.tag() == 0 || new.tag() == doc.home.tag(index, doc.raw(node)))
             }
             _ => false,
         },

@@ -1,25 +1,27 @@
 //! Rhai values as JSON text.
 //!
 //! What comes from a message and was not changed is copied as it was written, so a number keeps its
-//! digits and a string its escapes; patches are put in between.
+//! digits and a string its escapes; patches are put in between. A number that was moved elsewhere has
+//! its text from `digits`.
 
 use std::io;
 
-use rhai::{Array, Blob, Dynamic, Map};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 
+use super::digits::Digits;
 use super::names::Names;
-use super::over;
 use super::parse::{MAX_DEPTH, Node};
 use super::view::{JsonArray, JsonObject};
+use crate::script::told::{article, mistake, type_shown};
 
 /// Why a value has no JSON form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoJson {
-    #[error("JSON has no number for {0}")]
+    #[error("JSON has no number for `{0}`")]
     NotFinite(String),
-    #[error("a blob can't be part of JSON; make it text first, such as with `as_string()`")]
+    #[error("a blob can't be part of JSON")]
     Blob,
-    #[error("JSON has no form for a value of type {0}")]
+    #[error("JSON has no form for {0}")]
     Type(String),
     #[error("the value is nested deeper than {MAX_DEPTH} levels")]
     Depth,
@@ -27,6 +29,37 @@ pub(crate) enum NoJson {
     TooLong(usize),
     #[error("the value could not be written: {0}")]
     Write(String),
+}
+
+/// The error that a script gets where a value has no JSON form.
+pub(crate) fn not_writable(why: &NoJson) -> Box<EvalAltResult> {
+    let (label, hint) = match why {
+        NoJson::Type(of) if of == "a message" => (
+            "the whole message is in it",
+            "take what it holds: `msg.json`, or `msg.value` as it came",
+        ),
+        NoJson::NotFinite(_) => (
+            "this number is in it",
+            "a division by 0.0 gives such a number; check the divisor, or give () instead",
+        ),
+        NoJson::Blob => (
+            "a blob is in it",
+            "make it text first: `blob.as_string()` or `base64_encode(blob)`",
+        ),
+        NoJson::Type(_) => (
+            "such a value is in it",
+            "JSON has strings, numbers, true and false, (), arrays and maps; `to_string()` makes text of anything",
+        ),
+        NoJson::Depth => (
+            "nested too deeply",
+            "no reader of JSON takes more; flatten it",
+        ),
+        NoJson::TooLong(_) | NoJson::Write(_) => (
+            "written here",
+            "write less: only the fields that are needed",
+        ),
+    };
+    mistake(why.to_string(), label, [hint.into()])
 }
 
 impl From<serde_json::Error> for NoJson {
@@ -37,23 +70,31 @@ impl From<serde_json::Error> for NoJson {
 
 /// Appends `value` to `out`, which may not grow by more than `limit` bytes: a small value can be a
 /// long text, because views share what they show. On an error, what was written so far stays: the
-/// caller drops it.
-pub(crate) fn write(value: &Dynamic, out: &mut Vec<u8>, limit: usize) -> Result<(), NoJson> {
-    let limit = Limit {
+/// caller drops it. `digits` knows the numbers' own texts, if they are known.
+pub(crate) fn write(
+    value: &Dynamic,
+    out: &mut Vec<u8>,
+    limit: usize,
+    digits: Option<&Digits>,
+) -> Result<(), NoJson> {
+    let terms = Terms {
         bytes: limit,
         end: out.len().saturating_add(limit),
+        digits,
     };
-    write_at(value, out, 0, limit)?;
-    limit.check(out)
+    write_at(value, out, 0, terms)?;
+    terms.check(out)
 }
 
+/// What one writing is held to.
 #[derive(Clone, Copy)]
-pub(super) struct Limit {
+struct Terms<'d> {
     bytes: usize,
     end: usize,
+    digits: Option<&'d Digits>,
 }
 
-impl Limit {
+impl Terms<'_> {
     fn check(self, out: &[u8]) -> Result<(), NoJson> {
         if out.len() > self.end {
             return Err(NoJson::TooLong(self.bytes));
@@ -62,13 +103,13 @@ impl Limit {
     }
 }
 
-pub(super) fn write_at(
+fn write_at(
     value: &Dynamic,
     out: &mut Vec<u8>,
     depth: usize,
-    limit: Limit,
+    terms: Terms<'_>,
 ) -> Result<(), NoJson> {
-    limit.check(out)?;
+    terms.check(out)?;
     if value.is_unit() {
         out.extend_from_slice(b"null");
     } else if let Ok(flag) = value.as_bool() {
@@ -79,37 +120,42 @@ pub(super) fn write_at(
         if !number.is_finite() {
             return Err(NoJson::NotFinite(number.to_string()));
         }
-        serde_json::to_writer(out, &number)?;
+        let own = terms
+            .digits
+            .is_some_and(|digits| digits.write(value, number, out));
+        if !own {
+            serde_json::to_writer(out, &number)?;
+        }
     } else if let Ok(text) = value.as_immutable_string_ref() {
         serde_json::to_writer(out, text.as_str())?;
     } else if let Ok(letter) = value.as_char() {
         serde_json::to_writer(out, &letter)?;
     } else if let Some(object) = value.read_lock::<JsonObject>() {
-        write_object(&object, out, depth, limit)?;
+        write_object(&object, out, depth, terms)?;
     } else if let Some(array) = value.read_lock::<JsonArray>() {
         out.extend_from_slice(array.doc.raw(array.doc.node(array.node)));
     } else if let Some(map) = value.read_lock::<Map>() {
-        write_map(&map, out, deeper(depth)?, limit)?;
+        write_map(&map, out, deeper(depth)?, terms)?;
     } else if let Some(array) = value.read_lock::<Array>() {
-        write_array(&array, out, deeper(depth)?, limit)?;
+        write_array(&array, out, deeper(depth)?, terms)?;
     } else if value.is::<Blob>() {
         return Err(NoJson::Blob);
     } else {
-        // Rust's path of a type tells a script's author nothing.
-        let name = value.type_name().rsplit("::").next().unwrap_or_default();
-        return Err(NoJson::Type(name.to_lowercase()));
+        return Err(NoJson::Type(article(
+            &type_shown(value.type_name()).to_lowercase(),
+        )));
     }
     Ok(())
 }
 
-pub(super) fn deeper(depth: usize) -> Result<usize, NoJson> {
+fn deeper(depth: usize) -> Result<usize, NoJson> {
     if depth >= MAX_DEPTH {
         return Err(NoJson::Depth);
     }
     Ok(depth + 1)
 }
 
-fn write_map(map: &Map, out: &mut Vec<u8>, depth: usize, limit: Limit) -> Result<(), NoJson> {
+fn write_map(map: &Map, out: &mut Vec<u8>, depth: usize, terms: Terms<'_>) -> Result<(), NoJson> {
     out.push(b'{');
     for (index, (name, value)) in map.iter().enumerate() {
         if index > 0 {
@@ -117,19 +163,24 @@ fn write_map(map: &Map, out: &mut Vec<u8>, depth: usize, limit: Limit) -> Result
         }
         serde_json::to_writer(&mut *out, name.as_str())?;
         out.push(b':');
-        write_at(value, out, depth, limit)?;
+        write_at(value, out, depth, terms)?;
     }
     out.push(b'}');
     Ok(())
 }
 
-fn write_array(array: &Array, out: &mut Vec<u8>, depth: usize, limit: Limit) -> Result<(), NoJson> {
+fn write_array(
+    array: &Array,
+    out: &mut Vec<u8>,
+    depth: usize,
+    terms: Terms<'_>,
+) -> Result<(), NoJson> {
     out.push(b'[');
     for (index, value) in array.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write_at(value, out, depth, limit)?;
+        write_at(value, out, depth, terms)?;
     }
     out.push(b']');
     Ok(())
@@ -140,7 +191,7 @@ fn write_object(
     object: &JsonObject,
     out: &mut Vec<u8>,
     depth: usize,
-    limit: Limit,
+    terms: Terms<'_>,
 ) -> Result<(), NoJson> {
     let doc = &object.doc;
     let node = doc.node(object.node);
@@ -184,7 +235,7 @@ fn write_object(
                 {
                     comma(out);
                     out.extend_from_slice(doc.slice(key_node.start, value_node.start));
-                    over::write(new, doc, value, out, depth, limit)?;
+                    write_at(new, out, depth, terms)?;
                 }
             }
         }
@@ -200,7 +251,7 @@ fn write_object(
             comma(out);
             serde_json::to_writer(&mut *out, name.as_str())?;
             out.push(b':');
-            write_at(new, out, depth, limit)?;
+            write_at(new, out, depth, terms)?;
         }
     }
     out.push(b'}');

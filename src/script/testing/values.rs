@@ -29,7 +29,7 @@ pub(super) fn bytes(value: &Dynamic) -> Fallible<Option<Vec<u8>>> {
         return Ok(Some(blob.to_vec()));
     }
     let mut json = Vec::new();
-    write(value, &mut json, LONGEST).map_err(|error| error.to_string())?;
+    write(value, &mut json, LONGEST, None).map_err(|error| error.to_string())?;
     Ok(Some(json))
 }
 
@@ -95,7 +95,7 @@ fn plain_at(value: &Dynamic, depth: usize) -> Value {
             .collect()
     } else if value.is::<JsonObject>() || value.is::<JsonArray>() {
         let mut json = Vec::new();
-        match write(value, &mut json, LONGEST) {
+        match write(value, &mut json, LONGEST, None) {
             Ok(()) => serde_json::from_slice(&json).unwrap_or(Value::Null),
             Err(error) => error.to_string().into(),
         }

@@ -24,7 +24,7 @@ fn callable() -> &'static BTreeMap<String, BTreeSet<usize>> {
     static CALLABLE: OnceLock<BTreeMap<String, BTreeSet<usize>>> = OnceLock::new();
     CALLABLE.get_or_init(|| {
         let mut engine = engine::bare(&Limits::default());
-        crate::script::json::register(&mut engine, Limits::default().string);
+        crate::script::json::register(&mut engine, Limits::default().string, &Rc::default());
         crate::script::api::register(&mut engine, &state());
         let mut callable: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
         for (name, arguments) in registered(&engine) {
@@ -77,7 +77,7 @@ fn registered(engine: &Engine) -> BTreeSet<(String, usize)> {
 fn own_functions() -> BTreeSet<(String, usize)> {
     let mut engine = engine::bare(&Limits::default());
     let rhai = registered(&engine);
-    crate::script::json::register(&mut engine, Limits::default().string);
+    crate::script::json::register(&mut engine, Limits::default().string, &Rc::default());
     crate::script::api::register(&mut engine, &state());
     let all = registered(&engine);
     all.difference(&rhai).cloned().collect()
@@ -122,7 +122,7 @@ fn every_function_is_documented() {
 #[test]
 fn every_documented_function_is_there() {
     let mut engine = engine::bare(&Limits::default());
-    crate::script::json::register(&mut engine, Limits::default().string);
+    crate::script::json::register(&mut engine, Limits::default().string, &Rc::default());
     crate::script::api::register(&mut engine, &state());
     let there = registered(&engine);
     for entry in catalog() {

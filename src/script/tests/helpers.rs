@@ -57,24 +57,21 @@ fn what_is_no_time_is_said_to_be_none() {
     for (script, reason) in [
         (
             "parse_time(\"yesterday\")",
-            "`yesterday` is no RFC 3339 time, such as 2026-11-23T12:00:00Z",
+            "`yesterday` is no RFC 3339 time",
         ),
         (
             "parse_time(\"2026-11-23\")",
-            "`2026-11-23` is no RFC 3339 time, such as 2026-11-23T12:00:00Z",
+            "`2026-11-23` is no RFC 3339 time",
         ),
         (
             "format_time(0, \"%H\", \"Mars/Base\")",
-            "there is no time zone `Mars/Base`; names are like \"Europe/Oslo\" or \"UTC\"",
+            "there is no time zone `Mars/Base`",
         ),
         (
             "format_time(9223372036854775807)",
             "9223372036854775807 is no time: the years are -9999 to 9999",
         ),
-        (
-            "parse_duration(\"soon\")",
-            "`soon` is no duration, such as \"250ms\" or \"1h 30m\"",
-        ),
+        ("parse_duration(\"soon\")", "`soon` is no duration"),
         (
             "let f = \"%\"; f.pad(300, \"Y\"); format_time(0, f)",
             "the format is longer than 256 bytes",
@@ -134,23 +131,14 @@ fn hashes_and_encodings_are_the_standard_ones() {
         );
     }
     for (script, reason) in [
-        ("sha256(1)", "sha256 takes a string or a blob, found i64"),
+        ("sha256(1)", "`sha256` takes a string or a blob, not an int"),
         (
             "base64_encode(())",
-            "base64_encode takes a string or a blob, found ()",
+            "`base64_encode` takes a string or a blob, not ()",
         ),
-        (
-            "hex_decode(\"0g\")",
-            "the text is not hexadecimal: pairs of 0-9 and a-f",
-        ),
-        (
-            "hex_decode(\"012\")",
-            "the text is not hexadecimal: pairs of 0-9 and a-f",
-        ),
-        (
-            "hex_decode(\"é\")",
-            "the text is not hexadecimal: pairs of 0-9 and a-f",
-        ),
+        ("hex_decode(\"0g\")", "the text is not hexadecimal"),
+        ("hex_decode(\"012\")", "the text is not hexadecimal"),
+        ("hex_decode(\"é\")", "the text is not hexadecimal"),
         (
             "base64_decode_text(\"__8\")",
             "the base64 text stands for bytes that are not UTF-8",
@@ -205,7 +193,7 @@ fn any_number_of_patterns_can_be_used() {
 /// A huge pattern is an error of the message.
 #[test]
 fn huge_patterns_are_refused() {
-    let too_large = "the pattern is too large when compiled: repeat less, or use [0-9] and [a-z] instead of \\d and \\w";
+    let too_large = "the pattern is too large when compiled";
     for (script, reason) in [
         (r#""a".regex_find("a{1000000}")"#, too_large),
         (

@@ -13,7 +13,7 @@ fn fields_and_elements_are_read() {
     assert_eq!(value("emit(\"t\", msg.json.t)", ORDER), "aä\"b");
     assert_eq!(
         value("let k = \"price\"; emit(\"t\", msg.json[k])", ORDER),
-        "12.3"
+        "12.30"
     );
 }
 
@@ -194,7 +194,10 @@ fn text_and_json_convert() {
         r#"{"a":[1,"c"]}"#
     );
     let failure = failed(body("parse_json(\"{\")").handle(&record("{}"), 1));
-    assert_eq!(failure.reason, "not JSON: it ends too early at byte 1");
+    assert_eq!(
+        failure.reason,
+        "the text is not JSON: it ends too early at byte 1"
+    );
 }
 
 /// Numbers and texts that a script's own types can not hold, or would write otherwise.

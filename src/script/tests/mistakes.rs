@@ -133,7 +133,7 @@ fn a_rejection_in_a_module_shows_its_line() {
     let failure = rejected(handler.handle(&record("{}"), 1));
     assert_eq!(
         shown(&failure.diagnostic.unwrap()),
-        "no\nm.rhai:3:10\nfn f() { reject(\"no\") }\n         ^^^^^^ rejected here"
+        "no\nm.rhai:3:10\nfn f() { reject(\"no\") }\n         ^^^^^^ rejected here\n= it is not tried again; `retry(reason)` would have that"
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod cage;
+mod digits;
 mod emits;
 mod flow;
 mod generators;
