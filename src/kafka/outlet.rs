@@ -50,7 +50,7 @@ impl Outlet {
             acknowledgements: Vec::new(),
             told_trouble: None,
         };
-        outlet.transactions.init(std::time::Duration::ZERO);
+        outlet.transactions.init(Duration::ZERO);
         match outlet.outcome().await {
             TransactionOutcome::MustAbort(error) | TransactionOutcome::Broken(error) => {
                 Err(error.while_trying(&format!("the transactional id {id}")))
