@@ -68,7 +68,7 @@ pub fn decode(metadata: &str, next: i64) -> Option<Vec<Range<i64>>> {
         .collect()
 }
 
-/// Adds who holds the partition to what [`encode`] wrote. A name too long for the broker is left out.
+/// Adds who holds the partition to what `encode` wrote. A name too long for the broker is left out.
 pub fn with_holder(list: &str, holder: &str) -> String {
     let mark = if list.is_empty() { MARK } else { "" };
     if mark.len() + list.len() + 1 + holder.len() > MOST_CHARACTERS {
