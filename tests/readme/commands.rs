@@ -65,15 +65,12 @@ impl Call {
         })
     }
 
-    /// Whether it talks to a running daemon, as `steering` does, or to a cluster, as tests/verify.rs
-    /// and tests/dlq.rs do.
+    /// Whether it talks to a running daemon: `steering` runs it.
     pub fn asks_a_daemon(&self) -> bool {
-        let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
-        let asks = |command| {
-            use cli::Command::{
-                Dlq, LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap,
-                Verify,
-            };
+        use cli::Command::{
+            LogLevel, Pause, Plan, Produce, Read, Reload, Resume, Seek, Status, Tap,
+        };
+        self.is(|command| {
             matches!(
                 command,
                 Plan | Reload
@@ -85,11 +82,19 @@ impl Call {
                     | Produce(_)
                     | Read(_)
                     | Tap(_)
-                    | Verify(_)
-                    | Dlq(_)
             )
-        };
-        parsed.is_ok_and(|parsed| parsed.command.is_some_and(asks))
+        })
+    }
+
+    /// Whether it needs a real cluster, as tests/verify.rs and tests/dlq.rs have one.
+    fn asks_a_cluster(&self) -> bool {
+        use cli::Command::{Dlq, Verify};
+        self.is(|command| matches!(command, Dlq(_) | Verify(_)))
+    }
+
+    fn is(&self, what: impl FnOnce(cli::Command) -> bool) -> bool {
+        let parsed = Cli::try_parse_from(["deliveryd".to_owned()].iter().chain(&self.arguments));
+        parsed.is_ok_and(|parsed| parsed.command.is_some_and(what))
     }
 
     /// What clap makes of it; the daemon is only checked, everything else is run.
@@ -194,7 +199,7 @@ fn commands_are_taken() {
     for block in page.blocks("sh", "") {
         for line in block.text.lines() {
             match Call::of(line) {
-                Some(call) if call.asks_a_daemon() => {}
+                Some(call) if call.asks_a_daemon() || call.asks_a_cluster() => {}
                 Some(call) => {
                     let output = call.run(dir.path());
                     assert!(output.status.success(), "{line}\n{}", text(&output));
