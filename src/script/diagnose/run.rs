@@ -268,6 +268,8 @@ fn thrown_here(site: &Site<'_>, thrown: &Dynamic) -> Diagnostic {
                     .into(),
             ],
         ),
+        // A test's own functions are not among those that a handler can call.
+        None if site.program.kind() == Kind::Test => ("failed here".to_owned(), Vec::new()),
         None => ("failed here".to_owned(), usage(site)),
     };
     // Of what a generator returned nothing has a place: its function is shown.
