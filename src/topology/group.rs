@@ -169,8 +169,9 @@ impl RunningGroup {
         self.config = config;
         self.shared.rate.set(self.config.rate);
         for number in numbers {
-            // Its static id comes back at once, so its place is kept.
-            let for_good = false;
+            // A static id comes back at once, so its place is kept; one that is given up would keep its
+            // partitions until its session is over.
+            let for_good = !self.config.static_membership;
             self.stop([*number], for_good, self.stop_time()).await?;
             self.start([*number], ground)?;
             self.wait_until_joined(*number).await?;
