@@ -42,7 +42,7 @@ use tokio::sync::Notify;
 use crate::config::{Group, Properties};
 use crate::delivery::Emit;
 
-pub use admin::{Admin, Mismatch, TopicOutcome};
+pub use admin::{Admin, LARGEST_MESSAGE, Mismatch, TopicOutcome};
 pub use commit::CommitResult;
 pub use consumer::Consumer;
 pub use embedded::Embedded;
