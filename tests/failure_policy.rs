@@ -315,9 +315,10 @@ fn each_policy_keeps_each_ordering() {
             );
             let daemon = case.start(&settings, PICKY);
             if then == "stop" {
-                daemon.wait_until(&name, SOON, |status| {
+                let status = daemon.wait_until(&name, SOON, |status| {
                     case.member(status)["state"] == "stuck"
                 });
+                assert_eq!(case.member(&status)["reason"], "no good: bad", "{name}");
                 let before: &[i64] = match ordering {
                     "partition" => &[0],
                     "key" => &[0, 2, 4, 5],
@@ -350,11 +351,11 @@ fn each_policy_keeps_each_ordering() {
 #[test]
 fn the_largest_message_fits_as_a_dead_letter() {
     needs_kafka!();
-    let case = Case::new("largest", 1);
-    case.probe
-        .set_topic_config(&case.topic, "max.message.bytes", "2000000");
+    let case = Case::with_config("largest", 1, &[("max.message.bytes", "2000000")]);
     let value = format!("bad {}", "x".repeat(1_999_800));
-    values(&case, &[&value, "good"]);
+    let written = 1_700_000_000_123;
+    case.probe
+        .produce_one(&case.topic, Some("k"), Some(&value), &[], written);
     let _daemon = case.start(&policy("dead_letter", 0), PICKY);
     let dead = case.probe.read(&case.dead(), 1, SOON);
     assert_eq!(dead[0].value.as_deref(), Some(value.as_str()));

@@ -9,9 +9,9 @@ use crate::delivery::{Delivery, LaneId, Tracker, Verdict};
 use crate::kafka::{KafkaError, Position};
 use crate::script::Failure;
 
-use super::room::set_waits;
 use super::lane::Mode;
 use super::retry::Waiting;
+use super::room::set_waits;
 use super::send::{failure, not_given_up};
 use super::turn::Member;
 

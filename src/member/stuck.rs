@@ -10,8 +10,8 @@ use crate::kafka::Partition;
 use crate::script::Failure;
 
 use super::Event;
-use super::room::set_waits;
 use super::lane::Mode;
+use super::room::set_waits;
 use super::turn::Member;
 
 impl Member {
