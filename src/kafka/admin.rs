@@ -92,6 +92,9 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// The setting of a topic that says how many bytes a message may have.
+pub const LARGEST_MESSAGE: &str = "max.message.bytes";
+
 /// One request to the broker.
 pub(super) const REQUEST: Duration = Duration::from_secs(10);
 /// Long enough for an answer where there is a broker.
@@ -171,6 +174,25 @@ impl Admin {
     ) -> Result<BTreeMap<String, TopicState>, KafkaError> {
         let (shared, wanted) = (self.shared.clone(), topics.to_vec());
         blocking(move || shared.describe(&wanted)).await
+    }
+
+    /// The largest message that any of these topics takes, in bytes; `None` where nobody says.
+    pub async fn largest_message(&self, topics: &[String]) -> Result<Option<u64>, KafkaError> {
+        // The embedded broker has no topic configuration.
+        if self.shared.embedded.is_some() {
+            return Ok(None);
+        }
+        let (shared, topics) = (self.shared.clone(), topics.to_vec());
+        blocking(move || {
+            let mut largest = None;
+            for topic in &topics {
+                let config = shared.ask(|client| client.topic_config(topic, REQUEST))?;
+                let found = config.get(LARGEST_MESSAGE);
+                largest = largest.max(found.and_then(|bytes| bytes.parse().ok()));
+            }
+            Ok(largest)
+        })
+        .await
     }
 
     /// The next error that concerns the whole client, such as brokers that are away.

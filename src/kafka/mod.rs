@@ -42,7 +42,7 @@ use tokio::sync::Notify;
 use crate::config::{Group, Properties};
 use crate::delivery::Emit;
 
-pub use admin::{Admin, Mismatch, TopicOutcome};
+pub use admin::{Admin, LARGEST_MESSAGE, Mismatch, TopicOutcome};
 pub use commit::CommitResult;
 pub use consumer::Consumer;
 pub use embedded::Embedded;
@@ -57,7 +57,7 @@ pub use raw::GroupMetadata;
 pub use reading::{TopicReader, last_messages};
 pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
-pub use settings::client_id;
+pub use settings::{client_id, transaction_timeout};
 pub use transactions::{TransactionOutcome, Transactions};
 
 /// A topic's partition.

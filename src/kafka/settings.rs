@@ -72,6 +72,9 @@ const PRODUCER: &[(&str, &str)] = &[
 pub(super) const EMITTER_LINGER: &str = "1";
 
 const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
+    // What a message may measure is the topic's affair (max.message.bytes): librdkafka's default of
+    // 1,000,000 is below the brokers' own, so that some of what can be read could not be copied or buried.
+    ("message.max.bytes", "10000000"),
     // How long a topic that the broker does not know may take to become known.
     ("topic.metadata.propagation.max.ms", "10000"),
 ];
@@ -137,7 +140,8 @@ fn prefetch(config: &mut ClientConfig, buffer: u64) {
     config.set("fetch.message.max.bytes", partition.to_string());
 }
 
-/// The settings of a producer. `buffer` bounds what is unacknowledged, in bytes.
+/// The settings of a producer. `buffer` bounds what is unacknowledged, in bytes; of small messages so many
+/// that librdkafka's own quarter kilobyte for each stays within as much again.
 pub(super) fn producer(
     cluster: &Cluster,
     properties: &Properties,
@@ -150,6 +154,8 @@ pub(super) fn producer(
     config.set("linger.ms", linger);
     let kilobytes = (buffer / 1024).clamp(1, 2_147_483_647);
     config.set("queue.buffering.max.kbytes", kilobytes.to_string());
+    let messages = (buffer / 256).clamp(1000, 100_000);
+    config.set("queue.buffering.max.messages", messages.to_string());
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, properties);
     set_all(&mut config, PRODUCER);
@@ -183,7 +189,7 @@ const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
 /// After how many milliseconds the broker ends a transaction by itself: long enough for a call of the
 /// handler and slow acknowledgements, and short, because one that nobody ends holds up its readers.
-fn transaction_timeout(group: &Group) -> u64 {
+pub fn transaction_timeout(group: &Group) -> u64 {
     let work = group.transaction_interval + group.handler_timeout;
     let most = Duration::from_secs(10).max(work * 2 + Duration::from_secs(5));
     // The broker's own limit, transaction.max.timeout.ms, is 15 minutes.
