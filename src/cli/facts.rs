@@ -193,7 +193,7 @@ pub fn troubles(status: &Status) -> Vec<String> {
         }
     }
     for (name, producer) in &status.producers {
-        found.extend(refused(name, &producer.handler));
+        found.extend(refused(&format!("producer {name}"), &producer.handler));
         found.extend(waiting(name, producer));
     }
     found

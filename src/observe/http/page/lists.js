@@ -68,16 +68,13 @@ function troubles(status) {
   for (const [name, topic] of Object.entries(status.topics)) if (topic.mismatch) found.push(`topic ${name}: ${topic.mismatch}`);
   for (const [name, producer] of Object.entries(status.producers)) {
     if (producer.handler.error) found.push(`producer ${name}: the changed handler is refused; version ${producer.handler.version} goes on`);
+    if (producer.reason) found.push(`producer ${name} is ${producer.state.replaceAll("_", " ")}: ${producer.reason}`);
   }
   for (const [name, group] of Object.entries(status.groups)) {
     if (group.handler.error) found.push(`${name}: the changed handler is refused; version ${group.handler.version} goes on`);
     for (const member of group.members) {
       for (const p of member.partitions) if (p.stuck) found.push(`${member.name} can't go on with ${p.topic}/${p.partition}: ${p.stuck}`);
     }
-  }
-  for (const [name, producer] of Object.entries(status.producers)) {
-    if (producer.handler.error) found.push(`${name}: the changed handler is refused; version ${producer.handler.version} goes on`);
-    if (producer.reason) found.push(`producer ${name} is ${producer.state.replaceAll("_", " ")}: ${producer.reason}`);
   }
   return found;
 }
