@@ -24,6 +24,7 @@ const EXAMPLES: &str = "Examples:\n  \
     deliveryd --config FILE --set groups.orders.members=3\n  \
     deliveryd config show --config FILE                 each value, and where it comes from\n  \
     deliveryd test                                      the handlers' own tests\n  \
+    deliveryd top                                       what runs, live in the terminal\n  \
     deliveryd plan                                      what a reload would do now\n  \
     deliveryd reload                                    do it, wait, and say what was done\n  \
     deliveryd dlq list --config FILE                    dead letters; then show, and replay\n\n\
@@ -89,6 +90,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What runs now, live in the terminal
+    #[command(after_help = super::top::EXAMPLES)]
+    Top,
     /// What a reload of the running daemon would do, like a diff, without doing it
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did

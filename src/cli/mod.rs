@@ -7,6 +7,7 @@ mod completions;
 mod config_schema;
 mod config_show;
 mod dlq;
+mod facts;
 mod handlers;
 mod init;
 mod log_level;
@@ -25,6 +26,7 @@ mod status;
 mod table;
 mod tap;
 mod test;
+mod top;
 mod verify;
 
 use std::io::{self, Write};
@@ -53,6 +55,7 @@ pub use service::service;
 pub use status::status;
 pub use tap::{TapArgs, tap};
 pub use test::{TestArgs, test};
+pub use top::top;
 pub use verify::{VerifyArgs, verify};
 
 use args::Global;
@@ -158,6 +161,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Handlers(command) => handlers(&command, output),
         Command::Service(command) => service(&command, &global, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
+        Command::Top => top(&remote::wanted(global), output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Dlq(command) => dlq(&command, format, &remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
