@@ -9,6 +9,7 @@ mod admin;
 mod commit;
 mod consumer;
 mod context;
+mod docker;
 mod embedded;
 mod emitter;
 mod error;
@@ -16,6 +17,7 @@ mod following;
 mod inbox;
 mod inherit;
 mod leave;
+mod masked;
 mod outlet;
 mod places;
 mod producing;
@@ -33,6 +35,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod transactions;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;

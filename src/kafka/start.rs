@@ -47,6 +47,7 @@ impl Admin {
             let states = shared.describe(&topics)?;
             Resolving::new(&shared, &group_id)?
                 .resolve(&states, start)
+                .map_err(|error| error.of_group(&group_id))
                 .map_err(|error| error.while_trying(&format!("where group `{group_id}` starts")))
         })
         .await
@@ -62,7 +63,8 @@ impl Admin {
             (self.shared.clone(), group_id.to_owned(), topics.to_vec());
         blocking(move || {
             let partitions = partitions(&shared.describe(&topics)?);
-            Resolving::new(&shared, &group_id)?.committed(&partitions)
+            let found = Resolving::new(&shared, &group_id)?.committed(&partitions);
+            found.map_err(|error| error.of_group(&group_id))
         })
         .await
     }

@@ -33,6 +33,7 @@ use tokio::sync::Notify;
 
 use super::context::Context;
 use super::error::KafkaError;
+use super::masked::masked;
 
 pub(super) use admin::{NewTopic, TopicFound};
 pub(super) use produce::{Headers, Produce, Topic};
@@ -80,6 +81,8 @@ impl Client {
             sys::rd_kafka_conf_set_opaque(conf, opaque);
             sys::rd_kafka_conf_set_log_cb(conf, Some(callbacks::on_log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(callbacks::on_error));
+            // Without TLS in the build there are no certificates to look at.
+            sys::rd_kafka_conf_set_ssl_cert_verify_cb(conf, Some(callbacks::on_certificate));
             if kind == RDKafkaType::RD_KAFKA_CONSUMER {
                 sys::rd_kafka_conf_set_rebalance_cb(conf, Some(callbacks::on_rebalance));
             }
@@ -97,7 +100,10 @@ impl Client {
         };
         match handle {
             Some(handle) => Ok(Client { handle, context }),
-            None => Err(KafkaError::new("_INVALID_ARG", c_text(text.as_ptr()))),
+            None => {
+                let reason = masked(&c_text(text.as_ptr())).into_owned();
+                Err(KafkaError::new("_INVALID_ARG", reason))
+            }
         }
     }
 
