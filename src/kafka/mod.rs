@@ -60,7 +60,7 @@ pub use raw::GroupMetadata;
 pub use reading::{TopicReader, last_messages};
 pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
-pub use settings::client_id;
+pub use settings::{client_id, transaction_timeout};
 pub use transactions::{TransactionOutcome, Transactions};
 
 /// A topic's partition.

@@ -36,6 +36,7 @@ use super::error::KafkaError;
 use super::masked::masked;
 
 pub(super) use admin::{NewTopic, TopicFound};
+pub(super) use groups::GroupClient;
 pub(super) use produce::{Headers, Produce, Topic};
 pub(super) use queue::{Event, Message, Queue};
 pub(super) use texts::{code_from, describe, properties};
