@@ -56,7 +56,7 @@ pub use inherit::{Heir, Inheritance};
 pub use outlet::Outlet;
 pub use places::{Owner, Spot, Target};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
-pub use raw::GroupMetadata;
+pub use raw::{GroupMetadata, prepare};
 pub use reading::{TopicReader, last_messages};
 pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};

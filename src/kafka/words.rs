@@ -89,7 +89,7 @@ fn connection(name: &str, description: &str, detail: &str) -> String {
     if name == "_RESOLVE" {
         format!("no broker at {address}: the name can't be resolved")
     } else if tls
-        && ["PLAINTEXT broker", "wrong version"]
+        && ["connection closed by peer", "wrong version"]
             .iter()
             .any(|said| cause.contains(said))
     {

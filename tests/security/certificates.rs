@@ -57,8 +57,12 @@ impl Authority {
         let key = key().unwrap_or_else(|error| panic!("a key: {error}"));
         let signed = certificate(subject.name, &key, Some(self), |builder| {
             let mut names = SubjectAlternativeName::new();
-            subject.dns.iter().for_each(|name| drop(names.dns(name)));
-            subject.addresses.iter().for_each(|ip| drop(names.ip(ip)));
+            for name in subject.dns {
+                names.dns(name);
+            }
+            for address in subject.addresses {
+                names.ip(address);
+            }
             if subject.dns.is_empty() && subject.addresses.is_empty() {
                 return Ok(());
             }

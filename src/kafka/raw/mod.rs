@@ -42,6 +42,22 @@ pub(super) use queue::{Event, Message, Queue};
 pub(super) use texts::{code_from, describe, properties};
 pub use transactions::GroupMetadata;
 
+/// To be called before anything else of this room, once: keeps OpenSSL's tables until the process is gone.
+///
+/// Else they are freed when `main` returns, and a connection that is made at that moment crashes.
+pub fn prepare() {
+    const NO_ATEXIT: u64 = 0x0008_0000;
+    unsafe extern "C" {
+        // Of OpenSSL 1.1.1 and later, which librdkafka is linked with.
+        fn OPENSSL_init_crypto(options: u64, settings: *const c_void) -> c_int;
+    }
+    // SAFETY: without settings it takes a null pointer; it may be called from any thread.
+    let done = unsafe { OPENSSL_init_crypto(NO_ATEXIT, ptr::null()) };
+    if done != 1 {
+        tracing::debug!("OpenSSL is not prepared; it prepares itself when it is used");
+    }
+}
+
 /// A librdkafka handle and the context that its callbacks write to.
 pub(in crate::kafka) struct Client {
     handle: NonNull<sys::rd_kafka_t>,
