@@ -9,8 +9,8 @@ use rdkafka::ClientConfig;
 
 use super::error::KafkaError;
 use super::properties::OWNED;
-use super::{Cluster, ConsumerSettings};
-use crate::config::{Group, Guarantee, Properties, Protocol};
+use super::{Cluster, ConsumerSettings, masked};
+use crate::config::{Group, Guarantee, Properties, PropertyValue, Protocol};
 
 /// `INSTANCE-GROUP-N`: a member's client id, and its static member id.
 pub fn client_id(instance: &str, group_id: &str, member: u32) -> String {
@@ -28,8 +28,6 @@ const COMMON: &[(&str, &str)] = &[
     ("reconnect.backoff.max.ms", "1000"),
     // Also how late new partitions are seen by themselves.
     ("topic.metadata.refresh.interval.ms", "30000"),
-    // Idle connections that the broker closes are no news.
-    ("log.connection.close", "false"),
 ];
 
 const CONSUMER: &[(&str, &str)] = &[
@@ -228,6 +226,9 @@ fn override_with(config: &mut ClientConfig, properties: &Properties) {
     for (name, value) in properties {
         // Refused by the check already; here so that nothing can slip past it.
         if !OWNED.iter().any(|(owned, _)| owned == name) {
+            if let PropertyValue::Secret(secret) = value {
+                masked::hide(secret);
+            }
             config.set(name, value.expose());
         }
     }

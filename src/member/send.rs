@@ -178,6 +178,16 @@ impl Member {
     }
 
     fn queue_effects(&mut self, sending: &mut Sending) -> Progress {
+        // One that was denied something while it had nothing to do is of no more use, also when it has the
+        // right by now.
+        if self.flights.len() == 1
+            && sending.next == 0
+            && self.exactly_once.is_none()
+            && self.emitter.as_ref().is_some_and(Emitter::is_broken)
+        {
+            self.emitter = None;
+            self.emitter_failed = false;
+        }
         if let Err(error) = self.make_emitter() {
             return Progress::Refused(error.message);
         }

@@ -423,8 +423,7 @@ impl Member {
         let frame = failure
             .diagnostic
             .as_ref()
-            .map(|diagnostic| diagnostic.frame())
-            .unwrap_or_default();
+            .map(|diagnostic| diagnostic.frame());
         if left_out > 0 {
             tracing::warn!("{left_out} more failures were not logged");
         }

@@ -57,8 +57,7 @@ impl Running {
                 }
                 Err(error) => error,
             };
-            let waits =
-                self.is_starting() && (error.is_outage() || error.is_denied() || error.retriable);
+            let waits = self.is_starting() && error.passes();
             if !waits && (began.elapsed() > PATIENCE || !error.is_outage()) {
                 return Err(error.message);
             }
@@ -187,7 +186,7 @@ impl Running {
                     }
                     return Ok(commits.is_empty());
                 }
-                Err(error) if self.is_starting() && (error.is_outage() || error.retriable) => {
+                Err(error) if self.is_starting() && error.passes() => {
                     self.wait_for_broker(&error, &mut outage).await;
                 }
                 Err(error) => return Err(error.message),
