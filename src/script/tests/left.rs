@@ -40,7 +40,13 @@ fn calls_that_leave_nothing_add_nothing_up() {
         operations: 4_000,
         ..Limits::default()
     };
-    let mut handler = handler_with(BUSY, Settings { limits, ..settings() });
+    let mut handler = handler_with(
+        BUSY,
+        Settings {
+            limits,
+            ..settings()
+        },
+    );
     let mut metrics: HashMap<Arc<str>, u64> = HashMap::new();
     let mut sent: VecDeque<Arc<str>> = VecDeque::new();
     let mut failures = VecDeque::new();
