@@ -31,6 +31,8 @@ pub struct Tracker {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     offset: i64,
+    /// When it was written, in milliseconds since the epoch, if that is known.
+    written: Option<i64>,
     finished: bool,
 }
 
@@ -69,14 +71,15 @@ impl Tracker {
     }
 
     /// Notes that the message at `offset` left the queue. Offsets must ascend; gaps (compaction,
-    /// transaction markers) are fine.
-    pub fn started(&mut self, offset: i64) {
+    /// transaction markers) are fine. `written` is its timestamp.
+    pub fn started(&mut self, offset: i64, written: Option<i64>) {
         debug_assert!(
             self.window.back().is_none_or(|last| last.offset < offset),
             "offset {offset} started out of order"
         );
         self.window.push_back(Entry {
             offset,
+            written,
             finished: false,
         });
     }
@@ -146,6 +149,13 @@ impl Tracker {
     /// Messages that are started and not finished.
     pub fn unfinished(&self) -> usize {
         self.window.len() - self.finished_beyond
+    }
+
+    /// When the first message that is started and not finished was written, if there is one and that is
+    /// known.
+    pub fn oldest_written(&self) -> Option<i64> {
+        // What is finished at the front of the window has left it.
+        self.window.front()?.written
     }
 
     /// What to commit, and the metadata that goes with it; `None` while nothing new is finished since
@@ -227,7 +237,7 @@ mod tests {
     fn commit_stops_before_the_first_unfinished_message() {
         let mut tracker = Tracker::new(10, "");
         for offset in 10..14 {
-            tracker.started(offset);
+            tracker.started(offset, None);
         }
         tracker.finished(11);
         tracker.finished(12);
@@ -241,7 +251,7 @@ mod tests {
     fn nothing_new_is_nothing_to_commit() {
         let mut tracker = Tracker::new(0, "");
         assert_eq!(tracker.committable(), None);
-        tracker.started(0);
+        tracker.started(0, None);
         assert_eq!(tracker.committable(), None);
         tracker.finished(0);
         assert_eq!(tracker.committable(), Some((1, String::new())));
@@ -254,8 +264,8 @@ mod tests {
         let mut tracker = Tracker::new(0, "");
         let mut offset = 0;
         while !tracker.list_is_full() {
-            tracker.started(offset);
-            tracker.started(offset + 1);
+            tracker.started(offset, None);
+            tracker.started(offset + 1, None);
             tracker.finished(offset + 1);
             offset += 2;
             assert!(offset < 100_000, "never full");
@@ -271,7 +281,7 @@ mod tests {
     #[test]
     fn a_refused_commit_is_handed_out_again() {
         let mut tracker = Tracker::new(0, "");
-        tracker.started(0);
+        tracker.started(0, None);
         tracker.finished(0);
         assert!(tracker.committable().is_some());
         tracker.commit_refused();
@@ -281,8 +291,8 @@ mod tests {
     #[test]
     fn offsets_may_have_gaps() {
         let mut tracker = Tracker::new(0, "");
-        tracker.started(5);
-        tracker.started(9);
+        tracker.started(5, None);
+        tracker.started(9, None);
         tracker.finished(5);
         assert_eq!(tracker.next(), 6);
         tracker.finished(9);
@@ -293,7 +303,7 @@ mod tests {
     #[test]
     fn the_next_holder_passes_over_what_was_finished_beyond_the_prefix() {
         let mut first = Tracker::new(0, "");
-        (0..6).for_each(|offset| first.started(offset));
+        (0..6).for_each(|offset| first.started(offset, None));
         for offset in [1, 2, 4] {
             first.finished(offset);
         }
@@ -309,7 +319,7 @@ mod tests {
     fn a_list_that_was_not_reached_is_committed_again() {
         let mut tracker = Tracker::new(0, &beyond::encode(0, [5..7].into_iter()));
         assert!(!tracker.was_done_before(0));
-        tracker.started(0);
+        tracker.started(0, None);
         tracker.finished(0);
         let (next, metadata) = tracker.committable().expect("one more finished");
         assert_eq!(next, 1);
@@ -346,7 +356,7 @@ mod tests {
                 match step {
                     Step::Start(gap) => {
                         let offset = started.last().map_or(0, |(last, _)| last + gap);
-                        tracker.started(offset);
+                        tracker.started(offset, None);
                         started.push((offset, false));
                     }
                     Step::Finish(pick) => {
@@ -409,7 +419,7 @@ mod tests {
                     Turn::Start => {
                         let again = tracker.was_done_before(next);
                         prop_assert_eq!(again || next < accepted.0, covered.contains(&next));
-                        tracker.started(next);
+                        tracker.started(next, None);
                         match again {
                             true => tracker.finished(next),
                             false => in_flight.push(next),

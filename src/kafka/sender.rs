@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::context::{Context, lock};
 use super::error::KafkaError;
 use super::producing::Producing;
-use super::{Cluster, Outgoing, SendError, settings};
+use super::{Cluster, Outgoing, SendError, Statistics, settings};
 use crate::config::Properties;
 
 /// The shared idempotent producer of the configured producers. Clones are the same one.
@@ -169,6 +169,11 @@ impl Sender {
     /// The next error that concerns the producer as a whole, such as brokers that are away.
     pub fn next_error(&self) -> Option<KafkaError> {
         self.shared.producing.context().next_error()
+    }
+
+    /// librdkafka's statistics since the last call, if there are new ones.
+    pub fn statistics(&self) -> Option<Statistics> {
+        self.shared.producing.context().statistics()
     }
 
     /// Messages of all producers that are queued or on their way.

@@ -40,10 +40,14 @@ const CONSUMER: &[(&str, &str)] = &[
     ("enable.partition.eof", "false"),
 ];
 
+/// How often librdkafka tells the metrics what only it knows: seldom, since it writes all that it knows.
+const STATISTICS: (&str, &str) = ("statistics.interval.ms", "10000");
+
 const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     // How long fetching rests when the prefetch is full: the default of a second starves a fast handler.
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.error.backoff.ms", "100"),
+    STATISTICS,
 ];
 
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
@@ -74,6 +78,7 @@ pub(super) const EMITTER_LINGER: &str = "1";
 const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
     // How long a topic that the broker does not know may take to become known.
     ("topic.metadata.propagation.max.ms", "10000"),
+    STATISTICS,
 ];
 
 /// The settings of a member's consumer.
@@ -102,6 +107,9 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, &group.properties);
     set_all(&mut config, CONSUMER);
+    // A transaction's last marker is no message; only this tells that it was passed, and so that nothing
+    // is left. librdkafka says it when a fetch finds nothing, once for each end.
+    config.set("enable.partition.eof", "true");
     if group.guarantee == Guarantee::ExactlyOnce {
         // Also makes it wait for offsets that are part of a transaction still open.
         config.set("isolation.level", "read_committed");

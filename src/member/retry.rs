@@ -81,6 +81,12 @@ impl Retries {
         taken
     }
 
+    /// How many of them belong to a lane.
+    pub(super) fn of_lane(&self, lane: LaneId) -> usize {
+        let waiting = self.waiting.values();
+        waiting.filter(|delivery| delivery.lane() == lane).count()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

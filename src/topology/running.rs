@@ -12,12 +12,14 @@ use crate::config::{Brokers, Config, Daemon, Group, HandlerKind, Kafka, Log};
 use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
 use crate::member::{MemberHandle, try_handler};
+use crate::observe::metrics::ClientMetrics;
 use crate::observe::status::{BrokerStatus, HandlerStatus};
 use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
 use crate::preflight::{Checked, Programs};
 use crate::script::{Kind, Program};
 
 use super::group::RunningGroup;
+use super::listen::connections;
 use super::shown::Shown;
 use super::{Ground, News, Watcher};
 
@@ -29,6 +31,8 @@ pub struct Running {
     pub(super) ground: Ground,
     pub(super) admin: Admin,
     pub(super) sender: Sender,
+    /// What the sender tells of itself.
+    sending: ClientMetrics,
     /// Lives as long as everything that talks to it.
     pub(super) embedded: Option<Embedded>,
     pub(super) handlers: HandlerStore,
@@ -76,6 +80,7 @@ impl Running {
             ..config.clone()
         };
         let away = Arc::new(AtomicBool::new(false));
+        let sending = metrics.any_producer();
         let log = Arc::new(log);
         let shown = Shown::new(board.clone(), away.clone(), nothing.clone(), log.clone());
         Ok(Self {
@@ -93,6 +98,7 @@ impl Running {
             },
             admin,
             sender,
+            sending,
             embedded,
             handlers,
             lost: BTreeSet::new(),
@@ -140,6 +146,13 @@ impl Running {
         self.admin = admin;
         self.sender = sender;
         Ok(())
+    }
+
+    /// Passes on what the producers' client tells of itself.
+    pub fn note_statistics(&self) {
+        if let Some(statistics) = self.sender.statistics() {
+            self.sending.connected(connections(statistics));
+        }
     }
 
     pub(super) fn change_log(&mut self, log: &Log) -> Result<(), String> {

@@ -80,6 +80,7 @@ impl Client {
             sys::rd_kafka_conf_set_opaque(conf, opaque);
             sys::rd_kafka_conf_set_log_cb(conf, Some(callbacks::on_log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(callbacks::on_error));
+            sys::rd_kafka_conf_set_stats_cb(conf, Some(callbacks::on_statistics));
             if kind == RDKafkaType::RD_KAFKA_CONSUMER {
                 sys::rd_kafka_conf_set_rebalance_cb(conf, Some(callbacks::on_rebalance));
             }

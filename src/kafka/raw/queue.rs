@@ -135,6 +135,9 @@ impl Message {
     pub fn code(&self) -> Code {
         self.raw().err
     }
+    pub fn is_error(&self) -> bool {
+        self.code() != Code::RD_KAFKA_RESP_ERR_NO_ERROR
+    }
     pub fn topic(&self) -> &str {
         // SAFETY: the name lives as long as the topic, which the message holds; null is handled.
         unsafe {

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::ptr::null_mut;
+use std::time::Duration;
 
-use crate::support::wait_for;
+use super::wait_for;
 
-use super::machine::SOON;
+/// For the kernel.
+const SOON: Duration = Duration::from_secs(30);
 
 /// A thread that stands still as long as its process lives.
 ///
