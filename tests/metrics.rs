@@ -29,7 +29,7 @@ use support::case::{COPY, Case};
 use support::run_dir::repository;
 use support::{Setup, http, wait_for};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A daemon that does everything that has a metric.
 const TOML: &str = r#"

@@ -116,7 +116,10 @@ pub enum Polled {
     OutOfRange,
     /// The partition has nothing to read before this offset that was not given out, and nothing from it
     /// on. It lies beyond the last message where a transaction's marker or a gap follows that.
-    End { partition: Partition, offset: i64 },
+    End {
+        partition: Partition,
+        offset: i64,
+    },
 }
 
 /// What the group asks of the member.

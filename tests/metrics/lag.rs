@@ -3,8 +3,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::SOON;
 use crate::needs_kafka;
-use crate::support::case::{COPY, Case, SOON};
+use crate::support::case::{COPY, Case};
 use crate::support::{Daemon, Setup, Status, wait_for};
 
 const HOUR: i64 = 3600;
