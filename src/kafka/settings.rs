@@ -203,6 +203,8 @@ pub(super) fn admin(cluster: &Cluster, client_id: &str, group_id: Option<&str>) 
     let mut config = client(cluster, client_id);
     override_with(&mut config, &cluster.properties);
     set_all(&mut config, CONSUMER);
+    // Nobody takes them from its queue, where they would heap up.
+    config.set(STATISTICS.0, "0");
     if let Some(group_id) = group_id {
         config.set("group.id", group_id);
     }
@@ -232,5 +234,26 @@ fn override_with(config: &mut ClientConfig, properties: &Properties) {
         if !OWNED.iter().any(|(owned, _)| owned == name) {
             config.set(name, value.expose());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+    use crate::config::PropertyValue;
+
+    /// Statistics come to clients whose queues are emptied, as often as the config says; others would
+    /// keep them for ever.
+    #[test]
+    fn statistics_go_where_they_are_taken() {
+        let mut cluster = testing::cluster("localhost:9092");
+        let often = |config: &ClientConfig| config.get(STATISTICS.0).map(str::to_owned);
+        let emitter = |cluster: &Cluster| producer(cluster, &Properties::new(), "c", 1024, "1");
+        assert_eq!(often(&emitter(&cluster)).as_deref(), Some(STATISTICS.1));
+        let five = PropertyValue::Plain("5000".to_owned());
+        cluster.properties.insert(STATISTICS.0.to_owned(), five);
+        assert_eq!(often(&emitter(&cluster)).as_deref(), Some("5000"));
+        assert_eq!(often(&admin(&cluster, "c", None)).as_deref(), Some("0"));
     }
 }
