@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaType;
 use tokio::sync::Notify;
 
 use super::context::Context;
 use super::error::KafkaError;
 use super::inbox::Inbox;
-use super::raw::{self, Client, GroupMetadata, Message, Queue};
+use super::raw::{self, GroupClient, GroupMetadata, Message, Queue};
 use super::{
     Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, Statistics, settings,
 };
@@ -44,7 +43,7 @@ pub struct Consumer {
     pub(super) is_classic: bool,
     pub(super) context: Arc<Context>,
     // Last, so that queues and messages go before it.
-    pub(super) client: Client,
+    pub(super) client: GroupClient,
 }
 
 /// Most messages taken from librdkafka at once.
@@ -64,12 +63,7 @@ impl Consumer {
             settings.member,
         );
         let context = Context::new(&client_id, &settings.cluster.servers);
-        let client = Client::new(
-            RDKafkaType::RD_KAFKA_CONSUMER,
-            &config,
-            context.clone(),
-            false,
-        )?;
+        let client = GroupClient::new(&config, context.clone())?;
         Ok(Consumer {
             inbox: RefCell::default(),
             out_of_range: RefCell::default(),

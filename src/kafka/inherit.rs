@@ -16,11 +16,10 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaType;
 use tokio::sync::Notify;
 
-use super::consumer::list;
+use super::consumer::{Consumer, list};
 use super::context::{Context, lock};
 use super::error::KafkaError;
-use super::raw::Client;
-use super::transactions::Transactions;
+use super::raw::{Client, GroupClient};
 use super::{Cluster, Partition, settings};
 use crate::config::Group;
 use crate::delivery::holder;
@@ -50,14 +49,14 @@ pub struct Heir<'a> {
 impl Inheritance {
     /// Begins to end what earlier holders of these partitions have left open. `wake` is told at the end.
     pub fn begin(
-        transactions: &Transactions,
+        consumer: &Consumer,
         heir: &Heir<'_>,
         partitions: &[Partition],
         wake: Arc<Notify>,
     ) -> Result<Inheritance, KafkaError> {
         let result = Arc::new(Mutex::new(None));
         let slot = result.clone();
-        let producing = transactions.producing();
+        let client = consumer.client.clone();
         let task = Task {
             cluster: heir.cluster.clone(),
             group_id: heir.group_id.to_owned(),
@@ -68,7 +67,7 @@ impl Inheritance {
         std::thread::Builder::new()
             .name("inherit".into())
             .spawn(move || {
-                let done = task.run(producing.client());
+                let done = task.run(&client);
                 *lock(&slot) = Some(done);
                 wake.notify_one();
             })
@@ -93,7 +92,7 @@ struct Task {
 }
 
 impl Task {
-    fn run(&self, client: &Client) -> Result<Vec<String>, KafkaError> {
+    fn run(&self, client: &GroupClient) -> Result<Vec<String>, KafkaError> {
         let committed = client.group_offsets(&self.group_id, &list(&self.partitions), REQUEST)?;
         let mut holders: BTreeSet<String> = committed
             .iter()

@@ -58,7 +58,7 @@ pub use raw::GroupMetadata;
 pub use reading::{TopicReader, last_messages};
 pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
-pub use settings::client_id;
+pub use settings::{client_id, transaction_timeout};
 pub use statistics::{BrokerSeen, Connection, Statistics};
 pub use transactions::{TransactionOutcome, Transactions};
 

@@ -191,7 +191,7 @@ const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
 /// After how many milliseconds the broker ends a transaction by itself: long enough for a call of the
 /// handler and slow acknowledgements, and short, because one that nobody ends holds up its readers.
-fn transaction_timeout(group: &Group) -> u64 {
+pub fn transaction_timeout(group: &Group) -> u64 {
     let work = group.transaction_interval + group.handler_timeout;
     let most = Duration::from_secs(10).max(work * 2 + Duration::from_secs(5));
     // The broker's own limit, transaction.max.timeout.ms, is 15 minutes.

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::topic_partition_list::Offset;
-use rdkafka::types::RDKafkaType;
 use tokio::sync::Notify;
 
 use super::admin::{Admin, Shared, blocking};
 use super::context::Context;
 use super::error::KafkaError;
-use super::raw::{Client, Queue};
+use super::raw::{GroupClient, Queue};
 use super::{Commit, Committed, Partition, TopicState, commit, consumer, settings};
 use crate::config::Start;
 
@@ -52,6 +51,27 @@ impl Admin {
         .await
     }
 
+    /// Where the group starts in topics of which it has no committed offset at all. Commits nothing:
+    /// while a group has members, only they can.
+    pub async fn find_start(
+        &self,
+        group_id: &str,
+        topics: &[String],
+        start: Start,
+    ) -> Result<Vec<Commit>, KafkaError> {
+        let (shared, group_id, topics) =
+            (self.shared.clone(), group_id.to_owned(), topics.to_vec());
+        blocking(move || {
+            let found = partitions(&shared.describe(&topics)?);
+            let resolving = Resolving::new(&shared, &group_id)?;
+            let missing = resolving.without_offsets(&found)?;
+            resolving
+                .positions(&missing, start)
+                .map_err(|error| error.while_trying(&format!("where group `{group_id}` starts")))
+        })
+        .await
+    }
+
     /// The group's committed offsets of these topics, as an outsider reads them.
     pub async fn group_offsets(
         &self,
@@ -75,7 +95,7 @@ struct Resolving {
     group_id: String,
     embedded: bool,
     // Last, so that the queue goes before it.
-    client: Client,
+    client: GroupClient,
 }
 
 impl Resolving {
@@ -83,12 +103,7 @@ impl Resolving {
         let name = format!("{}-{group_id}-start", shared.cluster.instance);
         let context = Context::new(&name, &shared.cluster.servers);
         let config = settings::admin(&shared.cluster, &name, Some(group_id));
-        let client = Client::new(
-            RDKafkaType::RD_KAFKA_CONSUMER,
-            &config,
-            context.clone(),
-            false,
-        )?;
+        let client = GroupClient::new(&config, context.clone())?;
         Ok(Resolving {
             answers: client.new_queue(&Arc::new(Notify::new()))?,
             context,

@@ -175,10 +175,6 @@ impl Transactions {
         lock(&self.shared.trouble).take()
     }
 
-    pub(super) fn producing(&self) -> Arc<Producing> {
-        self.shared.producing.clone()
-    }
-
     fn ask(&self, job: Job) {
         if self.jobs.send(job).is_err() {
             // Its thread ends only with this, or in a panic, which would otherwise go unnoticed.

@@ -135,6 +135,9 @@ impl Member {
                         None => {
                             lane.committed = Some(offset);
                             lane.commit_again = false;
+                            if std::mem::take(&mut lane.begins) {
+                                self.setup.shared.has_begun(&lane.partition);
+                            }
                         }
                         Some(error) => {
                             self.tally.commits_refused += 1;

@@ -35,6 +35,8 @@ pub(super) struct Lane {
     pub(super) position: i64,
     /// What the broker has.
     pub(super) committed: Option<i64>,
+    /// Where it began is not committed yet.
+    pub(super) begins: bool,
     /// The last commit was refused, and may be taken when it is sent again.
     pub(super) commit_again: bool,
     /// With `at_most_once`: one past the last offset for which a commit was sent.
@@ -106,6 +108,7 @@ impl Lane {
             refused: None,
             position: next,
             committed,
+            begins: false,
             commit_again: false,
             claimed: next,
             last_timestamp: None,

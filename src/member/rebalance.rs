@@ -160,6 +160,9 @@ impl Member {
         }
         let mut committed = self.consumer.committed(partitions, ANSWER)?;
         for committed in &mut committed {
+            if committed.offset.is_none() {
+                committed.offset = self.setup.shared.start_of(&committed.partition);
+            }
             if in_transactions && committed.offset.is_none() {
                 committed.offset = Some(self.beginning_of(&committed.partition)?);
             }
@@ -184,6 +187,11 @@ impl Member {
         ));
         lane.unclaimed = self.exactly_once.is_some();
         lane.user_paused = paused;
+        lane.begins = self.setup.shared.start_of(&lane.partition).is_some();
+        if lane.begins {
+            // Else a restart before the first message would begin somewhere else.
+            lane.tracker.commit_refused();
+        }
     }
 
     fn tell_assigned(&mut self) {

@@ -5,7 +5,7 @@
 //! it afterwards, so that nothing of a message outlives its call.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -47,11 +47,15 @@ pub(crate) struct State {
     pub effects: RefCell<Box<Effects>>,
     pub stop: RefCell<Option<Box<Stop>>>,
     pub random: RefCell<Xoshiro256PlusPlus>,
+    /// Bytes that this call has given to the log, which frees them.
+    pub logged: Cell<isize>,
     /// The text of the numbers that this call has read from JSON.
     pub digits: Rc<Digits>,
     names: RefCell<Vec<Arc<str>>>,
     doc: RefCell<Rc<Doc>>,
     nothing: Rc<Doc>,
+    /// The document of the last call, where something held it after that.
+    pinned: RefCell<Weak<Doc>>,
     /// The view of the message's whole value: one shared Rhai value, used again for every message.
     root: RefCell<Root>,
 }
@@ -85,6 +89,7 @@ impl State {
             effects: RefCell::default(),
             stop: RefCell::default(),
             random: RefCell::new(random),
+            logged: Cell::new(0),
             digits: Rc::default(),
             names: RefCell::default(),
             doc: RefCell::default(),
@@ -94,6 +99,7 @@ impl State {
                 value: Dynamic::UNIT,
             }),
             nothing,
+            pinned: RefCell::default(),
         })
     }
 
@@ -142,8 +148,14 @@ impl State {
         match Rc::get_mut(&mut doc) {
             Some(doc) => doc.release(),
             // Some value of the call is still held; it keeps its text, and the next message gets a new one.
-            None => *doc = Rc::default(),
+            None => *self.pinned.borrow_mut() = Rc::downgrade(&std::mem::take(&mut *doc)),
         }
+    }
+
+    /// Bytes of the last message that something still holds, now that its call is over.
+    pub(crate) fn take_pinned(&self) -> isize {
+        let doc = self.pinned.take().upgrade();
+        doc.map_or(0, |doc| isize::try_from(doc.len()).unwrap_or(isize::MAX))
     }
 
     /// `msg.json`: the value parsed, once.

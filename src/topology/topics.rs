@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Group, Topic};
+use crate::config::{Brokers, Config, Group, Start, Topic};
 use crate::kafka::{KafkaError, Outage, TopicOutcome, TopicState};
 use crate::observe::status::{BrokerState, DaemonState, TopicStatus};
 
@@ -169,6 +169,41 @@ impl Running {
                 Err(error) => return Err(error.message),
             }
         }
+    }
+
+    /// Has the members of a group begin where `start` says in the topics that it is to read besides; on
+    /// another cluster, in all of which it has no offsets there. They commit it themselves: nobody else
+    /// may while a group has members.
+    pub(super) async fn begin_in_added_topics(
+        &self,
+        name: &str,
+        was: &Group,
+        now: &Group,
+    ) -> Result<(), String> {
+        let Some(group) = self.groups.get(name) else {
+            return Ok(());
+        };
+        let servers = &self.ground.cluster.servers;
+        let moved = matches!(&self.config().kafka.brokers, Brokers::Servers(old) if old != servers);
+        let topics = now.topics.iter();
+        let added: Vec<String> = topics
+            .filter(|topic| moved || !was.topics.contains(topic))
+            .cloned()
+            .collect();
+        let starts = match now.start {
+            _ if added.is_empty() => Vec::new(),
+            // That is where they begin anyway.
+            Start::Earliest => Vec::new(),
+            Start::Latest | Start::Time(_) => {
+                let found = self.admin.find_start(name, &added, now.start).await;
+                found.map_err(|error| error.message)?
+            }
+        };
+        let starts = starts
+            .into_iter()
+            .map(|start| (start.partition, start.offset));
+        group.shared.set_starts(starts);
+        Ok(())
     }
 
     /// Looks which topics the broker has, so that a group's first message may go to any of them.

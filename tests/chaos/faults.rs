@@ -221,12 +221,12 @@ impl Striker<'_> {
     }
 
     fn broker(&mut self) -> Strike {
-        let broker = self.any() + 1;
+        let broker = self.dice.random_range(1..=self.scale.brokers);
         self.brokers(broker..=broker)
     }
 
     fn outage(&mut self) -> Strike {
-        self.brokers(1..=THREE)
+        self.brokers(1..=self.scale.brokers)
     }
 
     fn brokers(&mut self, ids: RangeInclusive<usize>) -> Strike {

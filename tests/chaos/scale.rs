@@ -33,6 +33,8 @@ pub struct Scale {
     pub logs: Option<String>,
     /// Another deliveryd than the one that Cargo built.
     pub program: Option<PathBuf>,
+    /// Three, or the only one.
+    pub brokers: usize,
     pub rounds: Vec<Round>,
     modes: Option<String>,
 }
@@ -41,7 +43,7 @@ impl Scale {
     /// `CHAOS=30m` is a long form that lasts about so long with both modes; without it the short one.
     /// `CHAOS_SEED=N` repeats a schedule, `CHAOS_FAULTS=kill,stop` and `CHAOS_MODE=exactly_once` leave
     /// the others out, `CHAOS_LOGS=DIR` keeps the daemons' logs, `CHAOS_PROGRAM=PATH` strikes another
-    /// deliveryd than the one that Cargo built.
+    /// deliveryd than the one that Cargo built, `CHAOS_BROKERS=1` has one broker in place of three.
     pub fn chosen() -> Scale {
         let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let lasts = set("CHAOS").map(|text| {
@@ -60,6 +62,17 @@ impl Scale {
         scale.logs = set("CHAOS_LOGS");
         scale.program = set("CHAOS_PROGRAM").map(PathBuf::from);
         scale.modes = set("CHAOS_MODE");
+        if let Some(brokers) = set("CHAOS_BROKERS") {
+            scale.brokers = match brokers.as_str() {
+                "1" => 1,
+                "3" => 3,
+                other => panic!("CHAOS_BROKERS={other}: 1 or 3"),
+            };
+        }
+        if scale.brokers == 1 {
+            // The death of the only one is an outage.
+            scale.rounds.retain(|round| round.kind != Kind::Broker);
+        }
         if let Some(faults) = faults {
             let faults: Vec<Kind> = faults;
             scale.rounds.retain(|round| faults.contains(&round.kind));
@@ -79,6 +92,7 @@ impl Scale {
             seed: 0,
             logs: None,
             program: None,
+            brokers: 3,
             rounds: rounds(|kind| kind.strikes().0),
             modes: None,
         }

@@ -1,4 +1,4 @@
-//! The scene: three brokers, three daemons in one group, and what they are told to do.
+//! The scene: the brokers, three daemons in one group, and what they are told to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,7 +14,7 @@ use crate::support::{Daemon, Kafka, Settings, Setup};
 /// Of the input and of the output.
 pub const PARTITIONS: i32 = 6;
 
-/// Brokers, and daemons.
+/// Daemons.
 pub const THREE: usize = 3;
 
 /// For a fleet that was struck to be whole again.
@@ -49,7 +49,7 @@ pub struct Topics {
 }
 
 /// The brokers that both modes share; the third daemon reaches them through proxies.
-pub fn brokers() -> &'static Kafka {
+pub fn brokers(count: usize) -> &'static Kafka {
     static BROKERS: OnceLock<Kafka> = OnceLock::new();
     BROKERS.get_or_init(|| {
         let jvm = &[
@@ -58,10 +58,10 @@ pub fn brokers() -> &'static Kafka {
             "-XX:+UseSerialGC",
             "-XX:-UsePerfData",
         ];
-        let settings = Settings::kraft(THREE)
+        let settings = Settings::kraft(count)
             .jvm(jvm)
             .proxied()
-            .with("min.insync.replicas", "2")
+            .with("min.insync.replicas", if count == 1 { "1" } else { "2" })
             // A broker on a busy machine is not to be taken for a dead one, nor a dead one for long for
             // a living one: the members' sessions are longer.
             .with("broker.session.timeout.ms", "4000");
@@ -91,7 +91,7 @@ struct Station {
 impl Scene {
     /// Makes the topics and starts the daemons.
     pub fn new(mode: Mode, scale: &Scale) -> Scene {
-        let kafka = brokers();
+        let kafka = brokers(scale.brokers);
         let probe = kafka.probe();
         let input = mode.name().to_owned();
         let topics = Topics {
@@ -104,7 +104,7 @@ impl Scene {
             (&topics.out, PARTITIONS),
             (&topics.dead, 1),
         ] {
-            probe.create_topic_with(topic, partitions, THREE as i32, &[]);
+            probe.create_topic_with(topic, partitions, scale.brokers as i32, &[]);
         }
         let station = |name: &str, servers: &str| {
             let setup = Setup::named(name, servers, &toml(mode, &topics, scale.session))

@@ -27,10 +27,12 @@ const COLUMNS: [&str; 14] = [
 /// Says what is about to happen.
 pub fn begin(scale: &Scale, mode: Mode) {
     println!(
-        "\nchaos, {} form, {}: 3 brokers, 3 daemons, 6 partitions, {} messages/s, session timeout {} s, \
+        "\nchaos, {} form, {}: {} broker{}, 3 daemons, 6 partitions, {} messages/s, session timeout {} s, \
          CHAOS_SEED={}",
         scale.form,
         mode.name(),
+        scale.brokers,
+        if scale.brokers == 1 { "" } else { "s" },
         scale.rate,
         scale.session.as_secs(),
         scale.seed,

@@ -17,6 +17,7 @@ const CARGO: &[&str] = &[
     "cargo build --release",
     "cargo install cargo-deb",
     "cargo deb",
+    "SAVES=200 cargo test --release --test handler_files from_save -- --nocapture",
     "STORM=long cargo test --release --test storm -- --nocapture",
     "CHAOS=30m cargo test --release --test chaos -- --nocapture",
 ];

@@ -1,18 +1,41 @@
 //! Requests about a group, from outside it. Each blocks until it is answered or its time is up.
 
 use std::ffi::c_int;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_admin_op_t as Operation;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaType;
 
 use super::admin::array;
 use super::{Client, PartitionResult, c_string, c_text, partitions};
+use crate::kafka::context::Context;
 use crate::kafka::error::KafkaError;
 
-impl Client {
+/// A client that has a group of its own, member of it or not: only such a one may ask for offsets.
+///
+/// When the coordinator that was asked is none any more, librdkafka 2.12 looks for the new one through the
+/// client's own group; a producer has no group, and the process would crash (`rd_kafka_handle_OffsetFetch`
+/// on behalf of `ListConsumerGroupOffsets`). Clones are the same client.
+#[derive(Clone)]
+pub(in crate::kafka) struct GroupClient(Arc<Client>);
+
+impl GroupClient {
+    /// A consumer; `config` has a `group.id`.
+    pub fn new(
+        config: &rdkafka::ClientConfig,
+        context: Arc<Context>,
+    ) -> Result<GroupClient, KafkaError> {
+        let kind = RDKafkaType::RD_KAFKA_CONSUMER;
+        Ok(GroupClient(Arc::new(Client::new(
+            kind, config, context, false,
+        )?)))
+    }
+
     /// A group's committed offsets with their metadata, whatever transactions are still open over them.
     pub fn group_offsets(
         &self,
@@ -48,7 +71,17 @@ impl Client {
             Ok(found)
         }
     }
+}
 
+impl Deref for GroupClient {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.0
+    }
+}
+
+impl Client {
     /// The client ids of a group's members.
     pub fn group_clients(&self, group: &str, timeout: Duration) -> Result<Vec<String>, KafkaError> {
         let group = c_string(group)?;

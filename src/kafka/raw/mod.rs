@@ -35,6 +35,7 @@ use super::context::Context;
 use super::error::KafkaError;
 
 pub(super) use admin::{NewTopic, TopicFound};
+pub(super) use groups::GroupClient;
 pub(super) use produce::{Headers, Produce, Topic};
 pub(super) use queue::{Event, Message, Queue};
 pub(super) use texts::{code_from, describe, properties};

@@ -4,6 +4,7 @@ use rhai::ParseErrorType;
 
 use super::compile::{Said, plain};
 use super::reserved::{reserved, symbol};
+use super::rest;
 use super::spot::Spot;
 
 /// What a missing token means where the words around it are another language's.
@@ -176,8 +177,10 @@ pub(super) fn assignment() -> Said {
 /// The other things that Rhai complains about.
 pub(super) fn other(spot: &Spot<'_>, error: &ParseErrorType) -> Said {
     match error {
-        ParseErrorType::UnknownOperator(text) => symbol(text)
-            .unwrap_or_else(|| Said::new(format!("`{text}` is no operator here"), "not known", "")),
+        ParseErrorType::UnknownOperator(text) => symbol(text).unwrap_or_else(|| {
+            let message = format!("`{text}` is no operator here");
+            Said::new(message, "not known", rest::hint(error))
+        }),
         ParseErrorType::MissingSymbol(text) | ParseErrorType::AssignmentToInvalidLHS(text)
             if text.contains("==") =>
         {
@@ -245,10 +248,11 @@ pub(super) fn other(spot: &Spot<'_>, error: &ParseErrorType) -> Said {
             "it can't be changed",
             format!("declare it with `let {name} = …`, or give the new value another name"),
         ),
-        ParseErrorType::BadInput(_) | ParseErrorType::UnexpectedEOF if spot.word.is_empty() => {
-            Said::new(plain(&error.to_string()), "not understood", "")
-        }
-        other => Said::new(plain(&other.to_string()), "not understood", ""),
+        other => Said::new(
+            plain(&other.to_string()),
+            "not understood",
+            rest::hint(other),
+        ),
     }
 }
 

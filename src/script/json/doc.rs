@@ -70,6 +70,11 @@ impl Doc {
         }
     }
 
+    /// The length of the text in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
     pub(crate) fn node(&self, index: u32) -> Node {
         self.tape.get(index as usize).copied().unwrap_or(Node {
             start: 0,

@@ -4,7 +4,7 @@
 //! kept beside the text until it is written. An array is never patched: whoever changes one first
 //! turns it into a Rhai array whose elements are views (see `methods`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map};
@@ -53,7 +53,7 @@ pub(crate) fn value(doc: &Rc<Doc>, index: u32) -> Dynamic {
     }
 }
 
-/// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does.
+/// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does; so is `-0`.
 #[inline]
 fn integer(doc: &Doc, index: u32, text: &[u8]) -> Dynamic {
     match number::integer(text) {
@@ -208,6 +208,50 @@ impl JsonObject {
             .collect()
     }
 
+    /// Takes over what differs in `map`, which was made of this object. In one pass, because no
+    /// clock is looked at meanwhile.
+    pub(super) fn take_over(&mut self, map: &Map) {
+        let (doc, node) = (Rc::clone(&self.doc), self.node);
+        let names = Names::of(&doc, node, map.len().max(doc.node(node).len as usize));
+        let mut patches: Patches = self.patches.as_deref().cloned().unwrap_or_default();
+        for (name, patch) in &mut patches {
+            *patch = map.get(name.as_str()).cloned();
+        }
+        let patched: HashSet<ImmutableString> =
+            patches.iter().map(|(name, _)| name.clone()).collect();
+        for (key, value) in doc.members(node) {
+            if !names.is_last(&doc, node, key) {
+                continue;
+            }
+            let name = doc.with_text(doc.node(key), strings::shared);
+            let new = map.get(name.as_str());
+            let same = new.is_some_and(|new| is_same(&doc, value, new));
+            if !same && !patched.contains(&name) {
+                patches.push((name, new.cloned()));
+            }
+        }
+        for (name, new) in map {
+            // Nothing at a name that is not there is no change.
+            if !new.is_unit()
+                && !patched.contains(name.as_str())
+                && !names.contains(&doc, node, name)
+            {
+                patches.push((strings::shared(name), Some(new.clone())));
+            }
+        }
+        self.patches = (!patches.is_empty()).then(|| Rc::new(patches));
+    }
+
+    /// About how many bytes [`Self::to_map`] takes.
+    pub(super) fn map_bytes(&self) -> usize {
+        // A name twice, a node of the map's tree, and the list that the map is made of.
+        const MEMBER: usize = 160;
+        let members = self.doc.members(self.node);
+        members
+            .map(|(_, value)| MEMBER + value_bytes(&self.doc, value))
+            .sum()
+    }
+
     /// Whether `other` is this view of this text, with nothing changed in it.
     fn is_untouched(&self, doc: &Rc<Doc>, node: u32) -> bool {
         Rc::ptr_eq(&self.doc, doc) && self.node == node && self.patches.is_none()
@@ -233,9 +277,38 @@ impl JsonArray {
         Some(value(&self.doc, node))
     }
 
+    /// The places of the elements.
+    fn nodes(&self) -> impl Iterator<Item = u32> {
+        let next = |at: &u32| Some(self.doc.node(*at).next);
+        std::iter::successors(Some(self.node + 1), next).take(self.len())
+    }
+
+    /// Whether `now`, which was made of this array, still has the same elements.
+    pub(super) fn is_same(&self, now: &[Dynamic]) -> bool {
+        let mut both = self.nodes().zip(now);
+        now.len() == self.len() && both.all(|(node, new)| is_same(&self.doc, node, new))
+    }
+
+    /// About how many bytes [`Self::to_array`] takes.
+    pub(super) fn array_bytes(&self) -> usize {
+        let bytes = |node| size_of::<Dynamic>() + value_bytes(&self.doc, node);
+        self.nodes().map(bytes).sum()
+    }
+
     /// The same elements in a Rhai array; elements that are objects or arrays stay views.
     pub(crate) fn to_array(&self) -> Array {
         self.clone().into_iter().collect()
+    }
+}
+
+/// What a node's value takes besides its `Dynamic`: nothing for numbers, a box for views.
+fn value_bytes(doc: &Doc, index: u32) -> usize {
+    const BOX: usize = 48;
+    let node = doc.node(index);
+    match node.kind {
+        Kind::Null | Kind::True | Kind::False | Kind::Integer | Kind::Float => 0,
+        Kind::Object | Kind::Array => BOX,
+        Kind::Plain | Kind::Escaped => BOX + doc.inside(node).len(),
     }
 }
 

@@ -117,12 +117,13 @@ fn write_at(
     } else if let Ok(number) = value.as_int() {
         serde_json::to_writer(out, &number)?;
     } else if let Ok(number) = value.as_float() {
-        if !number.is_finite() {
-            return Err(NoJson::NotFinite(number.to_string()));
-        }
+        // First, because a number too large for a float has a text all the same: `1e400`.
         let own = terms
             .digits
             .is_some_and(|digits| digits.write(value, number, out));
+        if !own && !number.is_finite() {
+            return Err(NoJson::NotFinite(number.to_string()));
+        }
         if !own {
             serde_json::to_writer(out, &number)?;
         }

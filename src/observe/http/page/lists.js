@@ -75,6 +75,9 @@ function troubles(status) {
   if (status.brokers.reason) found.push(status.brokers.reason);
   if (status.on_disk) found.push(`the files on disk would not start again: ${status.on_disk}`);
   for (const [name, topic] of Object.entries(status.topics)) if (topic.mismatch) found.push(`topic ${name}: ${topic.mismatch}`);
+  for (const [name, producer] of Object.entries(status.producers)) {
+    if (producer.handler.error) found.push(`producer ${name}: the changed handler is refused; version ${producer.handler.version} goes on`);
+  }
   for (const [name, group] of Object.entries(status.groups)) {
     if (group.handler.error) found.push(`${name}: the changed handler is refused; version ${group.handler.version} goes on`);
     for (const member of group.members) {
