@@ -18,6 +18,7 @@ const CARGO: &[&str] = &[
     "cargo install cargo-deb",
     "cargo deb",
     "SAVES=200 cargo test --release --test handler_files from_save -- --nocapture",
+    "cargo test --release --test scale -- --nocapture",
     "STORM=long cargo test --release --test storm -- --nocapture",
     "CHAOS=30m cargo test --release --test chaos -- --nocapture",
 ];
