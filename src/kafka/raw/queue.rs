@@ -234,6 +234,19 @@ impl Event {
         }
     }
 
+    /// librdkafka's statistics, of an event that tells them: a queue whose events are taken gives them so,
+    /// and one whose messages are taken calls back with them.
+    pub fn statistics(&self) -> Option<&[u8]> {
+        // SAFETY: the event is of the kind asked for; its text ends with NUL and lives as long.
+        unsafe {
+            if sys::rd_kafka_event_type(self.0.as_ptr()) != sys::RD_KAFKA_EVENT_STATS {
+                return None;
+            }
+            let text = sys::rd_kafka_event_stats(self.0.as_ptr());
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_bytes())
+        }
+    }
+
     /// The answer to a commit: the error of the whole, and each partition's.
     pub fn commit(&self) -> Option<(Code, Vec<PartitionResult>)> {
         // SAFETY: the event is of the kind asked for; its list lives as long.
