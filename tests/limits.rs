@@ -82,6 +82,9 @@ fn in_flight_is_never_exceeded() {
         case.member(status)["in_flight"] == 70
     });
     assert_eq!(case.member(&status)["waiting"], 70);
+    let held = case.member(&status)["partitions"].clone();
+    let waiting = |index: usize| held[index]["waiting"].as_u64().unwrap_or_default();
+    assert_eq!(waiting(0) + waiting(1), 70, "{status}");
     let failed = status.counter(&case.group, "failed");
     assert_eq!(failed, 70, "no message more was started");
     // It still hears what it is told.

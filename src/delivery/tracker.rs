@@ -33,6 +33,8 @@ struct Entry {
     /// From the first offset to the one after the last; of an unfinished message its own.
     start: i64,
     end: i64,
+    /// When it was written, in milliseconds since the epoch, if that is known.
+    written: Option<i64>,
     finished: bool,
 }
 
@@ -70,8 +72,8 @@ impl Tracker {
     }
 
     /// Notes that the message at `offset` left the queue. Offsets must ascend; gaps (compaction,
-    /// transaction markers) are fine.
-    pub fn started(&mut self, offset: i64) {
+    /// transaction markers) are fine. `written` is its timestamp.
+    pub fn started(&mut self, offset: i64, written: Option<i64>) {
         debug_assert!(
             self.window.back().is_none_or(|last| last.end <= offset),
             "offset {offset} started out of order"
@@ -79,6 +81,7 @@ impl Tracker {
         self.window.push_back(Entry {
             start: offset,
             end: offset + 1,
+            written,
             finished: false,
         });
     }
@@ -149,6 +152,13 @@ impl Tracker {
     /// Messages that are started and not finished.
     pub fn unfinished(&self) -> usize {
         self.window.len() - self.runs
+    }
+
+    /// When the first message that is started and not finished was written, if there is one and that is
+    /// known.
+    pub fn oldest_written(&self) -> Option<i64> {
+        // What is finished at the front of the window has left it.
+        self.window.front()?.written
     }
 
     /// What to commit, and the metadata that goes with it; `None` while nothing new is finished since
@@ -223,7 +233,7 @@ mod tests {
     fn commit_stops_before_the_first_unfinished_message() {
         let mut tracker = Tracker::new(10, "");
         for offset in 10..14 {
-            tracker.started(offset);
+            tracker.started(offset, None);
         }
         tracker.finished(11);
         tracker.finished(12);
@@ -237,7 +247,7 @@ mod tests {
     fn nothing_new_is_nothing_to_commit() {
         let mut tracker = Tracker::new(0, "");
         assert_eq!(tracker.committable(), None);
-        tracker.started(0);
+        tracker.started(0, None);
         assert_eq!(tracker.committable(), None);
         tracker.finished(0);
         assert_eq!(tracker.committable(), Some((1, String::new())));
@@ -250,8 +260,8 @@ mod tests {
         let mut tracker = Tracker::new(0, "");
         let mut offset = 0;
         while !tracker.list_is_full() {
-            tracker.started(offset);
-            tracker.started(offset + 1);
+            tracker.started(offset, None);
+            tracker.started(offset + 1, None);
             tracker.finished(offset + 1);
             offset += 2;
             assert!(offset < 100_000, "never full");
@@ -268,9 +278,9 @@ mod tests {
     #[test]
     fn a_message_that_waits_for_long_costs_nothing() {
         let mut tracker = Tracker::new(0, "");
-        tracker.started(0);
+        tracker.started(0, None);
         for offset in 1..100_000 {
-            tracker.started(offset);
+            tracker.started(offset, None);
             if offset > 10 {
                 tracker.finished(offset - 10);
             }
@@ -285,7 +295,7 @@ mod tests {
     #[test]
     fn a_refused_commit_is_handed_out_again() {
         let mut tracker = Tracker::new(0, "");
-        tracker.started(0);
+        tracker.started(0, None);
         tracker.finished(0);
         assert!(tracker.committable().is_some());
         tracker.commit_refused();
@@ -295,8 +305,8 @@ mod tests {
     #[test]
     fn offsets_may_have_gaps() {
         let mut tracker = Tracker::new(0, "");
-        tracker.started(5);
-        tracker.started(9);
+        tracker.started(5, None);
+        tracker.started(9, None);
         tracker.finished(5);
         assert_eq!(tracker.next(), 6);
         tracker.finished(9);
@@ -307,7 +317,7 @@ mod tests {
     #[test]
     fn the_next_holder_passes_over_what_was_finished_beyond_the_prefix() {
         let mut first = Tracker::new(0, "");
-        (0..6).for_each(|offset| first.started(offset));
+        (0..6).for_each(|offset| first.started(offset, None));
         for offset in [1, 2, 4] {
             first.finished(offset);
         }
@@ -323,7 +333,7 @@ mod tests {
     fn a_list_that_was_not_reached_is_committed_again() {
         let mut tracker = Tracker::new(0, &beyond::encode(0, [5..7].into_iter()));
         assert!(!tracker.was_done_before(0));
-        tracker.started(0);
+        tracker.started(0, None);
         tracker.finished(0);
         let (next, metadata) = tracker.committable().expect("one more finished");
         assert_eq!(next, 1);
@@ -334,10 +344,10 @@ mod tests {
     #[test]
     fn a_list_that_changes_and_keeps_its_length_is_committed() {
         let mut tracker = Tracker::new(0, &beyond::encode(0, [2..3].into_iter()));
-        tracker.started(0);
+        tracker.started(0, None);
         for offset in [2, 3] {
             let again = tracker.was_done_before(offset);
-            tracker.started(offset);
+            tracker.started(offset, None);
             assert_eq!(again, offset == 2);
             tracker.finished(offset);
             let (next, metadata) = tracker.committable().expect("one more finished");
@@ -384,7 +394,7 @@ mod tests {
                 match step {
                     Step::Start(gap) => {
                         let offset = started.last().map_or(0, |(last, _)| last + gap);
-                        tracker.started(offset);
+                        tracker.started(offset, None);
                         started.push((offset, false));
                     }
                     Step::Finish(pick) => {
@@ -446,7 +456,7 @@ mod tests {
                     Turn::Start => {
                         let again = tracker.was_done_before(next);
                         prop_assert_eq!(again || next < accepted.0, covered.contains(&next));
-                        tracker.started(next);
+                        tracker.started(next, None);
                         match again {
                             true => tracker.finished(next),
                             false => in_flight.push(next),

@@ -13,6 +13,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use super::error::KafkaError;
 use super::masked::masked;
 use super::raw::PartitionResult;
+use super::statistics::Statistics;
 use super::{Partition, Rebalance, words};
 
 /// What the callbacks of one client write to.
@@ -32,6 +33,7 @@ pub(super) struct Context {
     closing: AtomicBool,
     /// Whether a broker ever did.
     answered: AtomicBool,
+    statistics: Mutex<Option<Statistics>>,
     repetition: Mutex<Repetition>,
     pub destroyed: Arc<Done>,
 }
@@ -54,6 +56,7 @@ impl Context {
             certificates: Mutex::default(),
             closing: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            statistics: Mutex::default(),
             repetition: Mutex::default(),
             destroyed: Arc::default(),
         })
@@ -227,6 +230,21 @@ impl Context {
         let cause = lock(&self.cause);
         let (when, error) = cause.as_ref()?;
         (when.elapsed() < CAUSE_HOLDS).then(|| error.clone())
+    }
+
+    /// Notes librdkafka's statistics, which it tells as JSON.
+    pub fn note_statistics(&self, json: &[u8]) {
+        match Statistics::parse(json) {
+            Ok(statistics) => *lock(&self.statistics) = Some(statistics),
+            Err(error) => {
+                tracing::debug!(target: "librdkafka", client = self.client_id, "statistics: {error}");
+            }
+        }
+    }
+
+    /// The statistics that came since the last call.
+    pub fn statistics(&self) -> Option<Statistics> {
+        lock(&self.statistics).take()
     }
 
     /// A log line of librdkafka, with syslog's level.

@@ -29,6 +29,7 @@ mod scan;
 mod sender;
 mod settings;
 mod start;
+mod statistics;
 mod temporary;
 #[cfg(test)]
 mod testing;
@@ -61,6 +62,7 @@ pub use reading::{TopicReader, last_messages};
 pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
 pub use settings::{client_id, transaction_timeout};
+pub use statistics::{BrokerSeen, Connection, Statistics};
 pub use transactions::{TransactionOutcome, Transactions};
 
 /// A topic's partition.
@@ -115,6 +117,12 @@ pub enum Polled {
     },
     /// The position of some partition is out of range, or it has none. librdkafka does not say which.
     OutOfRange,
+    /// The partition has nothing to read before this offset that was not given out, and nothing from it
+    /// on. It lies beyond the last message where a transaction's marker or a gap follows that.
+    End {
+        partition: Partition,
+        offset: i64,
+    },
 }
 
 /// What the group asks of the member.

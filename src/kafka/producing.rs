@@ -117,6 +117,10 @@ impl Producing {
             self.context.error(code, &reason, fatal);
             return true;
         }
+        if let Some(json) = event.statistics() {
+            self.context.note_statistics(json);
+            return true;
+        }
         event.deliveries(|ticket, code, topic| {
             let fine = code == Code::RD_KAFKA_RESP_ERR_NO_ERROR;
             take(ticket, (!fine).then(|| self.error(code, &topic())));

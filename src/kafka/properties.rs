@@ -120,7 +120,6 @@ pub(super) const OWNED: &[(&str, &str)] = &[
         "allow.auto.create.topics",
         "topics are created from `[topics]`",
     ),
-    ("statistics.interval.ms", "the figures are on `/metrics`"),
     ("log_level", "set `log.level`"),
     ("log.queue", "set `log.level`"),
     (

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use super::context::{Context, lock};
 use super::error::KafkaError;
 use super::producing::Producing;
-use super::{Cluster, Outgoing, SendError, settings};
+use super::{Cluster, Outgoing, SendError, Statistics, settings};
 use crate::config::Properties;
 
 /// The shared idempotent producer of the configured producers. Clones are the same one.
@@ -178,6 +178,11 @@ impl Sender {
     /// The next error that concerns the producer as a whole, such as brokers that are away.
     pub fn next_error(&self) -> Option<KafkaError> {
         self.shared.producing.load().context().next_error()
+    }
+
+    /// librdkafka's statistics since the last call, if there are new ones.
+    pub fn statistics(&self) -> Option<Statistics> {
+        self.shared.producing.load().context().statistics()
     }
 
     /// Messages of all producers that are queued or on their way.

@@ -38,10 +38,14 @@ const CONSUMER: &[(&str, &str)] = &[
     ("enable.partition.eof", "false"),
 ];
 
+/// How often librdkafka tells the metrics what only it knows: seldom, since it writes all that it knows.
+const STATISTICS: (&str, &str) = ("statistics.interval.ms", "10000");
+
 const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     // How long fetching rests when the prefetch is full: the default of a second starves a fast handler.
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.error.backoff.ms", "100"),
+    STATISTICS,
 ];
 
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
@@ -75,6 +79,7 @@ const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
     ("message.max.bytes", "10000000"),
     // How long a topic that the broker does not know may take to become known.
     ("topic.metadata.propagation.max.ms", "10000"),
+    STATISTICS,
 ];
 
 /// The settings of a member's consumer.
@@ -103,6 +108,9 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, &group.properties);
     set_all(&mut config, CONSUMER);
+    // A transaction's last marker is no message; only this tells that it was passed, and so that nothing
+    // is left. librdkafka says it when a fetch finds nothing, once for each end.
+    config.set("enable.partition.eof", "true");
     if group.guarantee == Guarantee::ExactlyOnce {
         // Also makes it wait for offsets that are part of a transaction still open.
         config.set("isolation.level", "read_committed");
@@ -199,6 +207,8 @@ pub(super) fn admin(cluster: &Cluster, client_id: &str, group_id: Option<&str>) 
     let mut config = client(cluster, client_id);
     override_with(&mut config, &cluster.properties);
     set_all(&mut config, CONSUMER);
+    // Nobody takes them from its queue, where they would heap up.
+    config.set(STATISTICS.0, "0");
     if let Some(group_id) = group_id {
         config.set("group.id", group_id);
     }
@@ -231,5 +241,26 @@ fn override_with(config: &mut ClientConfig, properties: &Properties) {
             }
             config.set(name, value.expose());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+    use crate::config::PropertyValue;
+
+    /// Statistics come to clients whose queues are emptied, as often as the config says; others would
+    /// keep them for ever.
+    #[test]
+    fn statistics_go_where_they_are_taken() {
+        let mut cluster = testing::cluster("localhost:9092");
+        let often = |config: &ClientConfig| config.get(STATISTICS.0).map(str::to_owned);
+        let emitter = |cluster: &Cluster| producer(cluster, &Properties::new(), "c", 1024, "1");
+        assert_eq!(often(&emitter(&cluster)).as_deref(), Some(STATISTICS.1));
+        let five = PropertyValue::Plain("5000".to_owned());
+        cluster.properties.insert(STATISTICS.0.to_owned(), five);
+        assert_eq!(often(&emitter(&cluster)).as_deref(), Some("5000"));
+        assert_eq!(often(&admin(&cluster, "c", None)).as_deref(), Some("0"));
     }
 }

@@ -124,7 +124,7 @@ impl Member {
         match self.consumer.poll(&mut record) {
             Polled::Record => self.seen.push(record),
             Polled::Error(error) | Polled::Denied { error, .. } => self.errors.push(error),
-            Polled::Event | Polled::Nothing | Polled::OutOfRange => {}
+            Polled::Event | Polled::Nothing | Polled::OutOfRange | Polled::End { .. } => {}
         }
         if self.asked.is_none() {
             self.asked = self.consumer.next_rebalance();

@@ -176,7 +176,7 @@ impl Member {
         lane.begin_epoch(epoch);
         lane.drop_held();
         lane.tracker = Tracker::new(offset, &lane.list);
-        lane.position = offset;
+        lane.move_to(offset);
         lane.dirty = false;
         match lane.mode {
             Mode::Leaving { .. } => return Ok(()),

@@ -44,7 +44,12 @@ pub(super) struct Lane {
     pub(super) commit_again: bool,
     /// With `at_most_once`: one past the last offset for which a commit was sent.
     pub(super) claimed: i64,
+    /// When the newest message that is finished was written, in milliseconds since the epoch.
     pub(super) last_timestamp: Option<i64>,
+    /// When nothing was left in it that was not handled, in milliseconds since the epoch.
+    pub(super) caught_up: Option<i64>,
+    /// The end that the client has reached: beyond `position` where what follows is no message.
+    pub(super) passed: i64,
     /// Its end, as the daemon has asked for it: the client hears of it only while it fetches.
     pub(super) end_told: Option<i64>,
     /// With `exactly_once`: no commit says yet that this member holds it, so nothing may start.
@@ -113,6 +118,8 @@ impl Lane {
             commit_again: false,
             claimed: next,
             last_timestamp: None,
+            caught_up: None,
+            passed: next,
             end_told: None,
             unclaimed: false,
             released: false,
@@ -229,13 +236,20 @@ impl Lane {
     pub(super) fn begin_at(&mut self, tracker: Tracker, offset: i64) {
         self.drop_held();
         self.tracker = tracker;
-        self.position = offset;
+        self.move_to(offset);
         self.claimed = offset;
         self.last_timestamp = None;
+        self.caught_up = None;
         self.commit_again = false;
         self.list.clear();
         self.pasts.clear();
         self.alone_before = 0;
+    }
+
+    /// The client goes on at this offset.
+    pub(super) fn move_to(&mut self, offset: i64) {
+        self.position = offset;
+        self.passed = offset;
     }
 
     /// Forgets what was taken from the client and not started.
@@ -345,7 +359,7 @@ mod tests {
                 "{offset} of epoch {}",
                 self.lane.id.epoch
             );
-            self.lane.tracker.started(offset);
+            self.lane.tracker.started(offset, None);
             if again {
                 assert!(self.lane.finish(self.lane.id, &record(offset)));
                 self.done.insert(offset);

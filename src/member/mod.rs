@@ -16,6 +16,7 @@ mod commit;
 mod denied;
 mod exactly_once;
 mod gate;
+mod lag;
 mod lane;
 mod letter;
 mod life_cycle;

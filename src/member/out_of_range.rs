@@ -113,7 +113,7 @@ impl Member {
 
     fn move_to(&mut self, id: LaneId, partition: &Partition, to: Position, offset: i64) {
         match self.consumer.seek(partition, to) {
-            Ok(()) => self.lanes[id.index].position = offset,
+            Ok(()) => self.lanes[id.index].move_to(offset),
             Err(error) => tracing::error!(%error, "could not move {partition} to offset {offset}"),
         }
     }

@@ -71,6 +71,12 @@ impl Retries {
             .collect()
     }
 
+    /// How many of them belong to a lane.
+    pub(super) fn of_lane(&self, lane: LaneId) -> usize {
+        let waiting = self.waiting.values();
+        waiting.filter(|delivery| delivery.lane() == lane).count()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -358,6 +358,11 @@ impl Member {
                     self.find_out_of_range();
                     return Ok(polled + 1);
                 }
+                Polled::End { partition, offset } => {
+                    self.pool.push(record);
+                    self.reached_end(&partition, offset);
+                    return Ok(polled + 1);
+                }
                 Polled::Denied { partition, error } => {
                     self.pool.push(record);
                     self.may_not_read(&partition, error);

@@ -90,7 +90,7 @@ impl Member {
     /// Starts a message of a lane.
     fn start(&mut self, index: usize, record: Rc<Record>) {
         let lane = &mut self.lanes[index];
-        lane.tracker.started(record.offset);
+        lane.tracker.started(record.offset, record.timestamp);
         if lane.tracker.was_done_before(record.offset) {
             lane.tracker.finished(record.offset);
             if let Some(own) = &mut self.exactly_once {

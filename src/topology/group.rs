@@ -76,6 +76,8 @@ impl RunningGroup {
         let listener = Listener {
             group: self.name.clone(),
             metrics: metrics.group(&self.name).member(place.name()),
+            consumer: metrics.consumer(&self.name, place.name()),
+            producer: metrics.any_producer(),
             board: place,
             counted: (0, 0, 0),
             away: ground.away.clone(),

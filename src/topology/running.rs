@@ -12,6 +12,7 @@ use crate::config::{Brokers, Config, Daemon, Group, HandlerKind, Kafka, Log, Wat
 use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
 use crate::member::{MemberHandle, try_handler};
+use crate::observe::metrics::ClientMetrics;
 use crate::observe::status::{BrokerStatus, HandlerStatus};
 use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
 use crate::preflight::{Checked, Programs};
@@ -19,6 +20,7 @@ use crate::script::{Kind, Program};
 
 use super::apply::Gone;
 use super::group::RunningGroup;
+use super::listen::connections;
 use super::shown::Shown;
 use super::{Ground, News, Watcher};
 
@@ -30,6 +32,8 @@ pub struct Running {
     pub(super) ground: Ground,
     pub(super) admin: Admin,
     pub(super) sender: Sender,
+    /// What the sender tells of itself.
+    sending: ClientMetrics,
     /// Lives as long as everything that talks to it.
     pub(super) embedded: Option<Embedded>,
     pub(super) handlers: HandlerStore,
@@ -78,6 +82,7 @@ impl Running {
             ..config.clone()
         };
         let away = Arc::new(AtomicBool::new(false));
+        let sending = metrics.any_producer();
         let log = Arc::new(log);
         let shown = Shown::new(board.clone(), away.clone(), nothing.clone(), log.clone());
         Ok(Self {
@@ -95,6 +100,7 @@ impl Running {
             },
             admin,
             sender,
+            sending,
             embedded,
             handlers,
             gone: Gone::default(),
@@ -143,6 +149,13 @@ impl Running {
         self.admin = admin;
         self.sender = sender;
         Ok(())
+    }
+
+    /// Passes on what the producers' client tells of itself.
+    pub fn note_statistics(&self) {
+        if let Some(statistics) = self.sender.statistics() {
+            self.sending.connected(connections(statistics));
+        }
     }
 
     pub(super) fn change_log(&mut self, log: &Log) -> Result<(), String> {

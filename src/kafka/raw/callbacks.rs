@@ -6,7 +6,7 @@ use std::ptr;
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
-use super::{c_text, check_error, code_from, cooperative, partitions};
+use super::{bytes, c_text, check_error, code_from, cooperative, partitions};
 use crate::kafka::context::Context;
 
 pub(super) unsafe extern "C" fn on_log(
@@ -36,6 +36,25 @@ pub(super) unsafe extern "C" fn on_error(
             context.error(code_from(code), &c_text(reason), fatal(handle));
         }
     }
+}
+
+/// 0: the text stays librdkafka's to free.
+pub(super) unsafe extern "C" fn on_statistics(
+    _: *mut sys::rd_kafka_t,
+    json: *mut c_char,
+    length: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: as above; the text is so long and lives for the call.
+    unsafe {
+        if let (Some(context), Some(json)) = (
+            opaque.cast::<Context>().as_ref(),
+            bytes(json.cast(), length),
+        ) {
+            context.note_statistics(json);
+        }
+    }
+    0
 }
 
 unsafe fn fatal(handle: *mut sys::rd_kafka_t) -> Option<(Code, String)> {

@@ -100,6 +100,7 @@ impl Client {
             sys::rd_kafka_conf_set_error_cb(conf, Some(callbacks::on_error));
             // Without TLS in the build there are no certificates to look at.
             sys::rd_kafka_conf_set_ssl_cert_verify_cb(conf, Some(callbacks::on_certificate));
+            sys::rd_kafka_conf_set_stats_cb(conf, Some(callbacks::on_statistics));
             if kind == RDKafkaType::RD_KAFKA_CONSUMER {
                 sys::rd_kafka_conf_set_rebalance_cb(conf, Some(callbacks::on_rebalance));
             }

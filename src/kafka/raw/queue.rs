@@ -135,6 +135,9 @@ impl Message {
     pub fn code(&self) -> Code {
         self.raw().err
     }
+    pub fn is_error(&self) -> bool {
+        self.code() != Code::RD_KAFKA_RESP_ERR_NO_ERROR
+    }
     pub fn topic(&self) -> &str {
         // SAFETY: the name lives as long as the topic, which the message holds; null is handled.
         unsafe {
@@ -229,6 +232,19 @@ impl Event {
                     c_text(sys::rd_kafka_event_error_string(self.0.as_ptr())),
                 )
             })
+        }
+    }
+
+    /// librdkafka's statistics, of an event that tells them: a queue whose events are taken gives them so,
+    /// and one whose messages are taken calls back with them.
+    pub fn statistics(&self) -> Option<&[u8]> {
+        // SAFETY: the event is of the kind asked for; its text ends with NUL and lives as long.
+        unsafe {
+            if sys::rd_kafka_event_type(self.0.as_ptr()) != sys::RD_KAFKA_EVENT_STATS {
+                return None;
+            }
+            let text = sys::rd_kafka_event_stats(self.0.as_ptr());
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_bytes())
         }
     }
 
