@@ -1,6 +1,8 @@
 //! `deliveryd top` at a real terminal, beside a real daemon.
 
 mod support;
+#[path = "top/terminal.rs"]
+mod terminal;
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -8,7 +10,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{Daemon, Setup, Terminal, wait_for};
+use support::{Daemon, Setup, wait_for};
+use terminal::Terminal;
 
 const SOON: Duration = Duration::from_secs(60);
 

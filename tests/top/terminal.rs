@@ -9,8 +9,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::process::Process;
-use super::wait::wait_for;
+use crate::support::process::Process;
+use crate::support::wait_for;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
