@@ -155,7 +155,7 @@ impl Consumer {
                             topic: Arc::from(message.topic()),
                             number: message.partition(),
                         },
-                        error: KafkaError::of(code, message.topic()),
+                        error: KafkaError::denied("READ", message.topic()),
                     }
                 }
                 None => Polled::Error(KafkaError::of(code, &text)),

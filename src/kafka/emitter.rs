@@ -94,6 +94,11 @@ impl Emitter {
         self.producing.client().hurry();
     }
 
+    /// Whether it can send nothing any more.
+    pub fn is_broken(&self) -> bool {
+        self.producing.is_broken()
+    }
+
     /// Messages that are queued or on their way.
     pub fn unfinished(&self) -> usize {
         self.producing.unfinished()

@@ -92,7 +92,25 @@ struct Task {
 }
 
 impl Task {
-    fn run(&self, client: &GroupClient) -> Result<Vec<String>, KafkaError> {
+    fn run(&self, client: &GroupClient) -> Fenced {
+        match self.end_transactions(client) {
+            // For requests like these librdkafka remembers a coordinator for a quarter of an hour, though it
+            // be gone or say that it is none any more. A new client finds the present one.
+            Err(error) if !error.is_denied() => {
+                tracing::debug!(%error, "the group's coordinator is looked for anew");
+                self.end_transactions(&self.newcomer()?)
+            }
+            result => result,
+        }
+    }
+
+    fn newcomer(&self) -> Result<GroupClient, KafkaError> {
+        let name = format!("{}-heir", self.id);
+        let config = settings::admin(&self.cluster, &name, Some(&self.group_id));
+        GroupClient::new(&config, Context::new(&name, &self.cluster.servers))
+    }
+
+    fn end_transactions(&self, client: &GroupClient) -> Fenced {
         let committed = client.group_offsets(&self.group_id, &list(&self.partitions), REQUEST)?;
         let mut holders: BTreeSet<String> = committed
             .iter()

@@ -121,9 +121,9 @@ impl Producing {
             self.context.note_statistics(json);
             return true;
         }
-        event.deliveries(|ticket, code| {
+        event.deliveries(|ticket, code, topic| {
             let fine = code == Code::RD_KAFKA_RESP_ERR_NO_ERROR;
-            take(ticket, (!fine).then(|| self.error(code, "")));
+            take(ticket, (!fine).then(|| self.error(code, &topic())));
         });
         true
     }
@@ -137,8 +137,16 @@ impl Producing {
     fn error(&self, code: Code, detail: &str) -> KafkaError {
         match self.client.fatal_error() {
             Some(fatal) => fatal,
+            None if code == Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                KafkaError::denied("WRITE", detail)
+            }
             None => KafkaError::of(code, detail),
         }
+    }
+
+    /// Whether it can send nothing any more.
+    pub fn is_broken(&self) -> bool {
+        self.client.fatal_error().is_some()
     }
 
     pub fn unfinished(&self) -> usize {

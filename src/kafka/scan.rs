@@ -183,9 +183,14 @@ impl Scan {
                 }
                 Ok(offset < end)
             }
+            // It asks for the coordinator of a group that is never joined; that may be denied.
+            Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => Ok(false),
             Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
                 self.missing.retain(|range| !is_its(range));
                 Ok(false)
+            }
+            Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                Err(KafkaError::denied("READ", message.topic()))
             }
             code => {
                 let text = String::from_utf8_lossy(message.value().unwrap_or_default());

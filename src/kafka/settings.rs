@@ -9,8 +9,8 @@ use rdkafka::ClientConfig;
 
 use super::error::KafkaError;
 use super::properties::OWNED;
-use super::{Cluster, ConsumerSettings};
-use crate::config::{Group, Guarantee, Properties, Protocol};
+use super::{Cluster, ConsumerSettings, masked};
+use crate::config::{Group, Guarantee, Properties, PropertyValue, Protocol};
 
 /// `INSTANCE-GROUP-N`: a member's client id, and its static member id.
 pub fn client_id(instance: &str, group_id: &str, member: u32) -> String {
@@ -28,8 +28,6 @@ const COMMON: &[(&str, &str)] = &[
     ("reconnect.backoff.max.ms", "1000"),
     // Also how late new partitions are seen by themselves.
     ("topic.metadata.refresh.interval.ms", "30000"),
-    // Idle connections that the broker closes are no news.
-    ("log.connection.close", "false"),
 ];
 
 const CONSUMER: &[(&str, &str)] = &[
@@ -79,6 +77,9 @@ const PRODUCER: &[(&str, &str)] = &[
 pub(super) const EMITTER_LINGER: &str = "1";
 
 const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
+    // What a message may measure is the topic's affair (max.message.bytes): librdkafka's default of
+    // 1,000,000 is below the brokers' own, so that some of what can be read could not be copied or buried.
+    ("message.max.bytes", "10000000"),
     // How long a topic that the broker does not know may take to become known.
     ("topic.metadata.propagation.max.ms", "10000"),
     STATISTICS,
@@ -151,7 +152,8 @@ fn prefetch(config: &mut ClientConfig, buffer: u64) {
     config.set("fetch.message.max.bytes", partition.to_string());
 }
 
-/// The settings of a producer. `buffer` bounds what is unacknowledged, in bytes.
+/// The settings of a producer. `buffer` bounds what is unacknowledged, in bytes; of small messages so many
+/// that librdkafka's own quarter kilobyte for each stays within as much again.
 pub(super) fn producer(
     cluster: &Cluster,
     properties: &Properties,
@@ -164,6 +166,8 @@ pub(super) fn producer(
     config.set("linger.ms", linger);
     let kilobytes = (buffer / 1024).clamp(1, 2_147_483_647);
     config.set("queue.buffering.max.kbytes", kilobytes.to_string());
+    let messages = (buffer / 256).clamp(1000, 100_000);
+    config.set("queue.buffering.max.messages", messages.to_string());
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, properties);
     set_all(&mut config, PRODUCER);
@@ -238,6 +242,9 @@ fn override_with(config: &mut ClientConfig, properties: &Properties) {
     for (name, value) in properties {
         // Refused by the check already; here so that nothing can slip past it.
         if !OWNED.iter().any(|(owned, _)| owned == name) {
+            if let PropertyValue::Secret(secret) = value {
+                masked::hide(secret);
+            }
             config.set(name, value.expose());
         }
     }

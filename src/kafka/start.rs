@@ -46,6 +46,7 @@ impl Admin {
             let states = shared.describe(&topics)?;
             Resolving::new(&shared, &group_id)?
                 .resolve(&states, start)
+                .map_err(|error| error.of_group(&group_id))
                 .map_err(|error| error.while_trying(&format!("where group `{group_id}` starts")))
         })
         .await
@@ -82,7 +83,8 @@ impl Admin {
             (self.shared.clone(), group_id.to_owned(), topics.to_vec());
         blocking(move || {
             let partitions = partitions(&shared.describe(&topics)?);
-            Resolving::new(&shared, &group_id)?.committed(&partitions)
+            let found = Resolving::new(&shared, &group_id)?.committed(&partitions);
+            found.map_err(|error| error.of_group(&group_id))
         })
         .await
     }

@@ -30,6 +30,7 @@ mod rebalance;
 mod rehearsal;
 mod report;
 mod retry;
+mod room;
 mod seek;
 mod send;
 mod share;

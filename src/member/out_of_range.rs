@@ -106,7 +106,7 @@ impl Member {
         if !ahead {
             // Late completions of the old topic's messages must not count for the new one's.
             self.epoch += 1;
-            lane.id.epoch = self.epoch;
+            lane.begin_epoch(self.epoch);
         }
         self.abandon_all(waiting, "its topic was made anew");
     }

@@ -251,7 +251,7 @@ impl Member {
             skipped: self.tally.totals[2],
             in_flight: self.under_way,
             waiting: self.retries.len(),
-            buffered: self.retries.bytes()
+            buffered: self.under_way_bytes
                 + self
                     .lanes
                     .iter()

@@ -69,7 +69,7 @@ pub struct MemberReport {
     pub in_flight: usize,
     /// Of those, how many wait for a retry.
     pub waiting: usize,
-    /// Bytes that it holds: waiting for their turn or their retry.
+    /// Bytes of the messages that it holds: started and not finished, or waiting for their turn.
     pub buffered: usize,
     /// Since the oldest unfinished message was started.
     pub oldest_in_flight: Option<Duration>,

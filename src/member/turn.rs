@@ -72,6 +72,8 @@ pub(super) struct Member {
     pub(super) rehearsal: Option<Rehearsal>,
     /// Messages started and not ended.
     pub(super) under_way: usize,
+    /// Bytes of them.
+    pub(super) under_way_bytes: usize,
     pub(super) pending: Pending,
     pub(super) leave: Option<Leave>,
     pub(super) commits: Commits,
@@ -184,6 +186,7 @@ impl Member {
             retries: Retries::default(),
             rehearsal: Rehearsal::of(&setup.group),
             under_way: 0,
+            under_way_bytes: 0,
             pending: Pending::new(now),
             leave: None,
             commits: Commits::new(now),

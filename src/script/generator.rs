@@ -57,8 +57,8 @@ impl Generator {
     ///
     /// A script that calls `emit` as well makes more than one, the returned one last.
     pub fn generate(&mut self, n: u64) -> Outcome {
-        self.runtime.left.begin();
         self.effects.clear();
+        self.runtime.left.begin();
         self.runtime.state.exchange_effects(&mut self.effects);
         self.runtime.state.enter(None, 0);
         let n = INT::try_from(n).unwrap_or(INT::MAX);

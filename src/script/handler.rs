@@ -111,6 +111,12 @@ impl Handler {
         self.runtime.state.reseed(seed);
     }
 
+    /// How many bytes the calls have left behind.
+    #[cfg(test)]
+    pub(super) fn left(&self) -> isize {
+        self.runtime.left.sum()
+    }
+
     /// The effects of the last call.
     pub fn effects(&self) -> &Effects {
         &self.effects
@@ -151,8 +157,8 @@ impl Handler {
 
     #[inline]
     fn begin(&mut self, record: Option<&Rc<Record>>, attempt: u32) {
-        self.runtime.left.begin();
         self.effects.clear();
+        self.runtime.left.begin();
         let state = &self.runtime.state;
         state.exchange_effects(&mut self.effects);
         state.enter(record, attempt);

@@ -13,7 +13,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
 use super::json::{self, Digits, Doc, JsonObject, NotJson};
-use super::{Caller, meter};
+use super::{Caller, memory, meter};
 use crate::config::{Limits, Stage};
 use crate::delivery::{Effects, Record};
 
@@ -47,8 +47,8 @@ pub(crate) struct State {
     pub effects: RefCell<Box<Effects>>,
     pub stop: RefCell<Option<Box<Stop>>>,
     pub random: RefCell<Xoshiro256PlusPlus>,
-    /// Bytes that this call has given to the log, which frees them.
-    pub logged: Cell<isize>,
+    /// Bytes that this call has given to others, who free them: log lines, names of topics and metrics.
+    pub given_away: Cell<isize>,
     /// The text of the numbers that this call has read from JSON.
     pub digits: Rc<Digits>,
     names: RefCell<Vec<Arc<str>>>,
@@ -89,7 +89,7 @@ impl State {
             effects: RefCell::default(),
             stop: RefCell::default(),
             random: RefCell::new(random),
-            logged: Cell::new(0),
+            given_away: Cell::new(0),
             digits: Rc::default(),
             names: RefCell::default(),
             doc: RefCell::default(),
@@ -218,6 +218,11 @@ impl State {
         EvalAltResult::ErrorTerminated(Dynamic::UNIT, position).into()
     }
 
+    /// Takes so many bytes off the account of this call.
+    pub(crate) fn give_away(&self, bytes: isize) {
+        self.given_away.set(self.given_away.get() + bytes);
+    }
+
     /// One shared copy of a topic's or a metric's name.
     pub(crate) fn name(&self, name: &str) -> Arc<str> {
         const KEPT: usize = 64;
@@ -225,7 +230,9 @@ impl State {
         if let Some(known) = names.iter().find(|known| &***known == name) {
             return Arc::clone(known);
         }
+        let before = memory::held();
         let new: Arc<str> = name.into();
+        self.give_away(memory::held() - before);
         if names.len() < KEPT {
             names.push(Arc::clone(&new));
         }

@@ -67,6 +67,11 @@ impl Call {
         })
     }
 
+    /// Whether it draws on a terminal until a key ends it; tests/top.rs does that.
+    pub fn needs_a_terminal(&self) -> bool {
+        self.is(|command| matches!(command, cli::Command::Top))
+    }
+
     /// Whether it talks to a running daemon: `steering` runs it.
     pub fn asks_a_daemon(&self) -> bool {
         use cli::Command::{
@@ -225,6 +230,7 @@ fn commands_are_taken() {
         for line in block.text.lines() {
             match Call::of(line) {
                 Some(call) if call.asks_a_daemon() || call.asks_a_cluster() => {}
+                Some(call) if call.needs_a_terminal() => {}
                 Some(call) => {
                     let output = call.run(dir.path());
                     assert!(output.status.success(), "{line}\n{}", text(&output));

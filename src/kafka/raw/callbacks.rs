@@ -64,6 +64,35 @@ unsafe fn fatal(handle: *mut sys::rd_kafka_t) -> Option<(Code, String)> {
     (code != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| (code, c_text(text.as_ptr())))
 }
 
+/// Notes why OpenSSL refuses a broker's certificate, which its error does not tell; accepts just what
+/// OpenSSL accepts.
+pub(super) unsafe extern "C" fn on_certificate(
+    _handle: *mut sys::rd_kafka_t,
+    broker: *const c_char,
+    _id: i32,
+    x509_error: *mut c_int,
+    _depth: c_int,
+    _certificate: *const c_char,
+    _size: usize,
+    _text: *mut c_char,
+    _text_size: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: as above; the number is valid for the call, and null is refused.
+    unsafe {
+        let Some(&x509_error) = x509_error.as_ref() else {
+            return 0;
+        };
+        if x509_error == 0 {
+            return 1;
+        }
+        if let Some(context) = opaque.cast::<Context>().as_ref() {
+            context.refuses_certificate(&c_text(broker), x509_error);
+        }
+        0
+    }
+}
+
 /// Does what the group asks. A cooperative one takes only increments for an answer, and without one
 /// librdkafka would neither join nor leave; what was not taken could not be given up later.
 unsafe fn answer_as_asked(

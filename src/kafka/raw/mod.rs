@@ -33,6 +33,7 @@ use tokio::sync::Notify;
 
 use super::context::Context;
 use super::error::KafkaError;
+use super::masked::masked;
 
 pub(super) use admin::{NewTopic, TopicFound};
 pub(super) use groups::GroupClient;
@@ -40,6 +41,22 @@ pub(super) use produce::{Headers, Produce, Topic};
 pub(super) use queue::{Event, Message, Queue};
 pub(super) use texts::{code_from, describe, properties};
 pub use transactions::GroupMetadata;
+
+/// To be called before anything else of this room, once: keeps OpenSSL's tables until the process is gone.
+///
+/// Else they are freed when `main` returns, and a connection that is made at that moment crashes.
+pub fn prepare() {
+    const NO_ATEXIT: u64 = 0x0008_0000;
+    unsafe extern "C" {
+        // Of OpenSSL 1.1.1 and later, which librdkafka is linked with.
+        fn OPENSSL_init_crypto(options: u64, settings: *const c_void) -> c_int;
+    }
+    // SAFETY: without settings it takes a null pointer; it may be called from any thread.
+    let done = unsafe { OPENSSL_init_crypto(NO_ATEXIT, ptr::null()) };
+    if done != 1 {
+        tracing::debug!("OpenSSL is not prepared; it prepares itself when it is used");
+    }
+}
 
 /// A librdkafka handle and the context that its callbacks write to.
 pub(in crate::kafka) struct Client {
@@ -81,6 +98,8 @@ impl Client {
             sys::rd_kafka_conf_set_opaque(conf, opaque);
             sys::rd_kafka_conf_set_log_cb(conf, Some(callbacks::on_log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(callbacks::on_error));
+            // Without TLS in the build there are no certificates to look at.
+            sys::rd_kafka_conf_set_ssl_cert_verify_cb(conf, Some(callbacks::on_certificate));
             sys::rd_kafka_conf_set_stats_cb(conf, Some(callbacks::on_statistics));
             if kind == RDKafkaType::RD_KAFKA_CONSUMER {
                 sys::rd_kafka_conf_set_rebalance_cb(conf, Some(callbacks::on_rebalance));
@@ -99,7 +118,10 @@ impl Client {
         };
         match handle {
             Some(handle) => Ok(Client { handle, context }),
-            None => Err(KafkaError::new("_INVALID_ARG", c_text(text.as_ptr()))),
+            None => {
+                let reason = masked(&c_text(text.as_ptr())).into_owned();
+                Err(KafkaError::new("_INVALID_ARG", reason))
+            }
         }
     }
 

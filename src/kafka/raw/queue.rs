@@ -208,7 +208,7 @@ impl Event {
     }
 
     /// The messages that a delivery report tells of: ticket and error.
-    pub fn deliveries(&self, mut take: impl FnMut(u64, Code)) {
+    pub fn deliveries(&self, mut take: impl FnMut(u64, Code, &dyn Fn() -> String)) {
         // SAFETY: other kinds of events have no messages; the messages belong to the event.
         unsafe {
             loop {
@@ -216,7 +216,8 @@ impl Event {
                 let Some(message) = message.as_ref() else {
                     return;
                 };
-                take(message._private as u64, message.err);
+                let topic = || c_text(sys::rd_kafka_topic_name(message.rkt));
+                take(message._private as u64, message.err, &topic);
             }
         }
     }

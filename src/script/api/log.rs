@@ -88,9 +88,7 @@ const LONGEST: usize = 16 << 10;
 fn line(state: &State, level: Level, text: &str) {
     let before = memory::held();
     cut(state, level, text);
-    state
-        .logged
-        .set(state.logged.get() + memory::held() - before);
+    state.give_away(memory::held() - before);
 }
 
 fn cut(state: &State, level: Level, text: &str) {

@@ -26,6 +26,13 @@ pub(super) fn arithmetic(site: &Site<'_>, text: &str) -> Diagnostic {
             vec!["go on without it: `try { … } catch { … }`; a decimal comma is none here".into()],
         );
     }
+    if text.contains(" for timestamp ") {
+        return site.say(
+            "a `timestamp()` can't be moved so far",
+            "out of range",
+            vec!["it only measures how long something takes; times are numbers: `now() - parse_duration(\"1h\")`".into()],
+        );
+    }
     let (label, hint) = if text.contains("ivision by zero") {
         ("the divisor is 0", "check it first: `if n != 0 { … }`")
     } else if text.contains("verflow") || text.contains("too large") {

@@ -148,6 +148,12 @@ fn by_symbol(spot: &Spot<'_>, token: &str, what: &str, found: &str) -> Option<Sa
             "`,` or `)` expected",
             format!("write only its name: `{}`", spot.previous),
         )),
+        "}" if spot.rest().starts_with("...") => Some(spread()),
+        ")" if spot.line_text.contains("catch (") && what.contains("catch") => Some(Said::new(
+            "a `catch` has only a variable, without a type",
+            "`)` expected",
+            "write `catch (error) { … }`",
+        )),
         ":" if found.starts_with('=') => Some(Said::new(
             "a map's fields are written with `:`",
             "`:` expected",
@@ -174,9 +180,18 @@ pub(super) fn assignment() -> Said {
     )
 }
 
+fn spread() -> Said {
+    Said::new(
+        "a map has no `...` here",
+        "not known",
+        "copy the other and set what differs: `let copy = msg.json; copy.ok = true;`",
+    )
+}
+
 /// The other things that Rhai complains about.
 pub(super) fn other(spot: &Spot<'_>, error: &ParseErrorType) -> Said {
     match error {
+        ParseErrorType::PropertyExpected if spot.rest().starts_with("...") => spread(),
         ParseErrorType::UnknownOperator(text) => symbol(text).unwrap_or_else(|| {
             let message = format!("`{text}` is no operator here");
             Said::new(message, "not known", rest::hint(error))

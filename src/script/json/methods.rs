@@ -15,7 +15,7 @@ use rhai::{
 
 use super::digits::Digits;
 use super::doc::Doc;
-use super::view::{JsonArray, JsonObject, position, value};
+use super::view::{JsonArray, JsonObject, VALUES_PER_OPERATION, position, value};
 use super::write::{not_writable, write};
 use crate::script::meter;
 use crate::script::told::mistake;
@@ -144,9 +144,13 @@ fn replace(place: &mut Dynamic, new: Dynamic) {
     }
 }
 
+/// Bytes that are written at about the price of one operation.
+const BYTES_PER_OPERATION: usize = 64;
+
 fn json_text(value: &Dynamic, longest: usize, digits: &Digits) -> Fallible<ImmutableString> {
     let mut text = Vec::new();
     write(value, &mut text, longest, Some(digits)).map_err(|error| not_writable(&error))?;
+    meter::charge(text.len() / BYTES_PER_OPERATION);
     Ok(String::from_utf8(text)
         .map_err(|error| error.to_string())?
         .into())
@@ -237,26 +241,25 @@ fn afford(value: &Dynamic) -> Fallible<()> {
         return afford_members(&object);
     }
     match value.read_lock::<JsonArray>() {
-        Some(array) => pay(array.len(), array.array_bytes()),
+        Some(array) => {
+            meter::charge(array.len() / VALUES_PER_OPERATION);
+            affords(array.array_bytes())
+        }
         None => Ok(()),
     }
 }
 
 fn afford_members(object: &JsonObject) -> Fallible<()> {
-    let members = object.doc.node(object.node).len as usize;
-    pay(members, object.map_bytes())
+    object.pay();
+    affords(object.map_bytes())
 }
 
-fn pay(values: usize, bytes: usize) -> Fallible<()> {
-    meter::charge(values / VALUES_PER_OPERATION);
+fn affords(bytes: usize) -> Fallible<()> {
     if meter::affords(bytes) {
         return Ok(());
     }
     Err(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into())
 }
-
-/// Values that are made of a text at about the price of one operation.
-const VALUES_PER_OPERATION: usize = 8;
 
 /// Name, number of arguments after the object, whether the object changes.
 type Method = (&'static str, usize, bool);

@@ -9,11 +9,11 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map};
 
-use super::doc::Doc;
+use super::doc::{Doc, walked};
 use super::names::Names;
 use super::number;
 use super::parse::Kind;
-use crate::script::strings;
+use crate::script::{meter, strings};
 
 /// A JSON object as a script sees it: `type_of` says `map`.
 #[derive(Debug, Clone)]
@@ -23,6 +23,9 @@ pub(crate) struct JsonObject {
     /// Members that were set (`Some`) or removed (`None`), in the order of the first change.
     pub(super) patches: Option<Rc<Patches>>,
 }
+
+/// Members, elements or changes of them that are looked at for about the price of one operation.
+pub(super) const VALUES_PER_OPERATION: usize = 8;
 
 /// Members by name with their new values.
 pub(super) type Patches = Vec<(ImmutableString, Option<Dynamic>)>;
@@ -82,6 +85,7 @@ impl JsonObject {
     /// What was done to the member called `name`, if anything.
     fn patch(&self, name: &str) -> Option<&Option<Dynamic>> {
         let patches = self.patches.as_deref()?;
+        walked(patches.len());
         patches
             .iter()
             .find(|(patched, _)| patched.as_str() == name)
@@ -149,9 +153,17 @@ impl JsonObject {
         (patches.len() > 16).then(|| table().collect())
     }
 
+    /// Pays for a look at every member and every change.
+    pub(super) fn pay(&self) {
+        let patches = self.patches.as_deref().map_or(0, Vec::len);
+        let members = self.doc.node(self.node).len as usize;
+        meter::charge((members + patches) / VALUES_PER_OPERATION);
+    }
+
     /// Each member once, with the tape index of its value where that is not patched: in the order of
     /// the text, added ones last.
     fn members(&self) -> Vec<(ImmutableString, Option<u32>)> {
+        self.pay();
         let (doc, node) = (&self.doc, self.node);
         let len = doc.node(node).len as usize;
         let names = Names::of(doc, node, len);
@@ -211,6 +223,7 @@ impl JsonObject {
     /// Takes over what differs in `map`, which was made of this object. In one pass, because no
     /// clock is looked at meanwhile.
     pub(super) fn take_over(&mut self, map: &Map) {
+        self.pay();
         let (doc, node) = (Rc::clone(&self.doc), self.node);
         let names = Names::of(&doc, node, map.len().max(doc.node(node).len as usize));
         let mut patches: Patches = self.patches.as_deref().cloned().unwrap_or_default();

@@ -200,6 +200,7 @@ fn write_object(
         out.extend_from_slice(doc.raw(node));
         return Ok(());
     };
+    object.pay();
     let depth = deeper(depth)?;
     let by_name = object.patches_by_name();
     let patch_of = |key: Node| match &by_name {
