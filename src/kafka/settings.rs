@@ -41,6 +41,9 @@ const CONSUMER: &[(&str, &str)] = &[
 /// How often librdkafka tells the metrics what only it knows: seldom, since it writes all that it knows.
 const STATISTICS: (&str, &str) = ("statistics.interval.ms", "10000");
 
+/// A client that keeps statistics needs 150 kB for them, so of a large group only the first members do.
+const MEMBERS_WITH_STATISTICS: u32 = 8;
+
 const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     // How long fetching rests when the prefetch is full: the default of a second starves a fast handler.
     ("fetch.queue.backoff.ms", "5"),
@@ -94,6 +97,9 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     let name = client_id(&cluster.instance, group_id, *member);
     let mut config = client(cluster, &name);
     set_all(&mut config, CONSUMER_DEFAULTS);
+    if *member > MEMBERS_WITH_STATISTICS {
+        config.set(STATISTICS.0, "0");
+    }
     prefetch(&mut config, group.buffer);
     match (group.protocol, cluster.embedded) {
         (Protocol::Classic, false) => set_all(&mut config, CLASSIC_DEFAULTS),
@@ -250,14 +256,27 @@ mod tests {
     use super::*;
     use crate::config::PropertyValue;
 
-    /// Statistics come to clients whose queues are emptied, as often as the config says; others would
-    /// keep them for ever.
+    /// Statistics come to clients whose queues are emptied, of a group's first members and as often as the
+    /// config says; others would keep them for ever.
     #[test]
     fn statistics_go_where_they_are_taken() {
         let mut cluster = testing::cluster("localhost:9092");
         let often = |config: &ClientConfig| config.get(STATISTICS.0).map(str::to_owned);
         let emitter = |cluster: &Cluster| producer(cluster, &Properties::new(), "c", 1024, "1");
         assert_eq!(often(&emitter(&cluster)).as_deref(), Some(STATISTICS.1));
+        let group = testing::group();
+        let of_member = |member| {
+            let settings = ConsumerSettings {
+                cluster: &cluster,
+                group_id: "g",
+                group: &group,
+                member,
+                wake: std::sync::Arc::default(),
+            };
+            often(&consumer(&settings).expect("the settings are good"))
+        };
+        assert_eq!(of_member(8).as_deref(), Some(STATISTICS.1));
+        assert_eq!(of_member(9).as_deref(), Some("0"));
         let five = PropertyValue::Plain("5000".to_owned());
         cluster.properties.insert(STATISTICS.0.to_owned(), five);
         assert_eq!(often(&emitter(&cluster)).as_deref(), Some("5000"));
