@@ -1,6 +1,6 @@
 //! The five lessons about consumer groups: which of them this daemon has seen happen, and when.
 //!
-//! [`look`] is the rule, a function of one snapshot; who follows the board applies it. A lesson that
+//! `look` is the rule, a function of one snapshot; who follows the board applies it. A lesson that
 //! was seen stays seen until the daemon ends.
 
 use std::collections::BTreeSet;
