@@ -25,12 +25,14 @@ pub fn completions(shell: Shell, output: &mut Output<'_>) -> io::Result<Exit> {
 /// # Errors
 /// What the writer says.
 pub fn man(dir: Option<&Path>, output: &mut Output<'_>) -> io::Result<Exit> {
+    // `help` has no page of its own to refer to.
+    let command = Cli::command().disable_help_subcommand(true);
     let Some(dir) = dir else {
-        clap_mangen::Man::new(Cli::command()).render(&mut output.out)?;
+        clap_mangen::Man::new(command).render(&mut output.out)?;
         return Ok(Exit::Done);
     };
     let written =
-        std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));
+        std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command, dir));
     match written {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {

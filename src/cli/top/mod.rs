@@ -40,7 +40,7 @@ pub const EXAMPLES: &str = "Examples:\n  \
     deliveryd top --config config/kafka.toml   the one that runs this configuration\n  \
     deliveryd top --control PATH               the one at this socket\n\n\
     Keys: Tab or a number changes the view, arrows scroll, p stops the display, ? helps, q quits.\n\
-    deliveryd status prints the same once, deliveryd status --json for scripts. NO_COLOR is honoured.";
+    The same once is printed by deliveryd status, for scripts with --json. NO_COLOR is honoured.";
 
 /// The clock on the screen goes on without news.
 const TICK: Duration = Duration::from_secs(1);
