@@ -8,6 +8,7 @@ use clap::Parser;
 use deliveryd::cli::{self, Cli};
 
 fn main() -> ExitCode {
+    deliveryd::kafka::prepare();
     let colour = stderr().is_terminal();
     let (mut out, mut err) = (stdout(), stderr());
     let mut output = cli::Output {

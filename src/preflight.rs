@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{
-    self, Config, Failed, HandlerKind, Invocation, Limits, Loaded, Outside, PropertyMistake,
-    PropertyPart, PropertyScope, PropertyValue,
+    self, Brokers, Config, Failed, HandlerKind, Invocation, Limits, Loaded, Outside,
+    PropertyMistake, PropertyPart, PropertyScope, PropertyValue,
 };
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, Place, shown_path};
 use crate::kafka;
 use crate::member::try_handler;
 use crate::producer::try_generator;
@@ -92,7 +92,8 @@ fn check_here(invocation: &Invocation) -> Result<Checked, Failed> {
         ..
     } = config::load(invocation, &compiler)?;
     let programs = Programs(compiler.programs.into_inner());
-    let mistakes = try_scripts(&config, &programs);
+    let mut mistakes = try_clients(&config);
+    mistakes.extend(try_scripts(&config, &programs));
     if !mistakes.is_empty() {
         return Err(Failed { mistakes, warnings });
     }
@@ -140,6 +141,45 @@ fn known_topics(config: &Config) -> BTreeSet<String> {
         read.map(|topic| group.on_failure.dead_letter_topic(topic))
     });
     config.topics.keys().cloned().chain(dead).collect()
+}
+
+/// Makes the clients that members will have, without any broker: librdkafka looks at certificates, keys
+/// and settings that contradict each other only then.
+fn try_clients(config: &Config) -> Vec<Diagnostic> {
+    let cluster = kafka::Cluster {
+        servers: String::new(),
+        embedded: config.kafka.brokers == Brokers::Embedded,
+        properties: config.kafka.properties.clone(),
+        instance: config.daemon.instance.clone(),
+    };
+    let mistake = |whose: &str, mistake: kafka::PropertyMistake| Diagnostic {
+        message: format!("no Kafka client can be made with {whose}"),
+        place: Place::Layer(shown_path(&config.file)),
+        label: mistake.message,
+        hints: mistake.suggestion.into_iter().collect(),
+    };
+    if let Err(wrong) = kafka::check_cluster(&cluster) {
+        return vec![mistake("[kafka.properties]", wrong)];
+    }
+    // What is right for one group is right for all that differ in nothing that a client sees.
+    let mut tried = Vec::new();
+    let mut mistakes = Vec::new();
+    for (id, group) in &config.groups {
+        let sees = (
+            &group.properties,
+            group.protocol,
+            group.guarantee,
+            group.buffer,
+        );
+        if tried.contains(&sees) {
+            continue;
+        }
+        tried.push(sees);
+        if let Err(wrong) = kafka::check_client(&cluster, id, group) {
+            mistakes.push(mistake(&format!("the properties of group `{id}`"), wrong));
+        }
+    }
+    mistakes
 }
 
 /// Builds each script once with its constants: what its top level does with them is seen only then.

@@ -226,3 +226,29 @@ fn a_stop_while_waiting_for_the_broker_is_heard_at_once() {
         exit.took
     );
 }
+
+/// The way out of a broker that should be on this machine says how it is with Docker.
+#[test]
+fn the_way_out_knows_whether_docker_runs() {
+    let nobody = Port::claim();
+    let folder = tempfile::tempdir().expect("a directory");
+    let socket = folder.path().join("docker.sock");
+    let host = format!("unix://{}", socket.display());
+    let hint = || {
+        let daemon = Setup::new(&nobody.address(), "[topics.T]\n")
+            .environment("DOCKER_HOST", &host)
+            .start();
+        let line = daemon.wait_for_line("is it running?", SOON);
+        line.trim().to_owned()
+    };
+    assert_eq!(
+        hint(),
+        "is it running? docker-compose.yml has one, but no Docker runs here: \
+         `sudo systemctl start docker`, then `docker compose up -d`"
+    );
+    let _docker = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    assert_eq!(
+        hint(),
+        "is it running? `docker compose up -d` starts the one in docker-compose.yml"
+    );
+}

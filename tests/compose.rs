@@ -176,7 +176,7 @@ fn kraft_runs_with_its_settings() {
     places.replace_in(&mut settings);
     let file = server::write_properties(dir.path(), "kraft", &settings);
     let cluster_id = service["environment"]["CLUSTER_ID"].as_str();
-    server::format(Release::Current, cluster_id.unwrap_or_default(), &file);
+    server::format(Release::Current, cluster_id.unwrap_or_default(), &file, &[]);
     assert!(!places.is_healthy("kraft"), "healthy before it was started");
     let mut kraft = server::kafka(Release::Current, SMALL_JVM, "kraft", &file);
     places.wait_until_healthy("kraft", &mut kraft);

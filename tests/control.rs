@@ -2,6 +2,9 @@
 
 mod support;
 
+#[path = "control/interrupt.rs"]
+mod interrupt;
+
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::case::{COPY, Case, SOON, times};
-use support::wait_for;
+use support::{Kafka, Settings, wait_for};
 
 /// The group notices a killed member after two seconds.
 const QUICK: &str =
@@ -72,7 +72,7 @@ fn handle(msg) {
     );
     let daemon = case.start(&settings, waits);
     // 1 to 149, and 151 to 299.
-    let listed = "deliveryd1:1,45;1,45";
+    let listed = "deliveryd1:0;1,45;1,45";
     wait_for("the commit that lists the rest", SOON, || {
         match case.probe.committed_metadata(&case.group, &case.topic, 0) {
             metadata if metadata == listed => Ok(()),
@@ -171,4 +171,67 @@ fn at_most_once_loses_nothing_in_an_orderly_stop() {
     let _last = case.start(settings, COPY);
     let copies = case.wait_for_copies(2000, SOON);
     support::case::assert_each_once_in_order(&copies, 2, 1000);
+}
+
+/// Nor does it where a partition is stuck: what it has claimed and can not handle is given back, the message
+/// that it is stuck at with what lies behind it, and not what it has done.
+#[test]
+fn at_most_once_gives_back_what_it_can_not_handle() {
+    needs_kafka!();
+    for ordering in ["partition", "key"] {
+        let case = Case::new("given-back", 2);
+        case.fill(0..2, 100);
+        let stuck = COPY.replace("emit(", "if msg.value == \"m37\" { throw \"no\" }\n emit(");
+        let settings = format!(
+            "guarantee = \"at_most_once\"\nordering = {ordering:?}\n\
+             on_failure = {{ retries = 0, then = \"stop\" }}\n"
+        );
+        let daemon = case.start(&settings, &stuck);
+        daemon.wait_until("both to be stuck", SOON, |status| {
+            let partitions = case.member(status)["partitions"].clone();
+            (0..2).all(|n| partitions[n]["stuck"].is_string())
+        });
+        let exit = daemon.stop();
+        assert!(exit.status.success(), "{}", exit.output);
+        assert!(exit.took.as_secs() < 5, "it took {:?}", exit.took);
+        let _mended = case.start(&settings, COPY);
+        case.wait_until_done(SOON);
+        let copies = case.wait_for_copies(200, SOON);
+        let times = times(&copies);
+        assert_eq!(times.len(), 200, "{ordering}: none is missing");
+        assert_eq!(copies.len(), 200, "{ordering}: none comes twice");
+    }
+}
+
+/// Brokers that take less metadata than Kafka's own bound get the offset without the list.
+#[test]
+fn brokers_that_take_no_list_take_the_offset() {
+    needs_kafka!();
+    let kafka = Kafka::start(Settings::kraft(1).with("offset.metadata.max.bytes", "30"));
+    let case = Case::on(&kafka, "unlisted", 1);
+    case.fill(0..1, 100);
+    let waits = COPY.replace(
+        "emit(",
+        "if msg.offset > 9 && msg.offset % 5 == 0 { throw \"no\"; }\n emit(",
+    );
+    let settings = "ordering = \"none\"\n\
+                    on_failure = { retries = 5, backoff = \"60s\", max_backoff = \"60s\" }\n";
+    let daemon = case.start(settings, &waits);
+    case.wait_for_copies(82, SOON);
+    wait_for("the offset of the first that waits", SOON, || {
+        let offset = case
+            .probe
+            .committed(&case.group, &case.topic)
+            .get(&0)
+            .copied();
+        let metadata = case.probe.committed_metadata(&case.group, &case.topic, 0);
+        match (offset, metadata.as_str()) {
+            (Some(10), "") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    let exit = daemon.stop();
+    assert!(exit.status.success(), "{}", exit.output);
+    assert!(exit.took.as_secs() < 5, "it took {:?}", exit.took);
+    assert_eq!(case.probe.committed(&case.group, &case.topic)[&0], 10);
 }

@@ -4,6 +4,8 @@ mod support;
 
 #[path = "dlq/letters.rs"]
 mod letters;
+#[path = "dlq/shown.rs"]
+mod shown;
 
 use std::process::Stdio;
 

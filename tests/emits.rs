@@ -114,7 +114,7 @@ fn an_emit_that_the_broker_finds_too_large_fails_its_message() {
     assert_eq!(written(&case, &case.out), ["before", "after", "later"]);
 }
 
-/// So is what the client does not even send.
+/// So is what the client does not even send, as where the user bounds it.
 #[test]
 fn an_emit_above_message_max_bytes_fails_its_message() {
     needs_kafka!();
@@ -127,7 +127,8 @@ fn handle(msg) {
 }
 "#;
     one(&case, &["before", "large", "after"]);
-    let _daemon = case.start(&policy(1), handler);
+    let bound = "properties = { \"message.max.bytes\" = \"1000000\" }\n";
+    let _daemon = case.start(&(policy(1) + bound), handler);
     let reason = reason(&case);
     assert!(reason.contains("larger than"), "{reason}");
     case.wait_until_done(SOON);

@@ -182,6 +182,8 @@ fn a_stopped_partition_stands_until_its_handler_is_mended() {
         member["state"] == "stuck" && of_first["stuck"].to_string().contains("no good: bad")
     };
     daemon.wait_until("partition 0 to be stuck", SOON, stuck);
+    let gauge = |n: u8| daemon.metric("deliveryd_partition_stuck", &format!("partition=\"{n}\""));
+    assert_eq!((gauge(0), gauge(1)), (1.0, 0.0), "{}", daemon.metrics());
     case.wait_for_copies(51, SOON);
     wait_for("the commits", SOON, || {
         let committed = case.probe.committed(&case.group, &case.topic);
@@ -210,6 +212,7 @@ fn a_stopped_partition_stands_until_its_handler_is_mended() {
     daemon.wait_until("it to be ready again", SOON, |_| {
         daemon.get("/readyz").code == 200
     });
+    assert_eq!((gauge(0), gauge(1)), (0.0, 0.0));
 }
 
 /// With `ordering = "none"` several messages of a partition can be what it stopped at. The member keeps
@@ -288,4 +291,100 @@ fn on_failed(msg, reason) {
         "{given_up}"
     );
     assert_eq!(daemon.status().counter(&case.group, "retried"), 0);
+}
+
+/// Each end of the policy with each ordering: what waits for a retry or is stuck holds up what must keep its
+/// order behind it and nothing else; all that is good is handled once, and in that order.
+#[test]
+fn each_policy_keeps_each_ordering() {
+    needs_kafka!();
+    let given = ["a good", "a bad", "b good", "a good", "b good", "good"];
+    let keys = [Some("a"), Some("a"), Some("b"), Some("a"), Some("b"), None];
+    for then in ["dead_letter", "skip", "stop"] {
+        for ordering in ["partition", "key", "none"] {
+            let name = format!("{then}, {ordering}");
+            let case = Case::new("policies", 1);
+            for (key, value) in keys.iter().zip(given) {
+                let value = value.replace("a bad", "bad");
+                case.probe
+                    .produce_one(&case.topic, *key, Some(&value), &[], 1_700_000_000_000);
+            }
+            let settings = format!(
+                "ordering = {ordering:?}\non_failure = {{ retries = 1, backoff = \"600ms\", \
+                 then = {then:?}, max_share = 1.0 }}\n"
+            );
+            let daemon = case.start(&settings, PICKY);
+            if then == "stop" {
+                let status = daemon.wait_until(&name, SOON, |status| {
+                    case.member(status)["state"] == "stuck"
+                });
+                assert_eq!(case.member(&status)["reason"], "no good: bad", "{name}");
+                let before: &[i64] = match ordering {
+                    "partition" => &[0],
+                    "key" => &[0, 2, 4, 5],
+                    _ => &[0, 2, 3, 4, 5],
+                };
+                case.wait_for_copies(before.len(), SOON);
+                let offsets: Vec<i64> = case.copies().iter().map(|c| c.offset).collect();
+                assert_eq!(offsets, before, "{name}: while it is stuck");
+                daemon.edit_handler("handle.rhai", "throw", "return; throw");
+            }
+            case.wait_until_done(SOON);
+            let offsets: Vec<i64> = case.copies().iter().map(|c| c.offset).collect();
+            let after: &[i64] = match ordering {
+                "partition" => &[0, 2, 3, 4, 5],
+                "key" => &[0, 2, 4, 5, 3],
+                _ => &[0, 2, 3, 4, 5],
+            };
+            assert_eq!(offsets, after, "{name}");
+            let dead = match then {
+                "dead_letter" => case.probe.read_all(&case.dead()).len(),
+                _ => usize::from(case.probe.partitions(&case.dead()).is_some()),
+            };
+            assert_eq!(dead, usize::from(then == "dead_letter"), "{name}");
+            assert!(daemon.stop().status.success());
+        }
+    }
+}
+
+/// A topic for dead letters has room for the largest message of its source, headers and all.
+#[test]
+fn the_largest_message_fits_as_a_dead_letter() {
+    needs_kafka!();
+    let case = Case::with_config("largest", 1, &[("max.message.bytes", "2000000")]);
+    let value = format!("bad {}", "x".repeat(1_999_800));
+    let written = 1_700_000_000_123;
+    case.probe
+        .produce_one(&case.topic, Some("k"), Some(&value), &[], written);
+    let _daemon = case.start(&policy("dead_letter", 0), PICKY);
+    let dead = case.probe.read(&case.dead(), 1, SOON);
+    assert_eq!(dead[0].value.as_deref(), Some(value.as_str()));
+    case.wait_until_done(SOON);
+}
+
+/// What `on_failed` emits goes along with what is skipped, too; where that can not be written the message
+/// is not passed over.
+#[test]
+fn what_goes_along_with_a_skipped_message_must_be_written() {
+    needs_kafka!();
+    let case = Case::new("skip-along", 1);
+    values(&case, &["good", "bad", "good"]);
+    let handler =
+        format!("{PICKY}\nfn on_failed(msg, reason) {{ emit(params.out + \"x\", reason); }}\n");
+    let daemon = case.start(&policy("skip", 0), &handler);
+    daemon.wait_until("the reason", SOON, |status| {
+        let reason = case.member(status)["reason"].to_string();
+        reason.contains("what `on_failed` emits can not be written")
+    });
+    assert_eq!(daemon.status().counter(&case.group, "skipped"), 0);
+    daemon.edit_handler("handle.rhai", "params.out + \"x\"", "params.out");
+    case.wait_until_done(SOON);
+    let written = case.probe.read_all(&case.out);
+    let told = written.iter().filter(|message| {
+        message
+            .value
+            .as_deref()
+            .is_some_and(|value| value.starts_with("no good"))
+    });
+    assert_eq!((told.count(), written.len()), (1, 3));
 }

@@ -313,14 +313,18 @@ fn the_next_message_is_handled_by_the_new_version() {
     }
 }
 
-/// From save to the first message under the new version: a fraction of a second. Prints the figures.
+/// From save to the first message under the new version: a fraction of a second. Prints the figures. With
+/// `SAVES=N` it is N saves, and has to hold what is promised of a machine that has nothing else to do.
 #[test]
 fn from_save_to_the_first_message() {
     let at = |round: usize| {
         format!("fn handle(msg) {{\n    info(`measured {round} at ${{now()}} ms`);\n}}\n")
     };
     let daemon = at_work(setup("handle.rhai").handler("handle.rhai", &saying("one")));
-    let waits = (1..=25).map(|round| {
+    let measured = std::env::var("SAVES").ok();
+    let saves = measured.as_deref().map_or(Ok(25), str::parse);
+    let saves: usize = saves.unwrap_or_else(|error| panic!("SAVES: {error}"));
+    let waits = (1..=saves).map(|round| {
         write(&daemon.dir().join("new"), &at(round));
         let saved = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let saved = saved.map_or(0, |since| since.as_millis() as i64);
@@ -335,5 +339,6 @@ fn from_save_to_the_first_message() {
     let (median, most) = (waits[waits.len() / 2], waits[waits.len() - 1]);
     println!("from save to the first message: median {median} ms, most {most} ms of {waits:?}");
     // Promised are 200 ms; a machine that runs other tests at the same time gets more.
-    assert!(median < 1000, "{waits:?}");
+    let most = if measured.is_some() { 200 } else { 1000 };
+    assert!(median <= most, "{waits:?}");
 }

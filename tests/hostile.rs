@@ -1,8 +1,9 @@
 //! Scripts that try to hurt the daemon, each with the exact error that it must end in.
 //!
 //! `tests/hostile/NAME.rhai` is loaded and called; `NAME.error` beside it holds what must come of it.
-//! A first line `// value: …` gives the message's value, `// members: N` an object of so many,
-//! `// items: N` an array; `// operations: N` sets that limit. With `UPDATE_GOLDEN=1` the errors are written anew.
+//! A comment at its top, `// value: …`, gives the message's value, `// members: N` an object of so many,
+//! `// items: N` an array; `// operations: N` and `// milliseconds: N` set those limits. With
+//! `UPDATE_GOLDEN=1` the errors are written anew.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,18 +21,29 @@ use deliveryd::script::{Caller, Handler, Kind, Outcome, Program, STACK_SIZE, Set
 /// most 65536 levels.
 const STACK_TOUCHED: u64 = 64 << 20;
 
+/// What the comments at the top of a script say behind `// NAME: `.
+fn said<'s>(script: &'s str, name: &str) -> Option<&'s str> {
+    let comments = script.lines().map_while(|line| line.strip_prefix("// "));
+    let mut values = comments.filter_map(|comment| comment.strip_prefix(name)?.strip_prefix(": "));
+    values.next()
+}
+
+fn number(script: &str, name: &str) -> Option<usize> {
+    said(script, name).map(|number| number.parse().unwrap())
+}
+
 /// Small enough to be quick in a debug build: each copy of a nested array costs its depth.
 fn limits(script: &str) -> Limits {
-    let first = script.lines().next().unwrap_or_default();
-    let operations = first.strip_prefix("// operations: ");
     Limits {
-        operations: operations.map_or(200_000, |n| n.parse().unwrap()),
+        operations: number(script, "operations").unwrap_or(200_000) as u64,
         array: 2_000,
         ..Limits::default()
     }
 }
 
-fn settings(limits: Limits) -> Settings {
+fn settings(script: &str, limits: Limits) -> Settings {
+    // Else far beyond what any script may take: the operations must end it first.
+    let milliseconds = number(script, "milliseconds").unwrap_or(60_000);
     Settings {
         caller: Caller {
             group: "group-1".into(),
@@ -39,16 +51,16 @@ fn settings(limits: Limits) -> Settings {
         },
         limits,
         params: Params::default(),
-        // Far beyond what any script may take: the operations must end it first.
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_millis(milliseconds as u64),
         seed: Some(1),
     }
 }
 
 fn show(kind: &str, diagnostic: &Diagnostic) -> String {
     let mut text = format!("{kind}: {}\n", diagnostic.message);
-    // Where memory runs out depends on what the allocator and the calls before have kept.
-    let anywhere = ["bytes of memory", "values at once"];
+    // Where memory runs out depends on what the allocator and the calls before have kept, and where
+    // time does on the machine.
+    let anywhere = ["bytes of memory", "values at once", "took longer than"];
     if anywhere
         .iter()
         .any(|some| diagnostic.message.contains(some))
@@ -76,21 +88,30 @@ fn show(kind: &str, diagnostic: &Diagnostic) -> String {
     text
 }
 
-/// The message's value, from the script's first line.
-fn value(text: &str) -> String {
-    let first = text.lines().next().unwrap_or_default();
-    let number = |text: &str| text.parse::<usize>().unwrap();
-    if let Some(value) = first.strip_prefix("// value: ") {
+/// The message's value, as the script wants it.
+fn value(script: &str) -> String {
+    if let Some(value) = said(script, "value") {
         value.to_owned()
-    } else if let Some(n) = first.strip_prefix("// members: ") {
-        let members: Vec<String> = (0..number(n)).map(|n| format!("\"k{n}\":{n}")).collect();
-        format!("{{{}}}", members.join(","))
-    } else if let Some(n) = first.strip_prefix("// items: ") {
-        let items: Vec<String> = (0..number(n)).map(|n| n.to_string()).collect();
-        format!("[{}]", items.join(","))
+    } else if let Some(n) = number(script, "members") {
+        listed('{', n, '}', |n| format!("\"k{n}\":{n}"))
+    } else if let Some(n) = number(script, "items") {
+        listed('[', n, ']', |n| n.to_string())
     } else {
         r#"{"items":[1,2,3],"name":"x"}"#.to_owned()
     }
+}
+
+/// In one text at once: a list of the pieces would be the largest thing in the process.
+fn listed(open: char, n: usize, close: char, piece: impl Fn(usize) -> String) -> String {
+    let mut text = String::from(open);
+    for n in 0..n {
+        if n > 0 {
+            text.push(',');
+        }
+        text.push_str(&piece(n));
+    }
+    text.push(close);
+    text
 }
 
 fn record(text: &str) -> Rc<Record> {
@@ -113,7 +134,7 @@ fn outcome(path: &Path) -> String {
                 .collect();
         }
     };
-    let mut handler = match Handler::new(&program, settings(limits)) {
+    let mut handler = match Handler::new(&program, settings(&script, limits)) {
         Ok(handler) => handler,
         Err(mistakes) => {
             return mistakes

@@ -82,6 +82,9 @@ fn in_flight_is_never_exceeded() {
         case.member(status)["in_flight"] == 70
     });
     assert_eq!(case.member(&status)["waiting"], 70);
+    let held = case.member(&status)["partitions"].clone();
+    let waiting = |index: usize| held[index]["waiting"].as_u64().unwrap_or_default();
+    assert_eq!(waiting(0) + waiting(1), 70, "{status}");
     let failed = status.counter(&case.group, "failed");
     assert_eq!(failed, 70, "no message more was started");
     // It still hears what it is told.
@@ -92,9 +95,10 @@ fn in_flight_is_never_exceeded() {
         "it took {:?}",
         exit.took
     );
-    assert!(
-        exit.output.contains("70 messages are unfinished"),
-        "{}",
+    let unfinished = exit.output.matches("35 messages are unfinished").count();
+    assert_eq!(
+        unfinished, 2,
+        "each partition has its share: {}",
         exit.output
     );
 }
@@ -272,4 +276,56 @@ fn memory_stays_flat_with_a_big_backlog() {
     let peak = daemon.peak_memory() >> 20;
     eprintln!("peak memory {peak} MiB, of it {} MiB held", buffered >> 20);
     assert!(peak < 150, "{peak} MiB");
+}
+
+/// Messages of a partition that wait for their retry take its share of `in_flight` and no more, so that the
+/// other partitions of the member flow.
+#[test]
+fn what_waits_of_one_partition_leaves_room_for_the_others() {
+    needs_kafka!();
+    let case = Case::new("room", 2);
+    case.fill(0..1, 100);
+    let handler = COPY.replace("emit(", "if msg.partition == 0 { throw \"no\"; }\n emit(");
+    let settings = "ordering = \"none\"\nin_flight = 10\n\
+                    on_failure = { retries = 5, backoff = \"60s\", max_backoff = \"60s\" }\n";
+    let daemon = case.start(settings, &handler);
+    let waiting = |status: &support::Status| case.member(status)["waiting"].as_u64();
+    daemon.wait_until("the share", SOON, |status| waiting(status) == Some(5));
+    case.fill(1..2, 200);
+    let copies = case.wait_for_copies(200, SOON);
+    assert_eq!(by_partition(&copies).into_keys().collect::<Vec<_>>(), [1]);
+    assert_eq!(waiting(&daemon.status()), Some(5));
+}
+
+/// The same of `buffer`: large messages that wait stay within it, and what else there is flows.
+#[test]
+fn large_messages_that_wait_stay_within_the_buffer() {
+    needs_kafka!();
+    let case = Case::new("large", 2);
+    case.probe
+        .set_topic_config(&case.topic, "max.message.bytes", "2000000");
+    let value = "x".repeat(1 << 20);
+    let records = (0..150).map(|n| (format!("k{n}"), value.as_str()));
+    case.probe.produce_to(&case.topic, 0, records);
+    let handler = COPY.replace("emit(", "if msg.partition == 0 { throw \"no\"; }\n emit(");
+    let settings = "ordering = \"none\"\nbuffer = \"32MiB\"\n\
+                    on_failure = { retries = 5, backoff = \"60s\", max_backoff = \"60s\" }\n";
+    let daemon = case.start(settings, &handler);
+    daemon.wait_until("some to wait", SOON, |status| {
+        case.member(status)["waiting"].as_u64() >= Some(4)
+    });
+    for _ in 0..5 {
+        let before = case.probe.end_offsets(&case.out)[&0] as usize;
+        case.fill(1..2, 1000);
+        case.wait_for_copies(before + 1000, SOON);
+    }
+    let status = daemon.status();
+    let member = case.member(&status);
+    // Its half of a quarter, and of the last one what went over it.
+    assert_eq!(member["waiting"], 4, "{member}");
+    let buffered = member["buffered_bytes"].as_u64().unwrap_or_default();
+    assert!(buffered <= 16 << 20, "{buffered} bytes are held");
+    let peak = daemon.peak_memory() >> 20;
+    eprintln!("peak memory {peak} MiB, of it {} MiB held", buffered >> 20);
+    assert!(peak < 120, "{peak} MiB");
 }

@@ -1,4 +1,5 @@
-//! Static members, and the consumer protocol of KIP-848.
+//! Who keeps a place in the group: static members, the consumer protocol of KIP-848, and members whose
+//! handler is slow, waiting or stopped.
 
 mod support;
 
@@ -94,6 +95,41 @@ fn a_static_member_that_is_removed_gives_its_partitions_up_at_once() {
     case.wait_until_done(SOON);
 }
 
+/// So does one whose group stops being static, or is removed: nobody waits for the session timeout.
+#[test]
+fn static_members_that_are_static_no_more_give_their_partitions_up_at_once() {
+    needs_kafka!();
+    let case = Case::new("static-no-more", 2);
+    let leaving = start(&case, "a", STATIC);
+    let staying = start(&case, "b", "");
+    staying.wait_until("one each", SOON, |s| s.shares(&case.group) == [1]);
+    leaving.edit_config("static_membership = true", "static_membership = false");
+    let begin = Instant::now();
+    let status = leaving.reload();
+    assert_eq!(status.at("/last_reload/ok"), true, "{status}");
+    for daemon in [&leaving, &staying] {
+        daemon.wait_until("one each again", SOON, |s| {
+            s.shares(&case.group) == [1] && s.members(&case.group)[0].state == "running"
+        });
+    }
+    case.fill(0..2, 20);
+    case.wait_for_copies(40, SOON);
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(10), "it took {took:?}");
+
+    leaving.edit_config("static_membership = false", "static_membership = true");
+    leaving.reload();
+    leaving.wait_until("one each at last", SOON, |s| s.shares(&case.group) == [1]);
+    let begin = Instant::now();
+    leaving.edit_config(&format!("[groups.{:?}]", case.group), "[groups.other]");
+    leaving.edit_config("static_membership = true", "rate = 1.0");
+    let status = leaving.reload();
+    assert_eq!(status.at("/last_reload/ok"), true, "{status}");
+    staying.wait_until("both at the one", SOON, |s| s.shares(&case.group) == [2]);
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(10), "it took {took:?}");
+}
+
 /// `protocol = "consumer"`: two members share the partitions, offsets are committed, and a member that
 /// comes or goes makes nobody handle anything twice.
 #[test]
@@ -137,4 +173,51 @@ fn the_consumer_protocol_shares_rebalances_and_commits() {
         }
     });
     assert_each_once_in_order(&copies, 4, 1500);
+}
+
+/// A member whose handler is slow, whose messages wait for their retries, or whose partition is stopped polls
+/// on: long after `max.poll.interval.ms` it still has its place, and the work of the others is as before.
+#[test]
+fn a_slow_waiting_or_stopped_member_stays_in_its_group() {
+    needs_kafka!();
+    const SHORT: &str = "drain_timeout = \"2s\"\nproperties = { \"max.poll.interval.ms\" = \"6000\", \
+                         \"session.timeout.ms\" = \"6000\" }\n";
+    let slow = COPY.replace("emit(", "let n = 0; while n < 100_000 { n += 1; }\n emit(");
+    let failing = "fn handle(msg) { throw \"no\"; }";
+    let waits = "on_failure = { retries = 5, backoff = \"60s\", max_backoff = \"60s\" }\n";
+    let stops = "on_failure = { retries = 0, then = \"stop\" }\n";
+    let all = [
+        ("slow", "", slow.as_str()),
+        ("waiting", waits, failing),
+        ("stopped", stops, failing),
+    ];
+    let daemons = all.map(|(name, policy, handler)| {
+        let case = Case::new(name, 2);
+        case.fill(0..2, 500);
+        let daemon = case.start(&format!("members = 2\n{SHORT}{policy}"), handler);
+        daemon.wait_until("one each", SOON, |s| {
+            s.shares(&case.group) == [1, 1] && s.has_settled(&case.group)
+        });
+        let rebalances = daemon.status().counter(&case.group, "rebalances");
+        (case, daemon, rebalances)
+    });
+    let begin = Instant::now();
+    wait_for("twice the interval", SOON, || match begin.elapsed() {
+        long if long > Duration::from_secs(12) => Ok(()),
+        short => Err(format!("{short:?}")),
+    });
+    for (case, daemon, rebalances) in daemons {
+        let status = daemon.status();
+        assert_eq!(status.shares(&case.group), [1, 1], "{status}");
+        assert_eq!(status.counter(&case.group, "rebalances"), rebalances);
+        assert_eq!(
+            daemon.output.count("max.poll.interval"),
+            0,
+            "{}",
+            daemon.output.tail()
+        );
+        let exit = daemon.stop();
+        assert!(exit.status.success(), "{}", exit.output);
+        assert!(exit.took < Duration::from_secs(5), "{:?}", exit.took);
+    }
 }

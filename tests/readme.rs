@@ -16,6 +16,7 @@
 //! | `text tour`, `text kafka` | lines that the tour prints on the embedded broker, on Kafka |
 //! | `text failure` | what the handler in it prints |
 //! | `text tests` | what the page's test file prints of the page's handler with a mistake in it |
+//! | `text status` | what `deliveryd status` prints of a group that is paused and falls behind |
 //! | `text said` | messages whose words are in the source |
 //! | `text` | the picture |
 
@@ -54,7 +55,7 @@ fn every_block_is_of_a_kind_that_is_checked() {
             ("toml", "" | "part" | "part defaults" | "wrong") => true,
             ("rhai", tag) => matches!(tag, "" | "part" | "wrong") || tag.ends_with(".rhai"),
             ("sh" | "console", "") | ("sh", "service") => true,
-            ("text", "tour" | "kafka" | "failure" | "tests" | "said") => true,
+            ("text", "tour" | "kafka" | "failure" | "tests" | "said" | "status") => true,
             ("text", "") => block.text.contains('┌'),
             _ => false,
         };

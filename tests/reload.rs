@@ -2,8 +2,12 @@
 
 mod support;
 
+#[path = "reload/in_place.rs"]
+mod in_place;
 #[path = "reload/pair.rs"]
 mod pair;
+#[path = "reload/starting.rs"]
+mod starting;
 
 use std::fs;
 

@@ -12,8 +12,6 @@ macro_rules! needs_systemd {
     };
 }
 
-#[path = "systemd/freeze.rs"]
-mod freeze;
 #[path = "systemd/installing.rs"]
 mod installing;
 #[path = "systemd/machine.rs"]
@@ -26,6 +24,7 @@ mod page;
 
 use machine::{Machine, Network, SOON};
 use support::case::{COPY, Case};
+use support::freeze;
 use support::{Status, wait_for};
 
 const CONFIG: &str = "/etc/deliveryd/deliveryd.toml";

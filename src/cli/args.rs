@@ -24,6 +24,7 @@ const EXAMPLES: &str = "Examples:\n  \
     deliveryd --config FILE --set groups.orders.members=3\n  \
     deliveryd config show --config FILE                 each value, and where it comes from\n  \
     deliveryd test                                      the handlers' own tests\n  \
+    deliveryd top                                       what runs, live in the terminal\n  \
     deliveryd plan                                      what a reload would do now\n  \
     deliveryd reload                                    do it, wait, and say what was done\n  \
     deliveryd dlq list --config FILE                    dead letters; then show, and replay\n\n\
@@ -62,15 +63,19 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon (also without a command)
+    #[command(after_help = super::examples::RUN)]
     Run,
     /// Validate everything, compile every handler, touch nothing
+    #[command(after_help = super::examples::CHECK)]
     Check,
     /// Run the handlers' own tests, without a broker
+    #[command(after_help = super::examples::TEST)]
     Test(super::test::TestArgs),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Write a commented config and handlers to start from
+    #[command(after_help = super::examples::INIT)]
     Init {
         /// The directory; it is made if it is not there
         directory: PathBuf,
@@ -81,17 +86,28 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// The manual page: deliveryd man | man -l -
-    Man,
+    /// The manual page
+    #[command(after_help = super::examples::MAN)]
+    Man {
+        /// Write it here instead, and beside it a page for each command
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// What runs now, once
+    #[command(after_help = super::examples::STATUS)]
     Status {
         /// As JSON, as /api/status has it
         #[arg(long)]
         json: bool,
     },
+    /// What runs now, live in the terminal
+    #[command(after_help = super::top::EXAMPLES)]
+    Top,
     /// What a reload of the running daemon would do, like a diff, without doing it
+    #[command(after_help = super::examples::PLAN)]
     Plan,
     /// Have the running daemon reload, wait until that is in force, and print what it did
+    #[command(after_help = super::examples::RELOAD)]
     Reload,
     /// Dead letters: list them, show them, replay them
     #[command(subcommand)]
@@ -136,16 +152,20 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// The effective configuration with the layer each value came from, secrets masked
+    #[command(after_help = super::examples::CONFIG_SHOW)]
     Show,
     /// The JSON Schema of the configuration file
+    #[command(after_help = super::examples::CONFIG_SCHEMA)]
     Schema,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum ServiceCommand {
     /// Write the unit, the user, the directories, and a configuration where there is none
+    #[command(after_help = super::service::EXAMPLES)]
     Install(ServiceArgs),
     /// Stop the service and remove it; the configuration stays
+    #[command(after_help = super::service::EXAMPLES)]
     Uninstall(ServiceArgs),
 }
 
@@ -165,11 +185,13 @@ pub struct ServiceArgs {
 #[derive(Debug, Subcommand)]
 pub enum HandlersCommand {
     /// Everything that a script can call, with examples; or one name
+    #[command(after_help = super::examples::HANDLERS_DOC)]
     Doc {
         /// A function, field or constant: `emit`, `msg.json`
         name: Option<String>,
     },
     /// Write Rhai definition files, with which editors complete and explain
+    #[command(after_help = super::examples::HANDLERS_DEFINITIONS)]
     Definitions {
         /// A folder of the project that the editor opens; it is made if need be
         #[arg(value_name = "DIR")]

@@ -90,7 +90,7 @@ pub fn topic(cluster: &Cluster, name: &str) -> Result<TopicState, String> {
     let near = suggest(name, topics.keys().map(String::as_str));
     let near = near.map(|near| format!("; did you mean `{near}`?"));
     Err(format!(
-        "the cluster at {} has no topic `{name}`{}",
+        "the cluster at {} has no topic `{name}`, or its ACLs hide it from this client{}",
         cluster.servers,
         near.unwrap_or_default()
     ))

@@ -7,6 +7,8 @@ mod completions;
 mod config_schema;
 mod config_show;
 mod dlq;
+mod examples;
+mod facts;
 mod handlers;
 mod init;
 mod log_level;
@@ -25,6 +27,7 @@ mod status;
 mod table;
 mod tap;
 mod test;
+mod top;
 mod verify;
 
 use std::io::{self, Write};
@@ -53,6 +56,7 @@ pub use service::service;
 pub use status::status;
 pub use tap::{TapArgs, tap};
 pub use test::{TestArgs, test};
+pub use top::top;
 pub use verify::{VerifyArgs, verify};
 
 use args::Global;
@@ -148,7 +152,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Test(args) => test(args, &remote::wanted(global), output),
         Command::Init { directory } => init(&directory, output),
         Command::Completions { shell } => completions(shell, output),
-        Command::Man => man(output),
+        Command::Man { dir } => man(dir.as_deref(), output),
         Command::Verify(args) => with_file(global, output, |file, output| {
             verify(args, file, format, output)
         }),
@@ -158,6 +162,7 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Handlers(command) => handlers(&command, output),
         Command::Service(command) => service(&command, &global, output),
         Command::Status { json } => status(&remote::wanted(global), json, output),
+        Command::Top => top(&remote::wanted(global), output),
         Command::Plan => plan(&remote::wanted(global), output),
         Command::Dlq(command) => dlq(&command, format, &remote::wanted(global), output),
         Command::Reload => reload(&remote::wanted(global), output),
@@ -256,6 +261,50 @@ mod tests {
         assert!(err.starts_with("warning: "), "{err}");
         assert!(out.contains("is good"), "{out}");
         assert_eq!(exit, Exit::Done);
+    }
+
+    /// Every command says with examples how it is called, and each example is a command line that is taken.
+    #[test]
+    fn every_command_has_examples() {
+        use clap::{CommandFactory, Parser};
+
+        fn look(command: &clap::Command, path: &str) -> usize {
+            let mut seen = 0;
+            for inner in command
+                .get_subcommands()
+                .filter(|inner| !inner.is_hide_set())
+            {
+                let path = format!("{path} {}", inner.get_name());
+                if inner.has_subcommands() {
+                    seen += look(inner, &path);
+                    continue;
+                }
+                let help = inner
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.starts_with("Examples:\n"),
+                    "{path} has no examples: {help:?}"
+                );
+                let lines = help
+                    .lines()
+                    .filter_map(|line| line.trim().strip_prefix("deliveryd "));
+                for line in lines {
+                    let words = line.split_once("  ").map_or(line, |(words, _)| words);
+                    let words = words
+                        .split(['|', '>', '&', '\''])
+                        .next()
+                        .unwrap_or_default();
+                    let words = words.split_whitespace();
+                    let taken = Cli::try_parse_from(std::iter::once("deliveryd").chain(words));
+                    assert!(taken.is_ok(), "{path}: {line}: {:?}", taken.err());
+                }
+                seen += 1;
+            }
+            seen
+        }
+        assert!(look(&Cli::command(), "deliveryd") > 20);
     }
 
     /// `config show` is TOML, `config schema` is JSON.

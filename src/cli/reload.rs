@@ -1,8 +1,10 @@
 //! `deliveryd reload`: has the daemon reload, waits until that is in force, and prints what was done.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Exit, Output, remote};
@@ -18,12 +20,29 @@ const WIDEST: usize = 72;
 /// # Errors
 /// What the writers say.
 pub fn reload(wanted: &Wanted, output: &mut Output<'_>) -> io::Result<Exit> {
+    tell_at_interrupt()?;
     remote::asked(
         wanted,
         Client::reload,
         |reloaded, output| show(&reloaded, output),
         output,
     )
+}
+
+/// Ctrl-C ends the waiting. The daemon was asked and goes on, which nobody would guess.
+fn tell_at_interrupt() -> io::Result<()> {
+    const GOES_ON: &str = "the reload goes on; `deliveryd status` and the log say what comes of it";
+    let mut signals = Signals::new([SIGINT])?;
+    std::thread::Builder::new()
+        .name("interrupt".to_owned())
+        .spawn(move || {
+            if signals.forever().next().is_some() {
+                // Where nobody can read it, nothing else can be done either.
+                writeln!(io::stderr(), "{GOES_ON}").ok();
+                signal_hook::low_level::exit(128 + SIGINT);
+            }
+        })
+        .map(drop)
 }
 
 fn show(reloaded: &Reloaded, output: &mut Output<'_>) -> io::Result<Exit> {

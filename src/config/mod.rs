@@ -33,5 +33,6 @@ pub use load::{
 pub use names::{Named, suggest};
 pub use rehearsal::{Rehearsal, Stage};
 pub use schema::schema;
+pub use secrets::MASK;
 pub use show::Effective;
 pub use types::*;

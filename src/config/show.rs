@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use figment::value::{Dict, Value};
 
 use super::checks::unused_interval;
+use super::format::is_file;
 use super::layers::{Layer, Origins};
 use super::secrets::{MASK, secret_property};
 use super::settings::{Given, Node, Setting, Settings, Wants};
@@ -139,6 +140,12 @@ impl Effective {
                 Value::from(MASK)
             } else if secrets && secret_property(name) {
                 Value::from(MASK)
+            } else if let Value::String(tag, text) = value
+                && secrets
+                && is_file(name, text)
+            {
+                let whole = tidy(&self.origins.base(*tag).join(text));
+                Value::from(whole.display().to_string())
             } else {
                 value.clone()
             };

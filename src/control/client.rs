@@ -17,6 +17,7 @@ use super::protocol::{
 use crate::config::{Invocation, control_directories, named_control};
 use crate::diagnostic::{shown_path, tidy};
 use crate::observe::Status;
+use crate::observe::history::Remembered;
 
 /// Answers that need no work are there within this time.
 const SOON: Duration = Duration::from_secs(10);
@@ -143,6 +144,14 @@ impl Client {
     /// See [`ClientError`]; so with the others.
     pub fn status(&self) -> Result<Status, ClientError> {
         self.get(protocol::STATUS, SOON)
+    }
+
+    /// The last ten minutes in numbers.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn history(&self) -> Result<Remembered, ClientError> {
+        self.get(protocol::HISTORY, SOON)
     }
 
     /// What a reload would do.

@@ -3,6 +3,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `GET /v1/status` | [`Status`](crate::observe::Status) |
+//! | `GET /v1/history` | [`Remembered`](crate::observe::history::Remembered) |
 //! | `GET /v1/plan` | [`Planned`] |
 //! | `POST /v1/reload` | [`Reloaded`], when the change is in force or refused |
 //! | `GET /v1/handlers/GROUP` | [`HandlerSources`] |
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use steering::*;
 
 pub const STATUS: &str = "/v1/status";
+pub const HISTORY: &str = "/v1/history";
 pub const PLAN: &str = "/v1/plan";
 pub const RELOAD: &str = "/v1/reload";
 /// Followed by the group's id, percent-encoded.

@@ -22,7 +22,8 @@ use super::protocol::{
 };
 use super::server::{Order, Refusal, Reply};
 use crate::diagnostic::printable;
-use crate::observe::{Board, Status};
+use crate::observe::history::Remembered;
+use crate::observe::{Board, History, Status};
 
 /// Bytes of one request's body.
 const BODY: usize = 1 << 20;
@@ -34,14 +35,21 @@ const MOST_SAID: usize = 300;
 #[derive(Clone)]
 struct App {
     board: Board,
+    history: History,
     orders: mpsc::Sender<Order>,
 }
 
 type Answer<T> = Result<Json<T>, Refusal>;
 
-pub(super) fn router(board: Board, orders: mpsc::Sender<Order>) -> Router {
+pub(super) fn router(board: Board, remembered: History, orders: mpsc::Sender<Order>) -> Router {
+    let app = App {
+        board,
+        history: remembered,
+        orders,
+    };
     Router::new()
         .route(protocol::STATUS, get(status))
+        .route(protocol::HISTORY, get(history))
         .route(protocol::PLAN, get(plan))
         .route(protocol::RELOAD, post(reload))
         .route("/v1/handlers/{group}", get(handler))
@@ -54,11 +62,15 @@ pub(super) fn router(board: Board, orders: mpsc::Sender<Order>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(read_body))
-        .with_state(App { board, orders })
+        .with_state(app)
 }
 
 async fn status(State(app): State<App>) -> Json<Status> {
     Json(app.board.snapshot())
+}
+
+async fn history(State(app): State<App>) -> Json<Remembered> {
+    Json(app.history.samples())
 }
 
 async fn plan(State(app): State<App>, Extension(peer): Extension<Peer>) -> Answer<Planned> {

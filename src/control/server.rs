@@ -14,7 +14,7 @@ use super::protocol::{
     Steered, TapWanted, Tapped, Target,
 };
 use super::{Socket, SocketError, routes};
-use crate::observe::Board;
+use crate::observe::{Board, History};
 use crate::serving::{Bounds, Ending};
 
 /// Orders that wait for the daemon.
@@ -112,11 +112,12 @@ impl Server {
     pub async fn serve(
         self,
         board: Board,
+        history: History,
         orders: mpsc::Sender<Order>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = UnixListener::from_std(self.listener)?;
-        let router = routes::router(board, orders);
+        let router = routes::router(board, history, orders);
         let (ending, _) = Ending::new();
         let for_peer = |stream: &_| router.clone().layer(Extension(Peer::of(stream)));
         tokio::select! {

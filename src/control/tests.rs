@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::protocol::{HandlerSources, Planned};
 use super::{Client, ClientError, Order, Refusal, Server, Socket, Wanted};
 use crate::config::Invocation;
-use crate::observe::Board;
+use crate::observe::{Board, History};
 
 /// A machine that is busy with other tests is slow.
 const SOON: Duration = Duration::from_secs(30);
@@ -53,7 +53,9 @@ impl Site {
                         answer(order);
                     }
                 };
-                let serving = server.serve(board, sender, async { drop(ended.await) });
+                let serving = server.serve(board, History::default(), sender, async {
+                    drop(ended.await)
+                });
                 tokio::select! {
                     served = serving => served.unwrap(),
                     () = answering => {}

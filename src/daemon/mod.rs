@@ -183,6 +183,7 @@ impl Daemon {
                 },
                 _ = second.tick() => {
                     self.board.beat();
+                    self.running.note_statistics();
                     self.look_for_the_dead()?;
                     if self.has_settled() && let Some(hint) = hint.take() {
                         terminal::tell(&hint);

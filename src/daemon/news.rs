@@ -76,6 +76,15 @@ impl Voice {
             member::Event::Revoked { all } => {
                 tracing::debug!(group, member, partitions = all.len(), "gave partitions up");
             }
+            // A right is given elsewhere, and nothing tells of it.
+            member::Event::Stuck { partition, reason } if reason.contains("not authorised") => {
+                tracing::error!(
+                    "{member} can't go on with {partition}: {reason}. When it may, \
+                     `deliveryd resume {group} {}:{}` goes on",
+                    partition.topic,
+                    partition.number
+                );
+            }
             member::Event::Stuck { partition, reason } => tracing::error!(
                 "{member} can't go on with {partition}: {reason}. \
                  Mend the handler (a changed file is taken up at once) or reload"
@@ -102,7 +111,7 @@ impl Voice {
         }
         let last = self.told.get(&error.message);
         if last.is_none_or(|last| now.duration_since(*last) > Duration::from_secs(60)) {
-            tracing::warn!("{error}");
+            tracing::warn!(hint = error.way_out(), "{error}");
             self.told
                 .retain(|_, told| now.duration_since(*told) <= Duration::from_secs(60));
             self.told.insert(error.message, now);

@@ -88,6 +88,10 @@ impl Reloading<'_> {
                     true => format!("{still}, but this could not be undone:"),
                 });
                 reasons.extend(error.left);
+                if !error.stays.is_empty() {
+                    let stays = error.stays.join("; ");
+                    reasons.push(format!("topics stay as they have become: {stays}"));
+                }
                 if left {
                     reasons
                         .push("restart deliveryd to run one configuration as a whole".to_owned());

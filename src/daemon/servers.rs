@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::config::Daemon as Settings;
 use crate::control::{Order, Server};
 use crate::observe::http::FurtherHosts;
-use crate::observe::{Board, HttpServer, Metrics, http};
+use crate::observe::{Board, History, HttpServer, Metrics, history, http};
 
 /// How long connections have for their last answer.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
@@ -23,6 +23,8 @@ pub(super) struct Servers {
     pub page: Option<SocketAddr>,
     /// Further names that the status page answers to.
     pub hosts: FurtherHosts,
+    /// Samples what both tell of the last minutes.
+    sampling: JoinHandle<()>,
     running: Vec<Running>,
 }
 
@@ -51,20 +53,25 @@ impl Servers {
             .map_err(|error| error.to_string())?;
         let hosts = FurtherHosts::default();
         hosts.store(Arc::new(settings.hosts.clone()));
+        let remembered = History::default();
         let mut servers = Self {
             page: http.as_ref().map(HttpServer::address),
             hosts: hosts.clone(),
+            sampling: tokio::spawn(history::follow(remembered.clone(), board.clone())),
             running: Vec::new(),
         };
         if let Some(server) = http {
             let (board, metrics) = (board.clone(), metrics.clone());
+            let remembered = remembered.clone();
             servers.spawn("status page", |stop| {
-                server.serve(board, metrics, hosts, stop)
+                server.serve(board, metrics, remembered, hosts, stop)
             });
         }
         let (sender, orders) = Server::orders();
         let board = board.clone();
-        servers.spawn("control socket", |stop| control.serve(board, sender, stop));
+        servers.spawn("control socket", |stop| {
+            control.serve(board, remembered, sender, stop)
+        });
         Ok((servers, orders))
     }
 
@@ -88,6 +95,7 @@ impl Servers {
 
     /// Ends both; answers under way have a moment.
     pub async fn stop(&mut self) {
+        self.sampling.abort();
         for Running { name, end, task } in std::mem::take(&mut self.running) {
             drop(end);
             if tokio::time::timeout(LAST_ANSWERS, task).await.is_err() {

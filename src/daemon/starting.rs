@@ -24,6 +24,8 @@ use super::{Daemon, reload};
 /// What runs while the start goes on as it was.
 const UNCHANGED: &str = "the start goes on with the configuration as it was";
 
+const ENDS: &str = "deliveryd can not start with it, and ends";
+
 /// How one attempt at a start ended.
 enum Attempt {
     /// Everything runs.
@@ -53,7 +55,19 @@ impl Daemon {
         let mut pending = None;
         let stop = loop {
             let hosts = wanted.config.daemon.hosts.clone();
-            match self.attempt(&nothing, wanted, &mut pending, asked).await? {
+            let attempt = self.attempt(&nothing, wanted, &mut pending, asked).await;
+            if let Err(reason) = &attempt
+                && let Some(pending) = pending.take()
+            {
+                let reasons = vec![reason.clone(), ENDS.to_owned()];
+                let result = Reloaded {
+                    verdict: Verdict::Failed,
+                    reasons,
+                    ..Reloaded::default()
+                };
+                pending.answer(result, &self.board, &self.metrics);
+            }
+            match attempt? {
                 Attempt::Done(taken) => {
                     self.servers.hosts.store(Arc::new(hosts));
                     // First: whoever waits for the answer may look at the status next.

@@ -1,8 +1,11 @@
 //! The list of messages finished beyond a commit's offset, as text for the commit's metadata.
 //!
-//! [`encode`] and [`decode`]. The form is `deliveryd1:` and then, for each range, the distance from
-//! the end of the one before (at first from the offset itself) and its length, in base 36 with a
-//! comma between, ranges parted by `;`. A length of one is left out.
+//! [`encode`] and [`decode`]. The form is `deliveryd1:`, the commit's own offset, and then for each range
+//! `;`, the distance from the end of the one before (at first from the offset) and its length, in base 36
+//! with a comma between. A length of one is left out.
+//!
+//! The offset is there because others copy metadata: a tool that carries a group over to another cluster,
+//! such as MirrorMaker, translates the offset and keeps the text, which then speaks of other messages.
 //!
 //! With transactions, `@` and the transactional id of the partition's holder follow: [`with_holder`]
 //! and [`holder`].
@@ -18,12 +21,17 @@ pub const MOST_CHARACTERS: usize = 4_000;
 pub const LONGEST_RANGE: usize = 28;
 
 /// So many ranges fit in any case.
-pub const SAFE_RANGES: usize = (MOST_CHARACTERS - MARK.len()) / LONGEST_RANGE / 2;
+pub const SAFE_RANGES: usize = (MOST_CHARACTERS - MARK.len() - LONGEST_OFFSET) / LONGEST_RANGE / 2;
+
+/// A 63-bit number in base 36.
+const LONGEST_OFFSET: usize = 13;
 
 /// Writes the ranges, which must ascend; neighbours are joined. What does not fit is left out, which
 /// is safe: it is handled again.
 pub fn encode(next: i64, ranges: impl Iterator<Item = Range<i64>>) -> String {
     let mut text = String::from(MARK);
+    base36(&mut text, next.unsigned_abs());
+    let empty = text.len();
     let mut end = next;
     let mut ranges = ranges.peekable();
     while let Some(mut range) = ranges.next() {
@@ -33,9 +41,7 @@ pub fn encode(next: i64, ranges: impl Iterator<Item = Range<i64>>) -> String {
         if text.len() + LONGEST_RANGE > MOST_CHARACTERS {
             break;
         }
-        if text.len() > MARK.len() {
-            text.push(';');
-        }
+        text.push(';');
         base36(&mut text, (range.start - end).unsigned_abs());
         if range.end - range.start > 1 {
             text.push(',');
@@ -43,13 +49,14 @@ pub fn encode(next: i64, ranges: impl Iterator<Item = Range<i64>>) -> String {
         }
         end = range.end;
     }
-    if text.len() == MARK.len() {
+    if text.len() == empty {
         text.clear();
     }
     text
 }
 
-/// Reads what [`encode`] wrote for the same offset; `None` if it is somebody else's text.
+/// Reads what [`encode`] wrote for the same offset; `None` if it is somebody else's text, or about
+/// another offset.
 pub fn decode(metadata: &str, next: i64) -> Option<Vec<Range<i64>>> {
     let list = metadata.strip_prefix(MARK)?;
     let list = match list.split_once('@') {
@@ -57,8 +64,12 @@ pub fn decode(metadata: &str, next: i64) -> Option<Vec<Range<i64>>> {
         Some((list, _)) => list,
         None => list,
     };
+    let mut parts = list.split(';');
+    if i64::from_str_radix(parts.next()?, 36).ok()? != next {
+        return None;
+    }
     let mut end = next;
-    list.split(';')
+    parts
         .map(|range| {
             let (distance, length) = range.split_once(',').unwrap_or((range, "1"));
             let start = end.checked_add(i64::from_str_radix(distance, 36).ok()?)?;
@@ -114,11 +125,25 @@ mod tests {
             "hello",
             "deliveryd1:",
             "deliveryd1:!",
-            "deliveryd1:-1",
-            "deliveryd1:1,0",
+            "deliveryd1:2s;!",
+            "deliveryd1:2s;-1",
+            "deliveryd1:2s;1,0",
         ] {
             assert_eq!(decode(text, 100), None, "{text:?}");
         }
+    }
+
+    /// A list that somebody copied to another offset is none: it would have messages passed over.
+    #[test]
+    fn a_list_copied_to_another_offset_is_none() {
+        let list = encode(100, [101..103].into_iter());
+        assert_eq!(list, "deliveryd1:2s;1,2");
+        assert_eq!(decode(&list, 100), Some(vec![101..103]));
+        assert_eq!(decode(&list, 57), None);
+        assert_eq!(
+            holder(&with_holder(&list, "host-group-1")),
+            Some("host-group-1")
+        );
     }
 
     /// The holder stands behind the list, and neither disturbs the other.

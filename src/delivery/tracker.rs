@@ -12,15 +12,15 @@ use super::beyond;
 /// The messages of one partition between the last commit and the newest one started.
 #[derive(Debug)]
 pub struct Tracker {
-    /// Started and not yet behind the contiguous prefix, in offset order.
+    /// Started and not yet behind the contiguous prefix, in offset order: each unfinished message, and
+    /// between them what is finished, as one entry. So it is as large as what is under way, however much
+    /// is finished behind a message that waits.
     window: VecDeque<Entry>,
     /// One past the last offset of the finished prefix.
     next: i64,
-    /// What was last handed out by `committable`, with its metadata's shape.
-    told: (i64, usize),
+    /// Something is finished that `committable` has not handed out.
+    changed: bool,
     /// How many entries of the window are finished.
-    finished_beyond: usize,
-    /// How many runs of neighbours they form.
     runs: usize,
     /// While there are fewer ranges than this, the list surely fits into a commit's metadata.
     room_until: usize,
@@ -30,7 +30,11 @@ pub struct Tracker {
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    offset: i64,
+    /// From the first offset to the one after the last; of an unfinished message its own.
+    start: i64,
+    end: i64,
+    /// When it was written, in milliseconds since the epoch, if that is known.
+    written: Option<i64>,
     finished: bool,
 }
 
@@ -44,8 +48,7 @@ impl Tracker {
         Self {
             window: VecDeque::new(),
             next,
-            told: (next, done_before.len()),
-            finished_beyond: 0,
+            changed: false,
             runs: 0,
             room_until: beyond::SAFE_RANGES,
             done_before: done_before.into(),
@@ -69,26 +72,29 @@ impl Tracker {
     }
 
     /// Notes that the message at `offset` left the queue. Offsets must ascend; gaps (compaction,
-    /// transaction markers) are fine.
-    pub fn started(&mut self, offset: i64) {
+    /// transaction markers) are fine. `written` is its timestamp.
+    pub fn started(&mut self, offset: i64, written: Option<i64>) {
         debug_assert!(
-            self.window.back().is_none_or(|last| last.offset < offset),
+            self.window.back().is_none_or(|last| last.end <= offset),
             "offset {offset} started out of order"
         );
         self.window.push_back(Entry {
-            offset,
+            start: offset,
+            end: offset + 1,
+            written,
             finished: false,
         });
     }
 
     /// Notes that the message at `offset` is finished.
     pub fn finished(&mut self, offset: i64) {
+        self.changed = true;
         // The first entry is the usual case: messages finish in the order in which they started.
         let index = match self.window.front() {
-            Some(first) if first.offset == offset => 0,
+            Some(first) if first.start == offset => 0,
             _ => match self
                 .window
-                .binary_search_by_key(&offset, |entry| entry.offset)
+                .binary_search_by_key(&offset, |entry| entry.start)
             {
                 Ok(index) => index,
                 Err(_) => {
@@ -97,34 +103,36 @@ impl Tracker {
                 }
             },
         };
+        debug_assert!(
+            !self.window[index].finished,
+            "offset {offset} finished twice"
+        );
         if index > 0 {
-            debug_assert!(
-                !self.window[index].finished,
-                "offset {offset} finished twice"
-            );
             self.window[index].finished = true;
-            self.finished_beyond += 1;
-            let before = self.window[index - 1].finished;
-            let after = self
-                .window
-                .get(index + 1)
-                .is_some_and(|entry| entry.finished);
-            match (before, after) {
-                (false, false) => self.runs += 1,
-                (true, true) => self.runs -= 1,
-                _ => {}
-            }
+            self.runs += 1;
+            self.join(index);
+            self.join(index - 1);
             return;
         }
         self.window.pop_front();
         self.next = offset + 1;
-        if self.window.front().is_some_and(|entry| entry.finished) {
+        // What is finished is joined, so there is one entry at most.
+        if let Some(run) = self.window.front().filter(|entry| entry.finished) {
+            self.next = run.end;
             self.runs -= 1;
-        }
-        while let Some(entry) = self.window.front().filter(|entry| entry.finished) {
-            self.next = entry.offset + 1;
             self.window.pop_front();
-            self.finished_beyond -= 1;
+        }
+    }
+
+    /// Makes an entry and the one behind it one, if both are finished: offsets between them do not exist.
+    fn join(&mut self, index: usize) {
+        let is_finished = |index: usize| self.window.get(index).is_some_and(|entry| entry.finished);
+        if is_finished(index)
+            && is_finished(index + 1)
+            && let Some(later) = self.window.remove(index + 1)
+        {
+            self.window[index].end = later.end;
+            self.runs -= 1;
         }
     }
 
@@ -138,25 +146,25 @@ impl Tracker {
 
     /// One past the last message that was started.
     pub fn newest_started(&self) -> i64 {
-        self.window
-            .back()
-            .map_or(self.next, |entry| entry.offset + 1)
+        self.window.back().map_or(self.next, |entry| entry.end)
     }
 
     /// Messages that are started and not finished.
     pub fn unfinished(&self) -> usize {
-        self.window.len() - self.finished_beyond
+        self.window.len() - self.runs
+    }
+
+    /// When the first message that is started and not finished was written, if there is one and that is
+    /// known.
+    pub fn oldest_written(&self) -> Option<i64> {
+        // What is finished at the front of the window has left it.
+        self.window.front()?.written
     }
 
     /// What to commit, and the metadata that goes with it; `None` while nothing new is finished since
     /// the last call.
     pub fn committable(&mut self) -> Option<(i64, String)> {
-        let now = (self.next, self.finished_beyond + self.done_before.len());
-        if now == self.told {
-            return None;
-        }
-        self.told = now;
-        Some((self.next, self.metadata()))
+        std::mem::take(&mut self.changed).then(|| self.position())
     }
 
     /// Where it stands, whether that is new or not: the offset to commit and the list beyond it.
@@ -164,9 +172,17 @@ impl Tracker {
         (self.next, self.metadata())
     }
 
+    /// The list for a commit at `offset` that goes ahead of the work, as with `at_most_once`: what an
+    /// earlier holder finished beyond it. Everything started must lie before it.
+    pub fn list_beyond(&self, offset: i64) -> String {
+        let ranges = self.done_before.iter();
+        let beyond = ranges.map(|range| range.start.max(offset)..range.end);
+        beyond::encode(offset, beyond.filter(|range| !range.is_empty()))
+    }
+
     /// Takes back what `committable` handed out last: the commit was refused and must be sent again.
     pub fn commit_refused(&mut self) {
-        self.told = (-1, 0);
+        self.changed = true;
     }
 
     /// Whether the list of messages finished beyond the prefix no longer fits into a commit's
@@ -185,14 +201,11 @@ impl Tracker {
     }
 
     fn metadata(&self) -> String {
-        if self.finished_beyond == 0 && self.done_before.is_empty() {
+        if self.runs == 0 && self.done_before.is_empty() {
             return String::new();
         }
         // What an earlier holder finished lies after everything started here, or is being passed over.
-        let last = self
-            .window
-            .back()
-            .map_or(self.next, |entry| entry.offset + 1);
+        let last = self.newest_started();
         let earlier = self
             .done_before
             .iter()
@@ -201,17 +214,10 @@ impl Tracker {
         beyond::encode(self.next, self.finished_runs().chain(earlier))
     }
 
-    /// Neighbours in the window that are finished, as one range: offsets between them do not exist.
+    /// What is finished beyond the prefix.
     fn finished_runs(&self) -> impl Iterator<Item = Range<i64>> {
-        let mut entries = self.window.iter().peekable();
-        std::iter::from_fn(move || {
-            let first = entries.find(|entry| entry.finished)?;
-            let mut end = first.offset + 1;
-            while let Some(next) = entries.next_if(|entry| entry.finished) {
-                end = next.offset + 1;
-            }
-            Some(first.offset..end)
-        })
+        let finished = self.window.iter().filter(|entry| entry.finished);
+        finished.map(|entry| entry.start..entry.end)
     }
 }
 
@@ -227,7 +233,7 @@ mod tests {
     fn commit_stops_before_the_first_unfinished_message() {
         let mut tracker = Tracker::new(10, "");
         for offset in 10..14 {
-            tracker.started(offset);
+            tracker.started(offset, None);
         }
         tracker.finished(11);
         tracker.finished(12);
@@ -241,7 +247,7 @@ mod tests {
     fn nothing_new_is_nothing_to_commit() {
         let mut tracker = Tracker::new(0, "");
         assert_eq!(tracker.committable(), None);
-        tracker.started(0);
+        tracker.started(0, None);
         assert_eq!(tracker.committable(), None);
         tracker.finished(0);
         assert_eq!(tracker.committable(), Some((1, String::new())));
@@ -254,8 +260,8 @@ mod tests {
         let mut tracker = Tracker::new(0, "");
         let mut offset = 0;
         while !tracker.list_is_full() {
-            tracker.started(offset);
-            tracker.started(offset + 1);
+            tracker.started(offset, None);
+            tracker.started(offset + 1, None);
             tracker.finished(offset + 1);
             offset += 2;
             assert!(offset < 100_000, "never full");
@@ -268,10 +274,28 @@ mod tests {
         assert!(!tracker.list_is_full());
     }
 
+    /// However much is finished behind a message that waits, it takes no more memory.
+    #[test]
+    fn a_message_that_waits_for_long_costs_nothing() {
+        let mut tracker = Tracker::new(0, "");
+        tracker.started(0, None);
+        for offset in 1..100_000 {
+            tracker.started(offset, None);
+            if offset > 10 {
+                tracker.finished(offset - 10);
+            }
+        }
+        assert_eq!(tracker.unfinished(), 11);
+        assert_eq!(tracker.window.len(), 12);
+        assert_eq!(tracker.position().1, "deliveryd1:0;1,255h");
+        tracker.finished(0);
+        assert_eq!((tracker.next(), tracker.window.len()), (99_990, 10));
+    }
+
     #[test]
     fn a_refused_commit_is_handed_out_again() {
         let mut tracker = Tracker::new(0, "");
-        tracker.started(0);
+        tracker.started(0, None);
         tracker.finished(0);
         assert!(tracker.committable().is_some());
         tracker.commit_refused();
@@ -281,8 +305,8 @@ mod tests {
     #[test]
     fn offsets_may_have_gaps() {
         let mut tracker = Tracker::new(0, "");
-        tracker.started(5);
-        tracker.started(9);
+        tracker.started(5, None);
+        tracker.started(9, None);
         tracker.finished(5);
         assert_eq!(tracker.next(), 6);
         tracker.finished(9);
@@ -293,7 +317,7 @@ mod tests {
     #[test]
     fn the_next_holder_passes_over_what_was_finished_beyond_the_prefix() {
         let mut first = Tracker::new(0, "");
-        (0..6).for_each(|offset| first.started(offset));
+        (0..6).for_each(|offset| first.started(offset, None));
         for offset in [1, 2, 4] {
             first.finished(offset);
         }
@@ -309,11 +333,35 @@ mod tests {
     fn a_list_that_was_not_reached_is_committed_again() {
         let mut tracker = Tracker::new(0, &beyond::encode(0, [5..7].into_iter()));
         assert!(!tracker.was_done_before(0));
-        tracker.started(0);
+        tracker.started(0, None);
         tracker.finished(0);
         let (next, metadata) = tracker.committable().expect("one more finished");
         assert_eq!(next, 1);
         assert_eq!(beyond::decode(&metadata, next), Some(vec![5..7]));
+    }
+
+    /// One that is passed over and one that is finished in its place are two lists of the same length.
+    #[test]
+    fn a_list_that_changes_and_keeps_its_length_is_committed() {
+        let mut tracker = Tracker::new(0, &beyond::encode(0, [2..3].into_iter()));
+        tracker.started(0, None);
+        for offset in [2, 3] {
+            let again = tracker.was_done_before(offset);
+            tracker.started(offset, None);
+            assert_eq!(again, offset == 2);
+            tracker.finished(offset);
+            let (next, metadata) = tracker.committable().expect("one more finished");
+            assert_eq!(beyond::decode(&metadata, next), Some(vec![2..offset + 1]));
+        }
+    }
+
+    /// A commit that goes ahead keeps what is listed beyond it.
+    #[test]
+    fn a_commit_ahead_of_the_work_keeps_the_list() {
+        let tracker = Tracker::new(0, &beyond::encode(0, [2..6, 8..9].into_iter()));
+        let list = tracker.list_beyond(4);
+        assert_eq!(beyond::decode(&list, 4), Some(vec![4..6, 8..9]));
+        assert_eq!(tracker.list_beyond(9), "");
     }
 
     /// The next step of a run against the model.
@@ -346,7 +394,7 @@ mod tests {
                 match step {
                     Step::Start(gap) => {
                         let offset = started.last().map_or(0, |(last, _)| last + gap);
-                        tracker.started(offset);
+                        tracker.started(offset, None);
                         started.push((offset, false));
                     }
                     Step::Finish(pick) => {
@@ -378,8 +426,7 @@ mod tests {
         Finish(usize),
         /// A commit that the broker takes, or refuses.
         Commit(bool),
-        /// The next holder begins with what the last commit says; what was in flight is acknowledged
-        /// late, to nobody.
+        /// The next holder begins with what the last commit says; what was in flight is nobody's.
         Revoke,
     }
 
@@ -409,7 +456,7 @@ mod tests {
                     Turn::Start => {
                         let again = tracker.was_done_before(next);
                         prop_assert_eq!(again || next < accepted.0, covered.contains(&next));
-                        tracker.started(next);
+                        tracker.started(next, None);
                         match again {
                             true => tracker.finished(next),
                             false => in_flight.push(next),

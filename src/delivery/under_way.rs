@@ -16,6 +16,7 @@ pub struct Delivery {
     attempt: u32,
     first_failure: Option<SystemTime>,
     holds_gate: bool,
+    waits: bool,
     ended: bool,
 }
 
@@ -55,6 +56,7 @@ impl Delivery {
             attempt: 1,
             first_failure: None,
             holds_gate: false,
+            waits: false,
             ended: false,
         }
     }
@@ -106,6 +108,15 @@ impl Delivery {
 
     pub fn set_holds_gate(&mut self, holds: bool) {
         self.holds_gate = holds;
+    }
+
+    /// Whether it waits for its next attempt, or behind one that does.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
+    pub fn set_waits(&mut self, waits: bool) {
+        self.waits = waits;
     }
 
     /// Ends it, and gives the record back.

@@ -29,6 +29,10 @@ impl Gathered {
     /// An event came.
     pub(super) fn one_more(&mut self, now: Instant, timing: &Timing) {
         self.quiet = now + timing.quiet;
+        if self.waits_for_writer {
+            // Else a folder in which something happens all the time would be looked at only then.
+            self.latest = self.patience.min(now + timing.longest);
+        }
         self.waits_for_writer = false;
     }
 

@@ -14,11 +14,18 @@ use crate::script::Kind;
 pub struct Slot<P> {
     kind: Kind,
     name: Arc<str>,
-    program: ArcSwap<P>,
+    program: ArcSwap<Held<P>>,
     generation: AtomicU64,
     error: ArcSwapOption<Vec<Diagnostic>>,
     /// Of those who may be asleep when a program is set; some are gone by then.
     sleepers: Mutex<Vec<Weak<Notify>>>,
+}
+
+/// A program, and which settings it is to run with.
+#[derive(Debug)]
+struct Held<P> {
+    program: Arc<P>,
+    settings: u64,
 }
 
 impl<P> Slot<P> {
@@ -27,7 +34,10 @@ impl<P> Slot<P> {
         Self {
             kind,
             name: Arc::from(name),
-            program: ArcSwap::new(program),
+            program: ArcSwap::from_pointee(Held {
+                program,
+                settings: 0,
+            }),
             generation: AtomicU64::new(0),
             error: ArcSwapOption::empty(),
             sleepers: Mutex::default(),
@@ -44,7 +54,18 @@ impl<P> Slot<P> {
 
     /// The program to run now.
     pub fn current(&self) -> Arc<P> {
-        self.program.load_full()
+        self.program.load().program.clone()
+    }
+
+    /// Counts the times that a program and the settings of whoever runs it changed together.
+    pub fn settings(&self) -> u64 {
+        self.program.load().settings
+    }
+
+    /// The program to run with these settings; `None` while others are on their way to whoever asks.
+    pub fn current_with(&self, settings: u64) -> Option<Arc<P>> {
+        let held = self.program.load();
+        (held.settings == settings).then(|| held.program.clone())
     }
 
     /// Counts the programs that were set after the first. One atomic load, cheap enough for every
@@ -55,8 +76,20 @@ impl<P> Slot<P> {
 
     /// Takes `program` into use and forgets the mistake of any version that was refused.
     pub fn set(&self, program: Arc<P>) {
+        self.hold(program, self.settings());
+    }
+
+    /// The same for a program that comes with other settings: whoever runs the one before takes it
+    /// when those have reached them, so that no message meets the one without the other.
+    ///
+    /// Nobody else may set the slot meanwhile.
+    pub fn set_with_settings(&self, program: Arc<P>) {
+        self.hold(program, self.settings() + 1);
+    }
+
+    fn hold(&self, program: Arc<P>, settings: u64) {
         // The program first: a reader that sees the new generation must find the new program.
-        self.program.store(program);
+        self.program.store(Arc::new(Held { program, settings }));
         self.error.store(None);
         self.generation.fetch_add(1, Ordering::Release);
         for sleeper in self.sleepers().iter().filter_map(Weak::upgrade) {
@@ -120,6 +153,21 @@ mod tests {
         assert_eq!(slot.error(), Some(mistake()));
         slot.set(Arc::new(2));
         assert_eq!(slot.error(), None);
+    }
+
+    /// A program that comes with other settings is for those who have them; what is set after it, too.
+    #[test]
+    fn a_program_with_other_settings_waits_for_them() {
+        let slot = Slot::new(Kind::Consumer, "group-1", Arc::new(1));
+        let before = slot.settings();
+        slot.set_with_settings(Arc::new(2));
+        let after = slot.settings();
+        assert_eq!((slot.generation(), *slot.current()), (1, 2));
+        assert_eq!(slot.current_with(before), None);
+        assert_eq!(slot.current_with(after), Some(Arc::new(2)));
+        slot.set(Arc::new(3));
+        assert_eq!(slot.current_with(before), None);
+        assert_eq!(slot.current_with(after), Some(Arc::new(3)));
     }
 
     /// Whoever sees a generation finds a program at least as new, however the threads interleave.

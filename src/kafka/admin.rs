@@ -92,6 +92,9 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// The setting of a topic that says how many bytes a message may have.
+pub const LARGEST_MESSAGE: &str = "max.message.bytes";
+
 /// One request to the broker.
 pub(super) const REQUEST: Duration = Duration::from_secs(10);
 /// Long enough for an answer where there is a broker.
@@ -135,7 +138,9 @@ impl Admin {
             None if !wanted.create => {
                 return Err(fail(KafkaError::new(
                     "UNKNOWN_TOPIC_OR_PART",
-                    "it does not exist, and `create = false` leaves its creation to others".into(),
+                    "it does not exist, or the broker's ACLs hide it, and `create = false` leaves its creation \
+                     to others"
+                        .into(),
                 )));
             }
             None => {
@@ -173,6 +178,25 @@ impl Admin {
         blocking(move || shared.describe(&wanted)).await
     }
 
+    /// The largest message that any of these topics takes, in bytes; `None` where nobody says.
+    pub async fn largest_message(&self, topics: &[String]) -> Result<Option<u64>, KafkaError> {
+        // The embedded broker has no topic configuration.
+        if self.shared.embedded.is_some() {
+            return Ok(None);
+        }
+        let (shared, topics) = (self.shared.clone(), topics.to_vec());
+        blocking(move || {
+            let mut largest = None;
+            for topic in &topics {
+                let config = shared.ask(|client| client.topic_config(topic, REQUEST))?;
+                let found = config.get(LARGEST_MESSAGE);
+                largest = largest.max(found.and_then(|bytes| bytes.parse().ok()));
+            }
+            Ok(largest)
+        })
+        .await
+    }
+
     /// The next error that concerns the whole client, such as brokers that are away.
     pub fn next_error(&self) -> Option<KafkaError> {
         self.shared.context.next_error()
@@ -198,6 +222,11 @@ impl Admin {
             match shared.ask(|client| client.create_topic(&topic, REQUEST)) {
                 Ok(()) => Ok(true),
                 Err(error) if error.code == "TOPIC_ALREADY_EXISTS" => Ok(false),
+                Err(error) if error.code == "TOPIC_AUTHORIZATION_FAILED" => {
+                    let message = "not authorised: it is not there, and the broker's ACLs deny CREATE; \
+                                   or it is there, and they deny DESCRIBE";
+                    Err(KafkaError::new(&error.code, message.to_owned()))
+                }
                 Err(error) => Err(error),
             }
         })
@@ -218,6 +247,9 @@ impl Admin {
             match shared.ask(|client| client.create_partitions(&name, total, REQUEST)) {
                 // Another daemon was faster. Whether it went far enough is looked at next.
                 Err(error) if error.code == "INVALID_PARTITIONS" => Ok(()),
+                Err(error) if error.code == "TOPIC_AUTHORIZATION_FAILED" => {
+                    Err(KafkaError::denied("ALTER", &name))
+                }
                 result => result,
             }
         })
@@ -274,8 +306,18 @@ impl Admin {
             return Ok(mismatches);
         }
         let (shared, topic) = (self.shared.clone(), name.to_owned());
-        let config =
-            blocking(move || shared.ask(|client| client.topic_config(&topic, REQUEST))).await?;
+        let asked = blocking(move || shared.ask(|client| client.topic_config(&topic, REQUEST)));
+        let config = match asked.await {
+            // To compare them is a courtesy, for which nothing has to wait.
+            Err(error) if error.is_denied() && !error.is_outage() => {
+                tracing::warn!(
+                    "topic {name}: whether its settings are as configured can't be seen: {}",
+                    KafkaError::denied("DESCRIBE_CONFIGS", name)
+                );
+                return Ok(mismatches);
+            }
+            asked => asked?,
+        };
         for (name, wanted) in &wanted.config {
             let found = config.get(name);
             if found != Some(wanted) {

@@ -58,7 +58,13 @@ pub(super) fn outcome(code: Code, partitions: Vec<PartitionResult>) -> CommitRes
     }
     let results = partitions.into_iter().map(|result| {
         let error = (result.code != fine).then(|| {
-            KafkaError::of(result.code, "").while_trying(&format!(
+            let error = match result.code {
+                Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                    KafkaError::denied("READ", &result.topic)
+                }
+                code => KafkaError::of(code, ""),
+            };
+            error.while_trying(&format!(
                 "the commit of {}/{} was refused",
                 result.topic, result.partition
             ))

@@ -17,7 +17,9 @@ use super::context::Context;
 use super::error::KafkaError;
 use super::inbox::Inbox;
 use super::raw::{self, GroupClient, GroupMetadata, Message, Queue};
-use super::{Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, settings};
+use super::{
+    Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, Statistics, settings,
+};
 use crate::config::Protocol;
 use crate::delivery::Record;
 
@@ -138,9 +140,6 @@ impl Consumer {
                 }
                 Polled::OutOfRange
             }
-            // The end of a partition and a poll that came too late are no errors to tell: of the
-            // latter the loss of the partitions tells.
-            Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => Polled::Event,
             code => match self.client.fatal_error() {
                 Some(fatal) => Polled::Error(fatal),
                 None if code == Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
@@ -149,7 +148,7 @@ impl Consumer {
                             topic: Arc::from(message.topic()),
                             number: message.partition(),
                         },
-                        error: KafkaError::of(code, message.topic()),
+                        error: KafkaError::denied("READ", message.topic()),
                     }
                 }
                 None => Polled::Error(KafkaError::of(code, &text)),
@@ -278,6 +277,26 @@ impl Consumer {
     /// The last known end (high watermark) from fetch answers; no request, no wait.
     pub fn known_end(&self, partition: &Partition) -> Option<i64> {
         self.client.known_end(&partition.topic, partition.number)
+    }
+
+    /// How far the client has come in a partition of which nothing is at hand: beyond the last message
+    /// where a transaction's marker follows that. `None` while something is at hand.
+    pub fn passed(&self, partition: &Partition) -> Option<i64> {
+        match self.inbox.borrow().first(partition) {
+            Some(_) => None,
+            None => self.client.position(&partition.topic, partition.number),
+        }
+    }
+
+    /// When the next message of a partition was written that has been fetched and not polled, if there is
+    /// one at hand.
+    pub fn next_written(&self, partition: &Partition) -> Option<i64> {
+        self.inbox.borrow().first(partition)?.timestamp()
+    }
+
+    /// librdkafka's statistics since the last call, if there are new ones.
+    pub fn statistics(&self) -> Option<Statistics> {
+        self.context.statistics()
     }
 
     /// Makes new partitions of the subscribed topics known at once. Blocks for up to `timeout`.

@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
 use super::error::KafkaError;
+use super::masked::masked;
 use super::raw::PartitionResult;
-use super::{Partition, Rebalance};
+use super::statistics::Statistics;
+use super::{Partition, Rebalance, words};
 
 /// What the callbacks of one client write to.
 pub(super) struct Context {
@@ -26,7 +28,12 @@ pub(super) struct Context {
     errors: Mutex<VecDeque<KafkaError>>,
     /// Why the last connection failed; "all brokers are down" does not say it itself.
     cause: Mutex<Option<(Instant, KafkaError)>>,
+    /// Brokers whose certificates were refused, with OpenSSL's number for the reason.
+    certificates: Mutex<HashMap<String, i32>>,
     closing: AtomicBool,
+    /// Whether a broker ever did.
+    answered: AtomicBool,
+    statistics: Mutex<Option<Statistics>>,
     repetition: Mutex<Repetition>,
     pub destroyed: Arc<Done>,
 }
@@ -46,7 +53,10 @@ impl Context {
             unanswered: AtomicU32::new(0),
             errors: Mutex::default(),
             cause: Mutex::default(),
+            certificates: Mutex::default(),
             closing: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+            statistics: Mutex::default(),
             repetition: Mutex::default(),
             destroyed: Arc::default(),
         })
@@ -57,6 +67,7 @@ impl Context {
         if self.closing.load(Ordering::Acquire) {
             return false;
         }
+        self.answered.store(true, Ordering::Relaxed);
         let mut topic: Arc<str> = Arc::from("");
         let partitions = partitions
             .into_iter()
@@ -129,6 +140,7 @@ impl Context {
 
     /// Notes an error that concerns the whole client.
     pub fn error(&self, code: Code, reason: &str, fatal: Option<(Code, String)>) {
+        let reason = &*masked(reason);
         let error = match (code, fatal) {
             (Code::RD_KAFKA_RESP_ERR__FATAL, Some((code, text))) => {
                 KafkaError::of(code, &text).fatal()
@@ -141,6 +153,7 @@ impl Context {
                 };
                 error
             }
+            (Code::RD_KAFKA_RESP_ERR__SSL, _) => self.tls_error(reason),
             (code, _) => KafkaError::of(code, reason),
         };
         match code {
@@ -162,8 +175,28 @@ impl Context {
         }
     }
 
+    /// A broker's certificate was refused; the error follows.
+    pub fn refuses_certificate(&self, broker: &str, x509_error: i32) {
+        lock(&self.certificates).insert(broker.to_owned(), x509_error);
+    }
+
+    fn tls_error(&self, reason: &str) -> KafkaError {
+        let code = Code::RD_KAFKA_RESP_ERR__SSL;
+        let error = KafkaError::of(code, reason);
+        let refused = lock(&self.certificates);
+        let mut brokers = refused.iter();
+        match brokers.find(|(broker, _)| reason.contains(*broker)) {
+            Some((_, number)) if reason.contains("certificate verify failed") => KafkaError {
+                message: words::certificate(reason, *number),
+                ..error
+            },
+            _ => error,
+        }
+    }
+
     /// A broker has answered: what failed before explains nothing any more.
     pub fn connected(&self) {
+        self.answered.store(true, Ordering::Relaxed);
         *lock(&self.cause) = None;
     }
 
@@ -199,14 +232,40 @@ impl Context {
         (when.elapsed() < CAUSE_HOLDS).then(|| error.clone())
     }
 
+    /// Notes librdkafka's statistics, which it tells as JSON.
+    pub fn note_statistics(&self, json: &[u8]) {
+        match Statistics::parse(json) {
+            Ok(statistics) => *lock(&self.statistics) = Some(statistics),
+            Err(error) => {
+                tracing::debug!(target: "librdkafka", client = self.client_id, "statistics: {error}");
+            }
+        }
+    }
+
+    /// The statistics that came since the last call.
+    pub fn statistics(&self) -> Option<Statistics> {
+        lock(&self.statistics).take()
+    }
+
     /// A log line of librdkafka, with syslog's level.
     pub fn log(&self, level: i32, facility: &str, line: &str) {
+        let line = &*masked(line);
+        // A broker that hangs up is no error to librdkafka, and is told only here. Of one that has answered
+        // before, and goes down, it would say nothing.
+        if facility == "FAIL"
+            && !self.answered.load(Ordering::Relaxed)
+            && let Some(message) = words::hung_up(line)
+        {
+            let error = KafkaError::new("_TRANSPORT", message);
+            *lock(&self.cause) = Some((Instant::now(), error));
+        }
         // Connections that fail are told by `Outage`, and settings of the other kind of client are
         // given on purpose: `[kafka.properties]` are for both. The banner tells of the embedded broker.
-        // Of a transaction that fails, whoever began it tells.
+        // Of a transaction, a certificate or a producer that fails, whoever meets the error tells, and of
+        // a topic that grows the daemon.
         let level = match facility {
             "FAIL" | "ERROR" | "CONFWARN" | "MAXPOLL" | "REQTMOUT" | "MOCK" | "GETPID"
-            | "TXNERR" => 7,
+            | "TXNERR" | "SSL" | "SSLCERTVRFY" | "FATAL" | "PARTCNT" => 7,
             _ => level,
         };
         let more = match lock(&self.repetition).admit(facility, level, Instant::now()) {

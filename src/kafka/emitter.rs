@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::context::{Context, lock};
 use super::error::KafkaError;
 use super::producing::Producing;
-use super::{Acknowledgement, Cluster, Outgoing, SendError, settings};
+use super::{Acknowledgement, Cluster, Outgoing, SendError, Statistics, settings};
 use crate::config::Properties;
 
 /// A member's own idempotent producer for what its handler emits and for dead letters.
@@ -84,9 +84,19 @@ impl Emitter {
         self.producing.context().next_error()
     }
 
+    /// librdkafka's statistics since the last call, if there are new ones.
+    pub fn statistics(&self) -> Option<Statistics> {
+        self.producing.context().statistics()
+    }
+
     /// Ends the linger of what is queued; does not wait.
     pub fn hurry(&self) {
         self.producing.client().hurry();
+    }
+
+    /// Whether it can send nothing any more.
+    pub fn is_broken(&self) -> bool {
+        self.producing.is_broken()
     }
 
     /// Messages that are queued or on their way.

@@ -1,14 +1,16 @@
 //! Errors in words: what failed, the likely cause, the way out.
 //!
-//! [`KafkaError`] is made from librdkafka's codes and texts here and nowhere else; [`Outage`] turns
-//! the stream of "no broker" errors into a few lines at growing distances.
+//! [`KafkaError`] is made from librdkafka's codes here and nowhere else, its sentences in `words`;
+//! [`Outage`] turns the stream of "no broker" errors into a few lines at growing distances.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::error::KafkaError as LibraryError;
 
 use super::raw;
+use super::words::{is_login, way_out, words};
 
 /// An error of the client library or the broker, in words for the user.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -109,118 +111,33 @@ impl KafkaError {
     pub fn is_denied(&self) -> bool {
         self.code.ends_with("AUTHORIZATION_FAILED") || is_login(&self.code)
     }
-}
 
-fn is_login(code: &str) -> bool {
-    matches!(
-        code,
-        "_AUTHENTICATION"
-            | "SASL_AUTHENTICATION_FAILED"
-            | "UNSUPPORTED_SASL_MECHANISM"
-            | "ILLEGAL_SASL_STATE"
-    )
-}
-
-fn words(name: &str, description: &str, detail: &str) -> String {
-    let about = |rest: &str| {
-        if detail.is_empty() {
-            rest.to_owned()
-        } else {
-            format!("{rest} ({detail})")
-        }
-    };
-    match name {
-        "_TRANSPORT" | "_RESOLVE" | "_ALL_BROKERS_DOWN" | "_SSL" => {
-            let (address, cause) = split_reason(detail);
-            let cause = match (name, cause.is_empty()) {
-                ("_RESOLVE", _) => "the name can't be resolved".to_owned(),
-                (_, true) => description.to_lowercase(),
-                (_, false) => cause,
-            };
-            match (name, address) {
-                ("_SSL", Some(address)) => format!(
-                    "no TLS connection to the broker at {address}: {cause}; check security.protocol and ssl.* in [kafka.properties]"
-                ),
-                (_, Some(address)) => format!("no broker at {address}: {cause}"),
-                (_, None) => format!("no broker can be reached: {cause}"),
-            }
-        }
-        name if is_login(name) => format!(
-            "authentication failed: {}; check security.protocol and sasl.* in [kafka.properties]",
-            match split_reason(detail) {
-                (Some(address), cause) =>
-                    format!("the broker at {address} refused the login: {cause}"),
-                (None, cause) if !cause.is_empty() => cause,
-                _ => description.to_lowercase(),
-            }
-        ),
-        "TOPIC_AUTHORIZATION_FAILED" => {
-            about("not authorised: the broker's ACLs deny access to the topic")
-        }
-        "GROUP_AUTHORIZATION_FAILED" => {
-            about("not authorised: the broker's ACLs deny READ on the consumer group")
-        }
-        "CLUSTER_AUTHORIZATION_FAILED" => {
-            about("not authorised: the broker's ACLs deny this on the cluster")
-        }
-        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED" => {
-            about("not authorised: the broker's ACLs deny WRITE on the transactional id")
-        }
-        "UNKNOWN_TOPIC_OR_PART" | "_UNKNOWN_TOPIC" => about("the topic does not exist"),
-        "_UNKNOWN_PARTITION" => about("the partition does not exist"),
-        "MSG_SIZE_TOO_LARGE" => about("the message is larger than the broker or the client allows"),
-        "_FENCED" | "PRODUCER_FENCED" | "INVALID_PRODUCER_EPOCH" => about(
-            "another producer has taken over this transactional id: this member was away for longer than its session, or a second daemon runs with the same `daemon.instance`",
-        ),
-        "FENCED_INSTANCE_ID" => about(
-            "another member took over this static member id; is a second daemon running with the same `daemon.instance`?",
-        ),
-        "_MAX_POLL_EXCEEDED" => {
-            about("the member was not polled for max.poll.interval.ms and has lost its partitions")
-        }
-        _ if detail.is_empty() => description.to_owned(),
-        _ if detail.contains(description) => detail.to_owned(),
-        _ => format!("{description} ({detail})"),
+    /// Whether it may pass without a change of the configuration: others mend it, or time does.
+    pub fn passes(&self) -> bool {
+        self.is_outage() || self.is_denied() || self.retriable
     }
-}
 
-/// librdkafka's reason, such as `ssl://host:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed:
-/// Connection refused (after 0ms in state CONNECT)`, as address and cause.
-fn split_reason(reason: &str) -> (Option<String>, String) {
-    // Some reasons begin with the client's name in brackets: `[thrd:host:9092/1]: host:9092/1: …`.
-    let reason = match reason.strip_prefix("[thrd:") {
-        Some(rest) => rest.split_once("]: ").map_or(rest, |(_, rest)| rest),
-        None => reason,
-    };
-    // The coordinator's connection has a name of its own.
-    let reason = reason
-        .strip_prefix("GroupCoordinator: ")
-        .or_else(|| reason.strip_prefix("TxnCoordinator: "))
-        .unwrap_or(reason);
-    let (address, cause) = match reason.split_once(": ") {
-        Some((broker, cause)) if !broker.contains(' ') && broker.contains(':') => {
-            let broker = broker.split_once("://").map_or(broker, |(_, rest)| rest);
-            let address = broker
-                .split_once('/')
-                .map_or(broker, |(address, _)| address);
-            (Some(address.to_owned()), cause)
+    /// The way out, a line to go under the message; `None` where the message says all there is.
+    pub fn way_out(&self) -> Option<&'static str> {
+        (self.is_outage() || self.is_denied()).then(|| way_out(self))
+    }
+
+    /// Names the group that is meant, which librdkafka does not.
+    pub fn of_group(mut self, group: &str) -> Self {
+        if self.code == "GROUP_AUTHORIZATION_FAILED" {
+            self.message = format!(
+                "not authorised: the broker's ACLs deny READ on the consumer group `{group}`"
+            );
         }
-        _ => (None, reason),
-    };
-    let cause = cause.split(" (after ").next().unwrap_or(cause);
-    let cause = match cause.split_once(" failed: ") {
-        Some((start, rest)) if start.starts_with("Connect to ") => rest,
-        _ => cause,
-    };
-    let mut letters = cause.chars();
-    let cause = match (letters.next(), cause.chars().nth(1)) {
-        // Not of an abbreviation: "SASL …" stays.
-        (Some(first), Some(second)) if second.is_lowercase() => {
-            first.to_lowercase().chain(letters).collect()
-        }
-        _ => cause.to_owned(),
-    };
-    (address, cause)
+        self
+    }
+
+    /// An operation on a topic that the ACLs do not give: `READ`, `WRITE`, `CREATE`.
+    pub(super) fn denied(operation: &str, topic: &str) -> Self {
+        let message =
+            format!("not authorised: the broker's ACLs deny {operation} on topic `{topic}`");
+        Self::new("TOPIC_AUTHORIZATION_FAILED", message)
+    }
 }
 
 impl From<LibraryError> for KafkaError {
@@ -244,10 +161,14 @@ impl From<LibraryError> for KafkaError {
 #[derive(Debug)]
 pub struct Outage {
     since: Option<Instant>,
+    /// What was told of it. Another right that is missing is news.
+    told: BTreeSet<String>,
     next: Instant,
     distance: Duration,
 }
 
+/// Different sentences of one outage that are told at once.
+const MOST_TOLD: usize = 10;
 const FIRST_DISTANCE: Duration = Duration::from_secs(5);
 const LARGEST_DISTANCE: Duration = Duration::from_secs(60);
 
@@ -255,6 +176,7 @@ impl Outage {
     pub fn new() -> Self {
         Self {
             since: None,
+            told: BTreeSet::new(),
             next: Instant::now(),
             distance: FIRST_DISTANCE,
         }
@@ -272,7 +194,11 @@ impl Outage {
 
     /// Takes note of an error; gives the line and the way out when it is time to say something.
     pub fn error(&mut self, error: &KafkaError, now: Instant) -> Option<(String, &'static str)> {
+        let new = self.told.len() < MOST_TOLD && self.told.insert(error.message.clone());
         let since = match self.since {
+            Some(_) if new && (error.is_denied() || error.code == "_SSL") => {
+                return Some((error.message.clone(), way_out(error)));
+            }
             None => {
                 self.since = Some(now);
                 self.distance = FIRST_DISTANCE;
@@ -301,6 +227,7 @@ impl Outage {
     /// may have been fetched before the outage.
     pub fn over(&mut self, now: Instant) -> Option<String> {
         let since = self.since.take()?;
+        self.told.clear();
         let seconds = now.saturating_duration_since(since).as_secs_f64();
         Some(format!("the broker is back after {seconds:.1} s"))
     }
@@ -309,18 +236,6 @@ impl Outage {
 impl Default for Outage {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-fn way_out(error: &KafkaError) -> &'static str {
-    if error.is_denied() {
-        "a login or an ACL has to change; the broker's log says which"
-    } else if error.code == "_SSL" {
-        "does the port speak TLS, and is the certificate's authority known? see ssl.ca.location"
-    } else if error.message.contains("can't be resolved") {
-        "is the name in `kafka.brokers` right, and known on this machine?"
-    } else {
-        "is it running? `docker compose up -d` starts the one in docker-compose.yml"
     }
 }
 
@@ -347,58 +262,6 @@ mod tests {
         assert!(error.retriable && error.is_outage() && !error.fatal);
     }
 
-    /// The coordinator's connection is named by its address too.
-    #[test]
-    fn unreachable_coordinator_is_named_by_its_address() {
-        let error = KafkaError::of(
-            Code::RD_KAFKA_RESP_ERR__TRANSPORT,
-            "GroupCoordinator: 127.0.0.1:9092: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
-        );
-        let expected = "no broker at 127.0.0.1:9092: connection refused";
-        assert_eq!(error.message, expected);
-    }
-
-    /// A name that can't be resolved is told apart from a broker that is down.
-    #[test]
-    fn unknown_host_is_named_as_such() {
-        let error = KafkaError::of(
-            Code::RD_KAFKA_RESP_ERR__RESOLVE,
-            "nosuch:9092/bootstrap: Failed to resolve 'nosuch:9092': Name or service not known (after 3ms in state CONNECT)",
-        );
-        assert_eq!(
-            error.message,
-            "no broker at nosuch:9092: the name can't be resolved"
-        );
-    }
-
-    /// A refused login says so, and where to look.
-    #[test]
-    fn refused_login_is_named_as_authentication() {
-        let error = KafkaError::of(
-            Code::RD_KAFKA_RESP_ERR__AUTHENTICATION,
-            "sasl_plaintext://b:9092/bootstrap: SASL authentication error: Authentication failed (after 5ms in state AUTH_REQ)",
-        );
-        assert!(error.is_denied());
-        assert_eq!(
-            error.message,
-            "authentication failed: the broker at b:9092 refused the login: SASL authentication error: Authentication failed; check security.protocol and sasl.* in [kafka.properties]"
-        );
-    }
-
-    /// A missing right names the thing that is denied.
-    #[test]
-    fn missing_right_is_named_as_authorisation() {
-        let error = KafkaError::of(
-            Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-            "Delivery",
-        );
-        assert!(error.is_denied() && !error.retriable);
-        assert_eq!(
-            error.message,
-            "not authorised: the broker's ACLs deny access to the topic (Delivery)"
-        );
-    }
-
     /// An outage is told at once with the way out, then at growing distances, then that it is over.
     #[test]
     fn outage_is_told_once_then_at_growing_distances() {
@@ -415,5 +278,20 @@ mod tests {
         let over = outage.over(start + Duration::from_millis(100_500));
         assert_eq!(over.as_deref(), Some("the broker is back after 100.5 s"));
         assert_eq!(outage.over(start + Duration::from_secs(200)), None);
+    }
+
+    /// Another right that is missing is told at once, though the outage goes on.
+    #[test]
+    fn another_missing_right_is_told_at_once() {
+        let start = Instant::now();
+        let mut outage = Outage::new();
+        let mut tell = |topic: &str| {
+            let told = outage.error(&KafkaError::denied("READ", topic), start);
+            told.map(|(line, _)| line)
+        };
+        assert!(tell("a").is_some_and(|line| line.ends_with("deny READ on topic `a`")));
+        assert_eq!(tell("a"), None);
+        assert!(tell("b").is_some_and(|line| line.ends_with("deny READ on topic `b`")));
+        assert_eq!(tell("b"), None);
     }
 }

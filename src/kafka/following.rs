@@ -80,8 +80,7 @@ impl Follower {
     /// What the broker says, unless it passes by itself.
     pub fn next(&mut self, record: &mut Record, wait: Duration) -> Result<Followed, KafkaError> {
         if self.inbox.is_empty() {
-            self.queue
-                .take::<BATCH>(BATCH, wait, &mut self.inbox.waiting);
+            self.queue.take_singly(BATCH, wait, &mut self.inbox.waiting);
         }
         while let Some(message) = self.inbox.next() {
             if self.take(record, &message)? {
@@ -118,9 +117,14 @@ impl Follower {
                 self.inbox.fill(record, message);
                 Ok(true)
             }
+            // It asks for the coordinator of a group that is never joined; that may be denied.
+            Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => Ok(false),
             Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
                 *position = (*position).max(message.offset());
                 Ok(false)
+            }
+            Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                Err(KafkaError::denied("READ", message.topic()))
             }
             code => {
                 let text = String::from_utf8_lossy(message.value().unwrap_or_default());

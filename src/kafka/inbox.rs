@@ -53,6 +53,12 @@ impl Inbox {
         message.headers(|name, value| record.add_header(name, value));
     }
 
+    /// The first message of a partition that is here.
+    pub fn first(&self, partition: &Partition) -> Option<&Message> {
+        let mut here = self.held.iter().chain(&self.waiting);
+        here.find(|message| is_of(message, partition) && !message.is_error())
+    }
+
     /// Forgets what is here of a partition.
     pub fn drop_partition(&mut self, partition: &Partition) {
         self.waiting.retain(|message| !is_of(message, partition));

@@ -9,6 +9,7 @@ mod admin;
 mod commit;
 mod consumer;
 mod context;
+mod docker;
 mod embedded;
 mod emitter;
 mod error;
@@ -16,6 +17,7 @@ mod following;
 mod inbox;
 mod inherit;
 mod leave;
+mod masked;
 mod outlet;
 mod places;
 mod producing;
@@ -27,12 +29,14 @@ mod scan;
 mod sender;
 mod settings;
 mod start;
+mod statistics;
 mod temporary;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod transactions;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,7 +46,7 @@ use tokio::sync::Notify;
 use crate::config::{Group, Properties};
 use crate::delivery::Emit;
 
-pub use admin::{Admin, Mismatch, TopicOutcome};
+pub use admin::{Admin, LARGEST_MESSAGE, Mismatch, TopicOutcome};
 pub use commit::CommitResult;
 pub use consumer::Consumer;
 pub use embedded::Embedded;
@@ -53,11 +57,12 @@ pub use inherit::{Heir, Inheritance};
 pub use outlet::Outlet;
 pub use places::{Owner, Spot, Target};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};
-pub use raw::GroupMetadata;
+pub use raw::{GroupMetadata, prepare};
 pub use reading::{TopicReader, last_messages};
 pub use scan::{Range, Scan, Scanned};
 pub use sender::{DeliveryReports, Sender};
-pub use settings::client_id;
+pub use settings::{client_id, transaction_timeout};
+pub use statistics::{BrokerSeen, Connection, Statistics};
 pub use transactions::{TransactionOutcome, Transactions};
 
 /// A topic's partition.

@@ -117,9 +117,13 @@ impl Producing {
             self.context.error(code, &reason, fatal);
             return true;
         }
-        event.deliveries(|ticket, code| {
+        if let Some(json) = event.statistics() {
+            self.context.note_statistics(json);
+            return true;
+        }
+        event.deliveries(|ticket, code, topic| {
             let fine = code == Code::RD_KAFKA_RESP_ERR_NO_ERROR;
-            take(ticket, (!fine).then(|| self.error(code, "")));
+            take(ticket, (!fine).then(|| self.error(code, &topic())));
         });
         true
     }
@@ -133,8 +137,16 @@ impl Producing {
     fn error(&self, code: Code, detail: &str) -> KafkaError {
         match self.client.fatal_error() {
             Some(fatal) => fatal,
+            None if code == Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                KafkaError::denied("WRITE", detail)
+            }
             None => KafkaError::of(code, detail),
         }
+    }
+
+    /// Whether it can send nothing any more.
+    pub fn is_broken(&self) -> bool {
+        self.client.fatal_error().is_some()
     }
 
     pub fn unfinished(&self) -> usize {

@@ -11,6 +11,7 @@ use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
 use tokio::sync::Notify;
 
 use super::context::Context;
+use super::error::KafkaError;
 use super::raw::{self, Client};
 use super::{Cluster, ConsumerSettings, settings};
 use crate::config::{Group, Guarantee, PropertyValue};
@@ -119,7 +120,6 @@ pub(super) const OWNED: &[(&str, &str)] = &[
         "allow.auto.create.topics",
         "topics are created from `[topics]`",
     ),
-    ("statistics.interval.ms", "the figures are on `/metrics`"),
     ("log_level", "set `log.level`"),
     ("log.queue", "set `log.level`"),
     (
@@ -245,11 +245,7 @@ pub fn check_client(
     });
     match made {
         Ok(_) => Ok(()),
-        Err(error) => Err(PropertyMistake {
-            message: error.message,
-            suggestion: None,
-            in_name: false,
-        }),
+        Err(error) => Err(of_client(error)),
     }
 }
 
@@ -263,11 +259,25 @@ pub fn check_cluster(cluster: &Cluster) -> Result<(), PropertyMistake> {
     let kind = RDKafkaType::RD_KAFKA_CONSUMER;
     match Client::new(kind, &config, Context::new(&cluster.instance, ""), false) {
         Ok(_) => Ok(()),
-        Err(error) => Err(PropertyMistake {
-            message: error.message,
-            suggestion: None,
-            in_name: false,
+        Err(error) => Err(of_client(error)),
+    }
+}
+
+/// Why no client could be made.
+fn of_client(error: KafkaError) -> PropertyMistake {
+    // librdkafka's default, which needs Cyrus SASL.
+    let kerberos = error.message.contains("SASL mechanism GSSAPI");
+    PropertyMistake {
+        message: match kerberos {
+            true => "the login with GSSAPI (Kerberos) is not built in".to_owned(),
+            false => error.message,
+        },
+        suggestion: kerberos.then(|| {
+            "set `\"sasl.mechanism\"` to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; GSSAPI is \
+             librdkafka's default"
+                .to_owned()
         }),
+        in_name: false,
     }
 }
 

@@ -121,7 +121,7 @@ impl TopicReader {
         let mut inbox = Inbox::default();
         self.reader
             .queue
-            .take::<BATCH>(BATCH, wait, &mut inbox.waiting);
+            .take_singly(BATCH, wait, &mut inbox.waiting);
         let some = !inbox.is_empty();
         while let Some(message) = inbox.next() {
             self.take(&message, &mut inbox, records)?;
@@ -152,9 +152,14 @@ impl TopicReader {
                     .retain(|range| range.partition != partition || offset < range.end - 1);
                 Ok(())
             }
+            // It asks for the coordinator of a group that is never joined; that may be denied.
+            Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => Ok(()),
             Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
                 self.missing.retain(|range| range.partition != partition);
                 Ok(())
+            }
+            Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                Err(KafkaError::denied("READ", message.topic()))
             }
             code => {
                 let text = String::from_utf8_lossy(message.value().unwrap_or_default());
@@ -213,7 +218,8 @@ impl Reader {
         let topics = self.client.topics(REQUEST).map_err(explain)?;
         let found = topics.iter().find(|found| found.name == topic);
         let found = found.filter(|found| found.partitions > 0).ok_or_else(|| {
-            let text = format!("the cluster has no topic {topic}");
+            let text =
+                format!("the cluster has no topic {topic}, or its ACLs hide it from this client");
             KafkaError::new("UNKNOWN_TOPIC_OR_PART", text)
         })?;
         if let Some(partition) = partition.filter(|one| !(0..found.partitions).contains(one)) {

@@ -33,7 +33,7 @@ fn look(shared: &Shared) -> Result<Vec<String>, KafkaError> {
     let asked = shared.ask(|client| client.broker_config(*first, REQUEST));
     let settings = match asked {
         Ok(settings) => settings,
-        Err(error) if error.is_denied() => {
+        Err(error) if error.is_denied() && !error.is_outage() => {
             return Ok(vec![format!(
                 "the brokers' settings for transactions could not be looked at: {error}"
             )]);
@@ -43,11 +43,15 @@ fn look(shared: &Shared) -> Result<Vec<String>, KafkaError> {
     let log = match shared.describe(&[LOG.to_owned()])?.remove(LOG) {
         None => None,
         Some(topic) => {
-            let config = shared.ask(|client| client.topic_config(LOG, REQUEST))?;
-            Some(Log {
-                copies: topic.replication,
-                in_sync: number(&config, "min.insync.replicas").unwrap_or(1),
-            })
+            match shared.ask(|client| client.topic_config(LOG, REQUEST)) {
+                Ok(config) => Some(Log {
+                    copies: topic.replication,
+                    in_sync: number(&config, "min.insync.replicas").unwrap_or(1),
+                }),
+                // It is there, so it could be made.
+                Err(error) if error.is_denied() && !error.is_outage() => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            }
         }
     };
     judge(brokers.len() as i32, log, &settings)

@@ -135,8 +135,7 @@ impl Scan {
     pub fn next(&mut self, record: &mut Record) -> Result<Scanned, KafkaError> {
         while !self.missing.is_empty() {
             if self.inbox.is_empty() {
-                self.queue
-                    .take::<BATCH>(BATCH, TURN, &mut self.inbox.waiting);
+                self.queue.take_singly(BATCH, TURN, &mut self.inbox.waiting);
             }
             let Some(message) = self.inbox.next() else {
                 self.silent_turns += 1;
@@ -158,7 +157,7 @@ impl Scan {
     fn explain(&self, error: KafkaError) -> KafkaError {
         // It is told to whoever serves the queue.
         self.queue
-            .take::<BATCH>(BATCH, Duration::ZERO, &mut Vec::new());
+            .take_singly(BATCH, Duration::ZERO, &mut Vec::new());
         self.context.explain(error)
     }
 
@@ -183,9 +182,14 @@ impl Scan {
                 }
                 Ok(offset < end)
             }
+            // It asks for the coordinator of a group that is never joined; that may be denied.
+            Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => Ok(false),
             Code::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
                 self.missing.retain(|range| !is_its(range));
                 Ok(false)
+            }
+            Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED => {
+                Err(KafkaError::denied("READ", message.topic()))
             }
             code => {
                 let text = String::from_utf8_lossy(message.value().unwrap_or_default());

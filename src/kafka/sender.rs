@@ -6,12 +6,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
 
 use super::context::{Context, lock};
 use super::error::KafkaError;
 use super::producing::Producing;
-use super::{Cluster, Outgoing, SendError, settings};
+use super::{Cluster, Outgoing, SendError, Statistics, settings};
 use crate::config::Properties;
 
 /// The shared idempotent producer of the configured producers. Clones are the same one.
@@ -24,7 +26,9 @@ pub struct Sender {
 
 struct Shared {
     id: u64,
-    producing: Producing,
+    make: Box<dyn Fn() -> Result<Producing, KafkaError> + Send + Sync>,
+    producing: ArcSwap<Producing>,
+    made: Mutex<Instant>,
     counters: Mutex<HashMap<u64, Arc<DeliveryReports>>>,
     /// Counts the times that reports have made room.
     made_room: Mutex<u64>,
@@ -52,6 +56,8 @@ const LINGER: &str = "5";
 const BUFFER: u64 = 16 << 20;
 /// One round of the thread; a stop waits for it.
 const ROUND: Duration = Duration::from_millis(50);
+/// Between two clients, where one after the other breaks.
+const RENEWAL: Duration = Duration::from_secs(2);
 
 /// A number that nothing else in this process has, and never 0.
 fn next_id() -> u64 {
@@ -90,10 +96,13 @@ impl Sender {
         client_id: &str,
     ) -> Result<Sender, KafkaError> {
         let config = settings::producer(cluster, properties, client_id, BUFFER, LINGER);
-        let context = Context::new(client_id, &cluster.servers);
+        let (client_id, servers) = (client_id.to_owned(), cluster.servers.clone());
+        let make = move || Producing::new(&config, Context::new(&client_id, &servers), None);
         let shared = Arc::new(Shared {
             id: next_id(),
-            producing: Producing::new(&config, context, None)?,
+            producing: ArcSwap::from_pointee(make()?),
+            make: Box::new(make),
+            made: Mutex::new(Instant::now()),
             counters: Mutex::default(),
             made_room: Mutex::new(0),
             room: Condvar::new(),
@@ -136,7 +145,8 @@ impl Sender {
         }
         // Before, because the answer may come before `send` has returned.
         counter.under_way.fetch_add(1, Ordering::Relaxed);
-        let result = self.shared.producing.send(outgoing, counter.id as usize);
+        let producing = self.shared.producing.load();
+        let result = producing.send(outgoing, counter.id as usize);
         if result.is_err() {
             counter.under_way.fetch_sub(1, Ordering::Relaxed);
         }
@@ -148,7 +158,7 @@ impl Sender {
         let shared = &self.shared;
         let before = *lock(&shared.made_room);
         // The answer may have come between `Full` and this call: then there is nothing to wait for.
-        if shared.producing.unfinished() == 0 {
+        if shared.producing.load().unfinished() == 0 {
             return true;
         }
         shared
@@ -161,19 +171,23 @@ impl Sender {
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
         let shared = &self.shared;
         let mut count = Counting::new(shared);
-        shared
-            .producing
-            .flush(timeout, |id, error| count.report(id, error))
+        let producing = shared.producing.load_full();
+        producing.flush(timeout, |id, error| count.report(id, error))
     }
 
     /// The next error that concerns the producer as a whole, such as brokers that are away.
     pub fn next_error(&self) -> Option<KafkaError> {
-        self.shared.producing.context().next_error()
+        self.shared.producing.load().context().next_error()
+    }
+
+    /// librdkafka's statistics since the last call, if there are new ones.
+    pub fn statistics(&self) -> Option<Statistics> {
+        self.shared.producing.load().context().statistics()
     }
 
     /// Messages of all producers that are queued or on their way.
     pub fn unfinished(&self) -> usize {
-        self.shared.producing.unfinished()
+        self.shared.producing.load().unfinished()
     }
 }
 
@@ -187,12 +201,27 @@ impl Shared {
 
     fn poll(&self, wait: Duration) {
         let mut count = Counting::new(self);
-        if self
-            .producing
-            .reports(wait, |id, error| count.report(id, error))
-        {
+        let producing = self.producing.load_full();
+        if producing.reports(wait, |id, error| count.report(id, error)) {
             *lock(&self.made_room) += 1;
             self.room.notify_all();
+        }
+        if producing.is_broken() && producing.unfinished() == 0 {
+            self.renew();
+        }
+    }
+
+    /// Takes another client: one that was denied something at its start is of no more use, also when it
+    /// has the right by now.
+    fn renew(&self) {
+        let mut made = lock(&self.made);
+        if made.elapsed() < RENEWAL {
+            return;
+        }
+        *made = Instant::now();
+        match (self.make)() {
+            Ok(producing) => self.producing.store(Arc::new(producing)),
+            Err(error) => tracing::warn!("the producers have no client: {error}"),
         }
     }
 }

@@ -9,8 +9,8 @@ use rdkafka::ClientConfig;
 
 use super::error::KafkaError;
 use super::properties::OWNED;
-use super::{Cluster, ConsumerSettings};
-use crate::config::{Group, Guarantee, Properties, Protocol};
+use super::{Cluster, ConsumerSettings, masked};
+use crate::config::{Group, Guarantee, Properties, PropertyValue, Protocol};
 
 /// `INSTANCE-GROUP-N`: a member's client id, and its static member id.
 pub fn client_id(instance: &str, group_id: &str, member: u32) -> String {
@@ -28,8 +28,6 @@ const COMMON: &[(&str, &str)] = &[
     ("reconnect.backoff.max.ms", "1000"),
     // Also how late new partitions are seen by themselves.
     ("topic.metadata.refresh.interval.ms", "30000"),
-    // Idle connections that the broker closes are no news.
-    ("log.connection.close", "false"),
 ];
 
 const CONSUMER: &[(&str, &str)] = &[
@@ -40,10 +38,17 @@ const CONSUMER: &[(&str, &str)] = &[
     ("enable.partition.eof", "false"),
 ];
 
+/// How often librdkafka tells the metrics what only it knows: seldom, since it writes all that it knows.
+const STATISTICS: (&str, &str) = ("statistics.interval.ms", "10000");
+
+/// A client that keeps statistics needs 150 kB for them, so of a large group only the first members do.
+const MEMBERS_WITH_STATISTICS: u32 = 8;
+
 const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     // How long fetching rests when the prefetch is full: the default of a second starves a fast handler.
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.error.backoff.ms", "100"),
+    STATISTICS,
 ];
 
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
@@ -72,8 +77,12 @@ const PRODUCER: &[(&str, &str)] = &[
 pub(super) const EMITTER_LINGER: &str = "1";
 
 const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
+    // What a message may measure is the topic's affair (max.message.bytes): librdkafka's default of
+    // 1,000,000 is below the brokers' own, so that some of what can be read could not be copied or buried.
+    ("message.max.bytes", "10000000"),
     // How long a topic that the broker does not know may take to become known.
     ("topic.metadata.propagation.max.ms", "10000"),
+    STATISTICS,
 ];
 
 /// The settings of a member's consumer.
@@ -88,6 +97,9 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     let name = client_id(&cluster.instance, group_id, *member);
     let mut config = client(cluster, &name);
     set_all(&mut config, CONSUMER_DEFAULTS);
+    if *member > MEMBERS_WITH_STATISTICS {
+        config.set(STATISTICS.0, "0");
+    }
     prefetch(&mut config, group.buffer);
     match (group.protocol, cluster.embedded) {
         (Protocol::Classic, false) => set_all(&mut config, CLASSIC_DEFAULTS),
@@ -137,7 +149,8 @@ fn prefetch(config: &mut ClientConfig, buffer: u64) {
     config.set("fetch.message.max.bytes", partition.to_string());
 }
 
-/// The settings of a producer. `buffer` bounds what is unacknowledged, in bytes.
+/// The settings of a producer. `buffer` bounds what is unacknowledged, in bytes; of small messages so many
+/// that librdkafka's own quarter kilobyte for each stays within as much again.
 pub(super) fn producer(
     cluster: &Cluster,
     properties: &Properties,
@@ -150,6 +163,8 @@ pub(super) fn producer(
     config.set("linger.ms", linger);
     let kilobytes = (buffer / 1024).clamp(1, 2_147_483_647);
     config.set("queue.buffering.max.kbytes", kilobytes.to_string());
+    let messages = (buffer / 256).clamp(1000, 100_000);
+    config.set("queue.buffering.max.messages", messages.to_string());
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, properties);
     set_all(&mut config, PRODUCER);
@@ -183,7 +198,7 @@ const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
 /// After how many milliseconds the broker ends a transaction by itself: long enough for a call of the
 /// handler and slow acknowledgements, and short, because one that nobody ends holds up its readers.
-fn transaction_timeout(group: &Group) -> u64 {
+pub fn transaction_timeout(group: &Group) -> u64 {
     let work = group.transaction_interval + group.handler_timeout;
     let most = Duration::from_secs(10).max(work * 2 + Duration::from_secs(5));
     // The broker's own limit, transaction.max.timeout.ms, is 15 minutes.
@@ -195,6 +210,8 @@ pub(super) fn admin(cluster: &Cluster, client_id: &str, group_id: Option<&str>) 
     let mut config = client(cluster, client_id);
     override_with(&mut config, &cluster.properties);
     set_all(&mut config, CONSUMER);
+    // Nobody takes them from its queue, where they would heap up.
+    config.set(STATISTICS.0, "0");
     if let Some(group_id) = group_id {
         config.set("group.id", group_id);
     }
@@ -222,7 +239,44 @@ fn override_with(config: &mut ClientConfig, properties: &Properties) {
     for (name, value) in properties {
         // Refused by the check already; here so that nothing can slip past it.
         if !OWNED.iter().any(|(owned, _)| owned == name) {
+            if let PropertyValue::Secret(secret) = value {
+                masked::hide(secret);
+            }
             config.set(name, value.expose());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+    use crate::config::PropertyValue;
+
+    /// Statistics come to clients whose queues are emptied, of a group's first members and as often as the
+    /// config says; others would keep them for ever.
+    #[test]
+    fn statistics_go_where_they_are_taken() {
+        let mut cluster = testing::cluster("localhost:9092");
+        let often = |config: &ClientConfig| config.get(STATISTICS.0).map(str::to_owned);
+        let emitter = |cluster: &Cluster| producer(cluster, &Properties::new(), "c", 1024, "1");
+        assert_eq!(often(&emitter(&cluster)).as_deref(), Some(STATISTICS.1));
+        let group = testing::group();
+        let of_member = |member| {
+            let settings = ConsumerSettings {
+                cluster: &cluster,
+                group_id: "g",
+                group: &group,
+                member,
+                wake: std::sync::Arc::default(),
+            };
+            often(&consumer(&settings).expect("the settings are good"))
+        };
+        assert_eq!(of_member(8).as_deref(), Some(STATISTICS.1));
+        assert_eq!(of_member(9).as_deref(), Some("0"));
+        let five = PropertyValue::Plain("5000".to_owned());
+        cluster.properties.insert(STATISTICS.0.to_owned(), five);
+        assert_eq!(often(&emitter(&cluster)).as_deref(), Some("5000"));
+        assert_eq!(often(&admin(&cluster, "c", None)).as_deref(), Some("0"));
     }
 }

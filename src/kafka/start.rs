@@ -46,6 +46,28 @@ impl Admin {
             let states = shared.describe(&topics)?;
             Resolving::new(&shared, &group_id)?
                 .resolve(&states, start)
+                .map_err(|error| error.of_group(&group_id))
+                .map_err(|error| error.while_trying(&format!("where group `{group_id}` starts")))
+        })
+        .await
+    }
+
+    /// Where the group starts in topics of which it has no committed offset at all. Commits nothing:
+    /// while a group has members, only they can.
+    pub async fn find_start(
+        &self,
+        group_id: &str,
+        topics: &[String],
+        start: Start,
+    ) -> Result<Vec<Commit>, KafkaError> {
+        let (shared, group_id, topics) =
+            (self.shared.clone(), group_id.to_owned(), topics.to_vec());
+        blocking(move || {
+            let found = partitions(&shared.describe(&topics)?);
+            let resolving = Resolving::new(&shared, &group_id)?;
+            let missing = resolving.without_offsets(&found)?;
+            resolving
+                .positions(&missing, start)
                 .map_err(|error| error.while_trying(&format!("where group `{group_id}` starts")))
         })
         .await
@@ -61,7 +83,8 @@ impl Admin {
             (self.shared.clone(), group_id.to_owned(), topics.to_vec());
         blocking(move || {
             let partitions = partitions(&shared.describe(&topics)?);
-            Resolving::new(&shared, &group_id)?.committed(&partitions)
+            let found = Resolving::new(&shared, &group_id)?.committed(&partitions);
+            found.map_err(|error| error.of_group(&group_id))
         })
         .await
     }

@@ -17,17 +17,38 @@ impl Member {
             if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == *id) {
                 lane.drop_held();
             }
-            let before = given_up.len();
-            for (_, flight) in &mut self.flights {
-                if flight.delivery.as_ref().is_some_and(|d| d.lane() == *id) {
-                    given_up.extend(flight.delivery.take());
-                }
-            }
-            if given_up.len() > before {
+            let in_flight = self.take_in_flight(*id);
+            if !in_flight.is_empty() {
                 // Their effects must not be committed without their offsets.
                 self.doom(why.to_owned());
             }
+            if self.group.guarantee == Guarantee::AtMostOnce {
+                self.let_fly(in_flight, why);
+            } else {
+                given_up.extend(in_flight);
+            }
             self.abandon_all(given_up, why);
+        }
+    }
+
+    fn take_in_flight(&mut self, id: LaneId) -> Vec<Delivery> {
+        let of_lane = |delivery: &mut Delivery| delivery.lane() == id;
+        let flights = self.flights.iter_mut();
+        flights
+            .filter_map(|(_, flight)| flight.delivery.take_if(of_lane))
+            .collect()
+    }
+
+    /// With `at_most_once`, what is on its way may be written: it does not come again.
+    fn let_fly(&mut self, deliveries: Vec<Delivery>, why: &str) {
+        self.tell_unfinished(&deliveries, "and may be written or not", why);
+        for mut delivery in deliveries {
+            delivery.set_holds_gate(false);
+            let id = delivery.lane();
+            if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
+                lane.tracker.finished(delivery.record().offset);
+            }
+            self.end(delivery, Verdict::Abandoned);
         }
     }
 
@@ -54,10 +75,25 @@ impl Member {
     }
 
     pub(super) fn abandon_all(&mut self, deliveries: Vec<Delivery>, why: &str) {
+        // Of a partition that is being given up in order the commit is taken back.
+        let is_leaving = |delivery: &Delivery| {
+            let lane = self.lanes.get(delivery.lane().index);
+            lane.is_some_and(|lane| matches!(lane.mode, Mode::Leaving { .. }))
+        };
         let what_follows = match self.group.guarantee {
-            Guarantee::AtMostOnce => "and will not come again, for it is committed",
+            Guarantee::AtMostOnce if !deliveries.iter().all(is_leaving) => {
+                "and will not come again, for it is committed"
+            }
             _ => "from this offset on, and will come again",
         };
+        self.tell_unfinished(&deliveries, what_follows, why);
+        for mut delivery in deliveries {
+            delivery.set_holds_gate(false);
+            self.end(delivery, Verdict::Abandoned);
+        }
+    }
+
+    fn tell_unfinished(&self, deliveries: &[Delivery], what_follows: &str, why: &str) {
         let Some(first) = deliveries
             .iter()
             .map(|d| d.record().clone())
@@ -75,11 +111,6 @@ impl Member {
                 n => format!("{n} messages are"),
             }
         );
-        drop(first);
-        for mut delivery in deliveries {
-            delivery.set_holds_gate(false);
-            self.end(delivery, Verdict::Abandoned);
-        }
     }
 
     /// Before the client is thrown away.

@@ -11,7 +11,8 @@ use crate::script::Failure;
 
 use super::lane::Mode;
 use super::retry::Waiting;
-use super::send::failure;
+use super::room::set_waits;
+use super::send::{failure, not_given_up};
 use super::turn::Member;
 
 /// What is known of a message that is read again.
@@ -49,7 +50,7 @@ impl Member {
             // A broker refuses whole batches: its neighbours in one are refused with it.
             _ if !alone => Then::CallAlone,
             Verdict::Handled => Then::Fail(failure),
-            _ => Then::Stick(format!("its dead letter can not be written: {why}")),
+            given_up => Then::Stick(not_given_up(given_up, &why)),
         };
         self.remember(delivery, then);
         if let Some(own) = &mut self.exactly_once {
@@ -172,10 +173,10 @@ impl Member {
         let lane = &mut self.lanes[id.index];
         // Known since it was taken up.
         let offset = lane.committed.unwrap_or(0);
-        lane.id.epoch = epoch;
+        lane.begin_epoch(epoch);
         lane.drop_held();
         lane.tracker = Tracker::new(offset, &lane.list);
-        lane.position = offset;
+        lane.move_to(offset);
         lane.dirty = false;
         match lane.mode {
             Mode::Leaving { .. } => return Ok(()),
@@ -199,6 +200,7 @@ impl Member {
             Then::Stick(reason) => self.stick(delivery, reason),
             Then::Wait(due) => {
                 self.close_gate(&mut delivery);
+                set_waits(&mut self.lanes, &mut delivery, true);
                 self.retries.add(due, delivery);
             }
         }

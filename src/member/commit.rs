@@ -57,17 +57,20 @@ impl Member {
         self.send_commit(|lane| !matches!(lane.mode, Mode::Leaving { .. }) && !lane.seeking);
     }
 
-    /// Commits the finished prefix of the lanes that `which` picks, where it has moved.
+    /// Commits the finished prefix of the lanes that `which` picks, where it has moved. With
+    /// `at_most_once`, where the commits have gone ahead, it takes them back.
     pub(super) fn send_commit(&mut self, which: impl Fn(&Lane) -> bool) {
         self.commits.last = self.now;
-        if self.group.guarantee != Guarantee::AtLeastOnce {
-            return;
-        }
+        let guarantee = self.group.guarantee;
         let lanes = self.lanes.iter_mut().map(|(_, lane)| lane);
         let next = lanes
             .filter(|lane| which(lane))
             .filter_map(|lane| {
-                let (offset, metadata) = lane.tracker.committable()?;
+                let (offset, metadata) = match guarantee {
+                    Guarantee::AtLeastOnce => lane.tracker.committable()?,
+                    Guarantee::AtMostOnce => lane.take_claim_back()?,
+                    Guarantee::ExactlyOnce => return None,
+                };
                 Some((lane.id, commit_of(lane, offset, metadata)))
             })
             .collect();
@@ -82,16 +85,18 @@ impl Member {
             return;
         }
         let share = (room / self.lanes.len().max(1)).max(1);
+        let own = self.room();
         let mut next = Vec::new();
         for (_, lane) in &mut self.lanes {
             let claimed = lane.claimed;
             let worked_off = lane.held.front().is_some_and(|held| held.offset >= claimed);
-            if !matches!(lane.mode, Mode::Open) || !worked_off || !lane.may_start() {
+            if !matches!(lane.mode, Mode::Open) || !worked_off || !lane.may_start(own) {
                 continue;
             }
             let last = share.min(lane.held.len()) - 1;
             lane.claimed = lane.held[last].offset + 1;
-            next.push((lane.id, commit_of(lane, lane.claimed, String::new())));
+            let list = lane.tracker.list_beyond(lane.claimed);
+            next.push((lane.id, commit_of(lane, lane.claimed, list)));
         }
         self.send_offsets(next);
     }
@@ -135,10 +140,14 @@ impl Member {
                         None => {
                             lane.committed = Some(offset);
                             lane.commit_again = false;
+                            if std::mem::take(&mut lane.begins) {
+                                self.setup.shared.has_begun(&lane.partition);
+                            }
                         }
                         Some(error) => {
                             self.tally.commits_refused += 1;
                             tell_refusal(error);
+                            lane.unlisted |= error.code == LIST_TOO_LONG;
                             lane.commit_refused(is_passing(error));
                         }
                     }
@@ -160,8 +169,9 @@ impl Member {
     /// they have worked it off. The client throws prefetched messages away when it pauses, hence the
     /// wide gap between the two marks.
     pub(super) fn hold_back_or_fetch(&mut self) {
-        let budget = (self.group.buffer / 4) as usize;
-        let share = budget.saturating_sub(self.retries.bytes()) / self.lanes.len().max(1);
+        let own = self.room();
+        let waiting = self.lanes.iter().map(|(_, lane)| lane.waiting.bytes);
+        let share = own.bytes.saturating_sub(waiting.sum()) / own.lanes;
         let mut pause = Vec::new();
         let mut resume = Vec::new();
         for (_, lane) in &mut self.lanes {
@@ -188,6 +198,9 @@ impl Member {
     }
 }
 
+/// The brokers have a lower bound for metadata than Kafka's own. Without its list a commit is taken.
+const LIST_TOO_LONG: &str = "OFFSET_METADATA_TOO_LARGE";
+
 /// Whether the same commit will be taken when a rebalance is over, or the coordinator is back.
 ///
 /// A member that joins anew keeps its partitions, and for the moment until its client knows the new
@@ -196,7 +209,7 @@ fn is_passing(error: &KafkaError) -> bool {
     error.retriable
         || matches!(
             error.code.as_str(),
-            "ILLEGAL_GENERATION" | "STALE_MEMBER_EPOCH"
+            "ILLEGAL_GENERATION" | "STALE_MEMBER_EPOCH" | LIST_TOO_LONG
         )
 }
 
@@ -209,10 +222,10 @@ fn tell_refusal(error: &KafkaError) {
     }
 }
 
-fn commit_of(lane: &Lane, offset: i64, metadata: String) -> Commit {
+fn commit_of(lane: &Lane, offset: i64, list: String) -> Commit {
     Commit {
         partition: lane.partition.clone(),
         offset,
-        metadata,
+        metadata: if lane.unlisted { String::new() } else { list },
     }
 }

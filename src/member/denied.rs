@@ -14,6 +14,7 @@ impl Member {
     /// # Errors
     /// The same, where the client is beyond repair.
     pub(super) fn hear_error(&mut self, error: KafkaError) -> Result<(), KafkaError> {
+        let error = error.of_group(&self.setup.group_id);
         if error.fatal {
             return Err(error);
         }

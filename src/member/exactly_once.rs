@@ -274,6 +274,9 @@ impl Member {
             lane.committed = Some(signed.offset);
             lane.list = signed.list;
             lane.unclaimed = false;
+            if std::mem::take(&mut lane.begins) {
+                self.setup.shared.has_begun(&lane.partition);
+            }
             lane.released = signed.released;
             lane.dirty = false;
             lane.pasts.retain(|offset, _| *offset >= signed.offset);

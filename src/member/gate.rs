@@ -12,6 +12,8 @@ use crate::delivery::{Delivery, Record};
 #[derive(Debug)]
 pub(super) struct Gate {
     ordering: Ordering,
+    /// In force as soon as nothing waits by the one before.
+    wanted: Ordering,
     /// By key; with `ordering = "partition"` there is one entry, under the empty key.
     closed: HashMap<Box<[u8]>, Closed>,
 }
@@ -28,7 +30,20 @@ impl Gate {
     pub(super) fn new(ordering: Ordering) -> Self {
         Self {
             ordering,
+            wanted: ordering,
             closed: HashMap::new(),
+        }
+    }
+
+    /// Goes by another ordering from now on; what waits already is let through by the one before.
+    pub(super) fn set_ordering(&mut self, ordering: Ordering) {
+        self.wanted = ordering;
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        if self.closed.is_empty() {
+            self.ordering = self.wanted;
         }
     }
 
@@ -107,6 +122,7 @@ impl Gate {
         let Some(first) = closed.waiting.first() else {
             let queue = std::mem::take(&mut closed.queue);
             self.closed.remove(key);
+            self.follow();
             return queue;
         };
         let free = closed
@@ -117,9 +133,9 @@ impl Gate {
 
     /// Takes everything that waits in a queue, for the partition is given up.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Delivery> {
-        std::mem::take(&mut self.closed)
-            .into_values()
-            .flat_map(|closed| closed.queue)
+        let closed = std::mem::take(&mut self.closed);
+        self.follow();
+        closed.into_values().flat_map(|closed| closed.queue)
     }
 }
 
@@ -202,6 +218,23 @@ mod tests {
         assert_eq!(offsets(gate.open(&record(1, None))), [2]);
         assert!(gate.holds_everything());
         assert_eq!(offsets(gate.open(&record(3, None))), [4]);
+    }
+
+    /// Another ordering counts at once where nothing waits, else when the last one that waits is through.
+    #[test]
+    fn another_ordering_counts_when_nothing_waits() {
+        let mut gate = Gate::new(Ordering::Partition);
+        gate.close(&record(0, Some("a")));
+        gate.set_ordering(Ordering::Key);
+        assert!(gate.is_closed_for(&record(1, Some("b"))));
+        gate.queue(delivery(1, "b"));
+        assert_eq!(offsets(gate.open(&record(0, Some("a")))), [1]);
+        gate.close(&record(2, Some("a")));
+        assert!(!gate.is_closed_for(&record(3, Some("b"))));
+        gate.open(&record(2, Some("a")));
+        gate.set_ordering(Ordering::Partition);
+        gate.close(&record(4, Some("a")));
+        assert!(gate.holds_everything() && gate.is_closed_for(&record(5, Some("b"))));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::kafka::Partition;
 
 use super::again::Past;
 use super::gate::Gate;
+use super::room::{Room, Waiting};
 
 /// One partition of a member, from its assignment to its end.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Lane {
     pub(super) held_bytes: usize,
     /// Started before, and free to go on: what waited behind a retry, in order.
     pub(super) ready: VecDeque<Delivery>,
+    /// What was started and waits: for a retry, behind one, or for somebody to act.
+    pub(super) waiting: Waiting,
     pub(super) mode: Mode,
     /// The client was told not to fetch, for too much is held.
     pub(super) fetch_paused: bool,
@@ -35,11 +38,16 @@ pub(super) struct Lane {
     pub(super) position: i64,
     /// What the broker has.
     pub(super) committed: Option<i64>,
+    /// Where it began is not committed yet.
+    pub(super) begins: bool,
     /// The last commit was refused, and may be taken when it is sent again.
     pub(super) commit_again: bool,
     /// With `at_most_once`: one past the last offset for which a commit was sent.
     pub(super) claimed: i64,
+    /// When the newest message that is finished was written, in milliseconds since the epoch.
     pub(super) last_timestamp: Option<i64>,
+    /// When nothing was left in it that was not handled, in milliseconds since the epoch.
+    pub(super) caught_up: Option<i64>,
     /// Its end, as the daemon has asked for it: the client hears of it only while it fetches.
     pub(super) end_told: Option<i64>,
     /// With `exactly_once`: no commit says yet that this member holds it, so nothing may start.
@@ -48,6 +56,8 @@ pub(super) struct Lane {
     pub(super) released: bool,
     /// With `exactly_once`: something of it is in the transaction under way.
     pub(super) dirty: bool,
+    /// The brokers take no lists of a useful length (`offset.metadata.max.bytes`): offsets go alone.
+    pub(super) unlisted: bool,
     /// What the last commit lists as finished beyond its offset.
     pub(super) list: String,
     /// With `exactly_once`, of messages that are read again: what is known of them, by offset.
@@ -94,6 +104,7 @@ impl Lane {
             held: VecDeque::new(),
             held_bytes: 0,
             ready: VecDeque::new(),
+            waiting: Waiting::default(),
             mode: Mode::Open,
             fetch_paused: false,
             user_paused: false,
@@ -101,13 +112,16 @@ impl Lane {
             refused: None,
             position: next,
             committed,
+            begins: false,
             commit_again: false,
             claimed: next,
             last_timestamp: None,
+            caught_up: None,
             end_told: None,
             unclaimed: false,
             released: false,
             dirty: false,
+            unlisted: false,
             list: metadata.to_owned(),
             pasts: BTreeMap::new(),
             alone_before: 0,
@@ -136,8 +150,28 @@ impl Lane {
     }
 
     /// Whether the next message in line may start.
-    pub(super) fn may_start(&mut self) -> bool {
-        self.is_open() && !self.gate.holds_everything() && !self.tracker.list_is_full()
+    pub(super) fn may_start(&mut self, room: Room) -> bool {
+        self.is_open()
+            && !self.gate.holds_everything()
+            && !self.waiting.is_full(room)
+            && !self.tracker.list_is_full()
+    }
+
+    /// A message that was started for lane `id` is finished. False: that is this partition's former self, or
+    /// another partition that had this place before, so nothing here is finished by it.
+    pub(super) fn finish(&mut self, id: LaneId, record: &Record) -> bool {
+        if self.id != id {
+            return false;
+        }
+        self.tracker.finished(record.offset);
+        self.last_timestamp = record.timestamp;
+        true
+    }
+
+    /// What is still heard of messages until now is of an epoch that is over.
+    pub(super) fn begin_epoch(&mut self, epoch: u64) {
+        self.id.epoch = epoch;
+        self.waiting = Waiting::default();
     }
 
     /// Whether a message is to have a transaction for itself.
@@ -154,6 +188,15 @@ impl Lane {
         let record = self.held.pop_front()?;
         self.held_bytes -= record.size();
         Some(record)
+    }
+
+    /// With `at_most_once`: what to commit so that the next holder handles what was claimed and not done,
+    /// if there is such.
+    pub(super) fn take_claim_back(&mut self) -> Option<(i64, String)> {
+        let (next, list) = self.tracker.position();
+        let ahead = self.claimed > next;
+        self.claimed = self.claimed.min(next);
+        ahead.then_some((next, list))
     }
 
     /// The broker refused what was committed last; `passing`: it may take it later.
@@ -190,13 +233,19 @@ impl Lane {
     pub(super) fn begin_at(&mut self, tracker: Tracker, offset: i64) {
         self.drop_held();
         self.tracker = tracker;
-        self.position = offset;
+        self.move_to(offset);
         self.claimed = offset;
         self.last_timestamp = None;
+        self.caught_up = None;
         self.commit_again = false;
         self.list.clear();
         self.pasts.clear();
         self.alone_before = 0;
+    }
+
+    /// The client goes on at this offset.
+    pub(super) fn move_to(&mut self, offset: i64) {
+        self.position = offset;
     }
 
     /// Forgets what was taken from the client and not started.
@@ -215,6 +264,175 @@ impl Lane {
         match &self.mode {
             Mode::Stuck { reason, .. } => Some(reason),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Verdict;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// What happens to a partition, over any number of holders.
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// The next message in line starts, if it may.
+        Start,
+        /// The answer for something in flight, be it of this holder or of one before.
+        Answer { pick: usize, verdict: Verdict },
+        /// A commit that the broker takes, or refuses.
+        Commit { taken: bool },
+        /// The next holder begins where the last commit that was taken says.
+        Revoke,
+        /// The same holder goes back there, as after a transaction that was aborted.
+        ReadAgain,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let verdict = prop_oneof![
+            3 => Just(Verdict::Handled),
+            1 => Just(Verdict::Abandoned),
+        ];
+        let step = prop_oneof![
+            6 => Just(Step::Start),
+            6 => (any::<usize>(), verdict).prop_map(|(pick, verdict)| Step::Answer { pick, verdict }),
+            2 => any::<bool>().prop_map(|taken| Step::Commit { taken }),
+            1 => Just(Step::Revoke),
+            1 => Just(Step::ReadAgain),
+        ];
+        prop::collection::vec(step, 0..300)
+    }
+
+    /// A partition, and beside it a model that only knows which messages are done in which epoch.
+    struct Run {
+        lane: Lane,
+        next: i64,
+        /// The most that `next` ever was.
+        end: i64,
+        in_flight: Vec<(LaneId, i64)>,
+        /// Of this epoch.
+        done: BTreeSet<i64>,
+        /// What the last commit says that was taken: its offset, its list, and all that it covers.
+        taken: (i64, String),
+        covered: BTreeSet<i64>,
+    }
+
+    const ROOM: Room = Room {
+        messages: 1000,
+        bytes: 1 << 20,
+        lanes: 1,
+    };
+
+    fn lane(epoch: u64, (offset, list): &(i64, String)) -> Lane {
+        let partition = Partition {
+            topic: "t".into(),
+            number: 0,
+        };
+        let id = LaneId { index: 0, epoch };
+        Lane::new(id, partition, Ordering::None, Some(*offset), list)
+    }
+
+    fn record(offset: i64) -> Record {
+        let mut record = Record::default();
+        record.offset = offset;
+        record
+    }
+
+    impl Run {
+        fn start(&mut self) {
+            if !self.lane.may_start(ROOM) {
+                return;
+            }
+            let offset = self.next;
+            self.next += 1;
+            self.end = self.end.max(self.next);
+            let again = self.lane.tracker.was_done_before(offset);
+            assert_eq!(
+                again,
+                self.covered.contains(&offset),
+                "{offset} of epoch {}",
+                self.lane.id.epoch
+            );
+            self.lane.tracker.started(offset, None);
+            if again {
+                assert!(self.lane.finish(self.lane.id, &record(offset)));
+                self.done.insert(offset);
+            } else {
+                self.in_flight.push((self.lane.id, offset));
+            }
+        }
+
+        fn answer(&mut self, pick: usize, verdict: Verdict) {
+            if self.in_flight.is_empty() {
+                return;
+            }
+            let (id, offset) = self.in_flight.swap_remove(pick % self.in_flight.len());
+            if !verdict.is_finished() {
+                // It waits on, for whoever is asked next.
+                return self.in_flight.push((id, offset));
+            }
+            let counts = self.lane.finish(id, &record(offset));
+            assert_eq!(counts, id == self.lane.id, "an answer of {id:?}");
+            if counts {
+                self.done.insert(offset);
+            }
+        }
+
+        fn commit(&mut self, taken: bool) {
+            let Some((offset, list)) = self.lane.tracker.committable() else {
+                return;
+            };
+            if !taken {
+                return self.lane.commit_refused(true);
+            }
+            let mut covered: BTreeSet<i64> = (0..offset).collect();
+            let mut next = Tracker::new(offset, &list);
+            covered.extend((offset..self.end).filter(|offset| next.was_done_before(*offset)));
+            let known = &self.done | &self.covered;
+            assert!(covered.is_subset(&known), "{covered:?} of {known:?}");
+            self.taken = (offset, list);
+            self.covered = covered;
+        }
+
+        fn go_back(&mut self) {
+            self.next = self.taken.0;
+            self.done = self.covered.clone();
+        }
+    }
+
+    proptest! {
+        /// Whatever is answered, and however late: only what this epoch has started is finished by it, no
+        /// commit covers anything else, and what a commit covers never starts again.
+        #[test]
+        fn late_answers_finish_nothing(steps in steps()) {
+            let taken = (0, String::new());
+            let mut run = Run {
+                lane: lane(1, &taken),
+                next: 0,
+                end: 0,
+                in_flight: Vec::new(),
+                done: BTreeSet::new(),
+                taken,
+                covered: BTreeSet::new(),
+            };
+            for step in steps {
+                match step {
+                    Step::Start => run.start(),
+                    Step::Answer { pick, verdict } => run.answer(pick, verdict),
+                    Step::Commit { taken } => run.commit(taken),
+                    Step::Revoke => {
+                        run.lane = lane(run.lane.id.epoch + 1, &run.taken);
+                        run.go_back();
+                    }
+                    Step::ReadAgain => {
+                        run.lane.begin_epoch(run.lane.id.epoch + 1);
+                        run.lane.tracker = Tracker::new(run.taken.0, &run.taken.1);
+                        run.go_back();
+                    }
+                }
+            }
         }
     }
 }

@@ -33,8 +33,7 @@ impl Member {
             let frame = failure
                 .diagnostic
                 .as_ref()
-                .map(|diagnostic| diagnostic.frame())
-                .unwrap_or_default();
+                .map(|diagnostic| diagnostic.frame());
             tracing::warn!(frame, "{function} failed: {}", failure.reason);
         }
     }

@@ -242,7 +242,6 @@ fn tell_failed(function: &str, outcome: &Outcome) {
     }
 }
 
-fn frame(failure: &Failure) -> String {
-    let diagnostic = failure.diagnostic.as_ref();
-    diagnostic.map(Diagnostic::frame).unwrap_or_default()
+fn frame(failure: &Failure) -> Option<String> {
+    failure.diagnostic.as_ref().map(Diagnostic::frame)
 }

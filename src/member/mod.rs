@@ -16,6 +16,7 @@ mod commit;
 mod denied;
 mod exactly_once;
 mod gate;
+mod lag;
 mod lane;
 mod letter;
 mod life_cycle;
@@ -29,6 +30,7 @@ mod rebalance;
 mod rehearsal;
 mod report;
 mod retry;
+mod room;
 mod seek;
 mod send;
 mod share;
@@ -40,7 +42,7 @@ mod trial;
 mod turn;
 mod work;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -67,6 +69,8 @@ pub use trial::try_handler;
 pub struct GroupShared {
     pub rate: RateLimit,
     pub share: Share,
+    /// Where partitions begin of topics that the group has begun to read and has no offsets of.
+    starts: Mutex<BTreeMap<Partition, i64>>,
     /// Why the whole group stands still, if it does.
     halted: Mutex<Option<String>>,
     pauses: Mutex<Pauses>,
@@ -80,11 +84,28 @@ impl GroupShared {
         Self {
             rate: RateLimit::new(group.rate),
             share: Share::default(),
+            starts: Mutex::default(),
             halted: Mutex::new(None),
             pauses: Mutex::default(),
             taps: Mutex::default(),
             topics,
         }
+    }
+
+    /// Has members begin there, and nowhere else, with partitions of which the group has no offset, and
+    /// commit that. Other such partitions begin at their beginning.
+    pub fn set_starts(&self, starts: impl IntoIterator<Item = (Partition, i64)>) {
+        *lock(&self.starts) = starts.into_iter().collect();
+    }
+
+    /// Where to begin with a partition of which the group has no offset, unless that is its beginning.
+    fn start_of(&self, partition: &Partition) -> Option<i64> {
+        lock(&self.starts).get(partition).copied()
+    }
+
+    /// The group has an offset of it from now on.
+    fn has_begun(&self, partition: &Partition) {
+        lock(&self.starts).remove(partition);
     }
 
     /// What the user has paused.
@@ -135,6 +156,8 @@ pub struct Setup {
     pub cluster: Arc<Cluster>,
     pub group_id: Arc<str>,
     pub group: Arc<Group>,
+    /// Which settings of the slot's `group` holds.
+    pub settings: u64,
     /// From 1.
     pub number: u32,
     pub slot: Arc<HandlerSlot>,
@@ -150,8 +173,8 @@ pub fn member_name(group_id: &str, number: u32) -> String {
 /// What a running member can be told.
 #[derive(Debug)]
 pub enum Command {
-    /// New settings that need no new client.
-    Change(Arc<Group>),
+    /// New settings that need no new client, and which of the slot's they are.
+    Change(Arc<Group>, u64),
     /// Partitions may have been added to its topics.
     RefreshTopics,
     /// What is stuck is to be tried again: one partition or all.

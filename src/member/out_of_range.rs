@@ -106,14 +106,14 @@ impl Member {
         if !ahead {
             // Late completions of the old topic's messages must not count for the new one's.
             self.epoch += 1;
-            lane.id.epoch = self.epoch;
+            lane.begin_epoch(self.epoch);
         }
         self.abandon_all(waiting, "its topic was made anew");
     }
 
     fn move_to(&mut self, id: LaneId, partition: &Partition, to: Position, offset: i64) {
         match self.consumer.seek(partition, to) {
-            Ok(()) => self.lanes[id.index].position = offset,
+            Ok(()) => self.lanes[id.index].move_to(offset),
             Err(error) => tracing::error!(%error, "could not move {partition} to offset {offset}"),
         }
     }

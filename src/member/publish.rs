@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::Group;
 use crate::delivery::Verdict;
+use crate::kafka::Emitter;
 
 use super::Setup;
+use super::lag;
 use super::lane::Mode;
 use super::lines::Lines;
 use super::report::{Calls, MemberReport, PartitionReport, State};
@@ -189,6 +191,8 @@ impl Member {
     pub(super) fn publish_now(&mut self) {
         self.flush_share();
         self.tell_calls();
+        self.tell_statistics();
+        self.note_caught_up();
         self.tally.last = self.now;
         self.tally.changed = false;
         self.tally.calls = 0;
@@ -210,6 +214,17 @@ impl Member {
         let calls = std::mem::take(&mut self.tally.by_version);
         let version = self.handler.program().version();
         self.setup.observer.called(version, calls);
+    }
+
+    /// Passes on what the clients tell of themselves.
+    fn tell_statistics(&mut self) {
+        let observer = &mut self.setup.observer;
+        if let Some(statistics) = self.consumer.statistics() {
+            observer.consumer_statistics(statistics);
+        }
+        if let Some(statistics) = self.emitter.as_ref().and_then(Emitter::statistics) {
+            observer.producer_statistics(statistics);
+        }
     }
 
     /// Lets the group's share of dead letters know what else this member finished.
@@ -236,7 +251,7 @@ impl Member {
             skipped: self.tally.totals[2],
             in_flight: self.under_way,
             waiting: self.retries.len(),
-            buffered: self.retries.bytes()
+            buffered: self.under_way_bytes
                 + self
                     .lanes
                     .iter()
@@ -271,23 +286,27 @@ impl Member {
 
     pub(super) fn partition_reports(&self) -> Vec<PartitionReport> {
         let halted = self.setup.shared.halted();
-        let mut reports: Vec<PartitionReport> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| !matches!(lane.mode, Mode::Leaving { .. }))
-            .map(|(_, lane)| PartitionReport {
-                partition: lane.partition.clone(),
-                // What is held back has been fetched and not begun.
-                position: lane.held.front().map_or(lane.position, |held| held.offset),
-                committed: lane.committed,
-                end: self.consumer.known_end(&lane.partition).max(lane.end_told),
-                last_timestamp: lane.last_timestamp,
-                unfinished: lane.tracker.unfinished(),
-                paused: lane.user_paused,
-                stuck: lane
-                    .standstill()
-                    .map(str::to_owned)
-                    .or_else(|| halted.clone()),
+        let held = self.lanes.iter().map(|(_, lane)| lane);
+        let mut reports: Vec<PartitionReport> = held
+            .filter(|lane| !matches!(lane.mode, Mode::Leaving { .. }))
+            .map(|lane| {
+                let lag = lag::lag(lane, &self.consumer);
+                PartitionReport {
+                    partition: lane.partition.clone(),
+                    // What is held back has been fetched and not begun.
+                    position: lane.held.front().map_or(lane.position, |held| held.offset),
+                    committed: lane.committed,
+                    end: lag::end(lane, &self.consumer),
+                    lag: lag.map(|lag| lag.messages),
+                    oldest: lag.and_then(|lag| lag.oldest),
+                    unfinished: lane.tracker.unfinished(),
+                    waiting: self.retries.of_lane(lane.id),
+                    paused: lane.user_paused,
+                    stuck: lane
+                        .standstill()
+                        .map(str::to_owned)
+                        .or_else(|| halted.clone()),
+                }
             })
             .collect();
         reports.sort_by(|a, b| a.partition.cmp(&b.partition));

@@ -160,6 +160,9 @@ impl Member {
         }
         let mut committed = self.consumer.committed(partitions, ANSWER)?;
         for committed in &mut committed {
+            if committed.offset.is_none() {
+                committed.offset = self.setup.shared.start_of(&committed.partition);
+            }
             if in_transactions && committed.offset.is_none() {
                 committed.offset = Some(self.beginning_of(&committed.partition)?);
             }
@@ -184,6 +187,11 @@ impl Member {
         ));
         lane.unclaimed = self.exactly_once.is_some();
         lane.user_paused = paused;
+        lane.begins = self.setup.shared.start_of(&lane.partition).is_some();
+        if lane.begins {
+            // Else a restart before the first message would begin somewhere else.
+            lane.tracker.commit_refused();
+        }
     }
 
     fn tell_assigned(&mut self) {
@@ -224,19 +232,15 @@ impl Member {
 
     /// Stops starting messages of these lanes; what only waits is left to the next holder.
     fn begin_leave(&mut self, lanes: Vec<LaneId>, partitions: Vec<Partition>, asked: bool) {
-        let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
         for id in &lanes {
-            // What is committed already would be lost if it were not handled now.
-            let given_up = if committed_first {
-                self.take_stuck(*id)
-            } else {
-                self.take_waiting(*id)
+            let finishes_held = self.finishes_held(*id);
+            let given_up = match finishes_held {
+                true => Vec::new(),
+                false => self.take_waiting(*id),
             };
             let lane = &mut self.lanes[id.index];
-            lane.mode = Mode::Leaving {
-                finishes_held: committed_first,
-            };
-            if committed_first {
+            lane.mode = Mode::Leaving { finishes_held };
+            if finishes_held {
                 lane.drop_held_from(lane.claimed);
             } else {
                 lane.drop_held();
@@ -255,6 +259,14 @@ impl Member {
             phase: Phase::Draining,
             asked,
         });
+    }
+
+    /// Whether a lane that is given up first handles what it holds: that is committed already. Where
+    /// nothing can go on, the commit is taken back instead.
+    fn finishes_held(&self, id: LaneId) -> bool {
+        let lane = &self.lanes[id.index];
+        let goes_on = matches!(lane.mode, Mode::Open) && !lane.is_held_by_user();
+        self.group.guarantee == Guarantee::AtMostOnce && goes_on && !self.tally.halted
     }
 
     fn go_on_leaving(&mut self) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Group;
 use crate::delivery::Verdict;
-use crate::kafka::{KafkaError, Partition};
+use crate::kafka::{KafkaError, Partition, Statistics};
 
 /// What a member does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +38,14 @@ pub struct PartitionReport {
     pub committed: Option<i64>,
     /// The partition's end, where it is known.
     pub end: Option<i64>,
-    /// When the newest message handled was written, in milliseconds since the epoch.
-    pub last_timestamp: Option<i64>,
+    /// Messages that are not handled, up to its end.
+    pub lag: Option<i64>,
+    /// When the first of them was written, in milliseconds since the epoch, if that is known.
+    pub oldest: Option<i64>,
     /// Messages started and not finished.
     pub unfinished: usize,
+    /// Of those, how many wait for a retry.
+    pub waiting: usize,
     pub paused: bool,
     /// Why it stands still.
     pub stuck: Option<String>,
@@ -65,7 +69,7 @@ pub struct MemberReport {
     pub in_flight: usize,
     /// Of those, how many wait for a retry.
     pub waiting: usize,
-    /// Bytes that it holds: waiting for their turn or their retry.
+    /// Bytes of the messages that it holds: started and not finished, or waiting for their turn.
     pub buffered: usize,
     /// Since the oldest unfinished message was started.
     pub oldest_in_flight: Option<Duration>,
@@ -118,6 +122,10 @@ pub trait Observer: Send {
     fn handler_seconds(&mut self, seconds: f64);
     /// So many more calls of this version of the handler ended so.
     fn called(&mut self, version: &str, calls: Calls);
+    /// The consumer's client has told of itself.
+    fn consumer_statistics(&mut self, statistics: Statistics);
+    /// The client of the producer for what the handler emits has told of itself.
+    fn producer_statistics(&mut self, statistics: Statistics);
     /// The handler counted.
     fn count(&mut self, name: &Arc<str>, n: u64);
     /// The handler observed a value.

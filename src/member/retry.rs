@@ -33,12 +33,10 @@ pub(super) struct Retries {
     waiting: BTreeMap<(Instant, u64), Delivery>,
     /// Parts messages that are due at the same time, and keeps them in their order.
     sequence: u64,
-    bytes: usize,
 }
 
 impl Retries {
     pub(super) fn add(&mut self, due: Instant, delivery: Delivery) {
-        self.bytes += delivery.record().size();
         self.sequence += 1;
         self.waiting.insert((due, self.sequence), delivery);
     }
@@ -49,9 +47,7 @@ impl Retries {
         if entry.key().0 > now {
             return None;
         }
-        let delivery = entry.remove();
-        self.bytes -= delivery.record().size();
-        Some(delivery)
+        Some(entry.remove())
     }
 
     /// When the next one is due.
@@ -64,30 +60,25 @@ impl Retries {
         let is_it =
             |delivery: &Delivery| delivery.lane() == lane && delivery.record().offset == offset;
         let found = self.waiting.iter().find(|(_, each)| is_it(each))?;
-        let delivery = self.waiting.remove(&found.0.clone())?;
-        self.bytes -= delivery.record().size();
-        Some(delivery)
+        self.waiting.remove(&found.0.clone())
     }
 
     /// Takes everything that belongs to a lane, for its partition is given up.
     pub(super) fn take_lane(&mut self, lane: LaneId) -> Vec<Waiting> {
-        let taken: Vec<Waiting> = self
-            .waiting
+        self.waiting
             .extract_if(.., |_, delivery| delivery.lane() == lane)
             .map(|((due, _), delivery)| Waiting { due, delivery })
-            .collect();
-        let sizes = taken.iter().map(|waiting| waiting.delivery.record().size());
-        self.bytes -= sizes.sum::<usize>();
-        taken
+            .collect()
+    }
+
+    /// How many of them belong to a lane.
+    pub(super) fn of_lane(&self, lane: LaneId) -> usize {
+        let waiting = self.waiting.values();
+        waiting.filter(|delivery| delivery.lane() == lane).count()
     }
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
-    }
-
-    /// Bytes of the messages that wait.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 

@@ -220,7 +220,7 @@ impl Member {
             );
         }
         // What is still heard of messages before is of another epoch.
-        lane.id.epoch = self.epoch;
+        lane.begin_epoch(self.epoch);
         lane.begin_at(Tracker::new(to, ""), to);
         lane.unclaimed = self.exactly_once.is_some();
         lane.mode = Mode::Open;

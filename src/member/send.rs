@@ -178,6 +178,16 @@ impl Member {
     }
 
     fn queue_effects(&mut self, sending: &mut Sending) -> Progress {
+        // One that was denied something while it had nothing to do is of no more use, also when it has the
+        // right by now.
+        if self.flights.len() == 1
+            && sending.next == 0
+            && self.exactly_once.is_none()
+            && self.emitter.as_ref().is_some_and(Emitter::is_broken)
+        {
+            self.emitter = None;
+            self.emitter_failed = false;
+        }
         if let Err(error) = self.make_emitter() {
             return Progress::Refused(error.message);
         }
@@ -325,7 +335,7 @@ impl Member {
             }
             Some(error) if flight.verdict == Verdict::Handled => self.fail(delivery, error),
             Some(error) => {
-                let reason = format!("its dead letter can not be written: {}", error.reason);
+                let reason = not_given_up(flight.verdict, &error.reason);
                 self.stick(delivery, reason);
             }
         }
@@ -376,6 +386,14 @@ fn is_of_message(error: &KafkaError) -> bool {
         "CONCURRENT_TRANSACTIONS",
     ];
     !error.fatal && !error.retriable && !OF_ALL.contains(&error.code.as_str())
+}
+
+/// Why a message that was to be given up is not: what goes with that was refused.
+pub(super) fn not_given_up(verdict: Verdict, why: &str) -> String {
+    match verdict {
+        Verdict::Skipped => format!("what `on_failed` emits can not be written: {why}"),
+        _ => format!("its dead letter can not be written: {why}"),
+    }
 }
 
 pub(super) fn failure(reason: String) -> Failure {

@@ -11,12 +11,14 @@ use crate::script::Failure;
 
 use super::Event;
 use super::lane::Mode;
+use super::room::set_waits;
 use super::turn::Member;
 
 impl Member {
     /// Halts the partition at this message.
     pub(super) fn stick(&mut self, mut delivery: Delivery, reason: String) {
         self.close_gate(&mut delivery);
+        set_waits(&mut self.lanes, &mut delivery, true);
         let id = delivery.lane();
         match self.lanes.get_mut(id.index).filter(|lane| lane.id == id) {
             Some(lane) => match &mut lane.mode {
@@ -107,7 +109,7 @@ impl Member {
             reason: reason.clone(),
             diagnostic: None,
         };
-        let delivery = deliveries.swap_remove(first);
+        let mut delivery = deliveries.swap_remove(first);
         let given_up = GivenUp {
             offset: delivery.record().offset,
             topic: self.group.on_failure.dead_letter_topic(&partition.topic),
@@ -116,6 +118,7 @@ impl Member {
             *mode = Mode::Open;
         }
         self.resume(Some(partition));
+        set_waits(&mut self.lanes, &mut delivery, false);
         self.dead_letter(delivery, failure);
         Ok(given_up)
     }

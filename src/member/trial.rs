@@ -20,17 +20,18 @@ pub(super) fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) ->
     }
 }
 
-/// The handler of one member, in the version that its slot has now.
+/// The handler of one member.
 ///
 /// # Errors
 /// What its compiler or its top level says.
 pub(super) fn build_handler(
     setup: &Setup,
+    program: &Arc<Program>,
     name: &Arc<str>,
     group: &Group,
 ) -> Result<Handler, String> {
     let settings = settings(&setup.group_id, name, group);
-    let mut handler = Handler::new(&setup.slot.current(), settings).map_err(|mistakes| {
+    let mut handler = Handler::new(program, settings).map_err(|mistakes| {
         let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         format!("the handler does not compile: {}", texts.join("; "))
     })?;

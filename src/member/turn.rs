@@ -58,6 +58,8 @@ pub(super) struct Member {
     pub(super) acknowledgements: Vec<Acknowledgement>,
     pub(super) handler: Handler,
     pub(super) handler_generation: u64,
+    /// Its engine is to be built anew, for other settings.
+    handler_outdated: bool,
     pub(super) lanes: Slab<Lane>,
     /// Grows with each lane, so that a partition that comes back is not taken for its former self.
     pub(super) epoch: u64,
@@ -70,6 +72,8 @@ pub(super) struct Member {
     pub(super) rehearsal: Option<Rehearsal>,
     /// Messages started and not ended.
     pub(super) under_way: usize,
+    /// Bytes of them.
+    pub(super) under_way_bytes: usize,
     pub(super) pending: Pending,
     pub(super) leave: Option<Leave>,
     pub(super) commits: Commits,
@@ -162,7 +166,7 @@ impl Member {
             Guarantee::AtLeastOnce | Guarantee::AtMostOnce => (None, None),
         };
         let handler_generation = setup.slot.generation();
-        let handler = build_handler(&setup, &name, &group)?;
+        let handler = build_handler(&setup, &setup.slot.current(), &name, &group)?;
         let now = Instant::now();
         Ok(Self {
             name,
@@ -174,6 +178,7 @@ impl Member {
             acknowledgements: Vec::new(),
             handler,
             handler_generation,
+            handler_outdated: false,
             lanes: Slab::new(),
             epoch: 0,
             flights: Slab::new(),
@@ -181,6 +186,7 @@ impl Member {
             retries: Retries::default(),
             rehearsal: Rehearsal::of(&setup.group),
             under_way: 0,
+            under_way_bytes: 0,
             pending: Pending::new(now),
             leave: None,
             commits: Commits::new(now),
@@ -247,7 +253,7 @@ impl Member {
     fn hear_commands(&mut self) {
         while let Ok(command) = self.inbox.commands.try_recv() {
             match command {
-                Command::Change(group) => self.change(group),
+                Command::Change(group, settings) => self.change(group, settings),
                 Command::RefreshTopics => {
                     if let Err(error) = self.consumer.refresh_metadata(Duration::from_secs(2)) {
                         tracing::debug!(%error, "could not refresh the topics");
@@ -270,36 +276,46 @@ impl Member {
     }
 
     /// Takes up settings that need no new client.
-    fn change(&mut self, group: Arc<Group>) {
-        let script_changed = group.limits != self.group.limits
+    fn change(&mut self, group: Arc<Group>, settings: u64) {
+        self.handler_outdated |= group.limits != self.group.limits
             || group.params != self.group.params
             || group.handler_timeout != self.group.handler_timeout;
         let policy_changed = group.on_failure != self.group.on_failure
             || group.on_out_of_range != self.group.on_out_of_range;
+        for (_, lane) in &mut self.lanes {
+            lane.gate.set_ordering(group.ordering);
+        }
         self.setup.observer.changed(&group);
         self.group = group.clone();
         self.setup.group = group;
-        if script_changed {
-            self.rebuild_handler();
-        }
+        self.setup.settings = settings;
         if policy_changed {
             // What stands still because of the old one may go on under the new.
             self.resume(None);
         }
     }
 
-    /// Takes up a new version of the handler, once the effects of the last call have left the old one.
+    /// Takes up a new version of the handler or other settings of its engine, once the effects of the
+    /// last call have left the old one.
     #[inline]
     pub(super) fn follow_handler(&mut self) {
-        if self.sending.is_none() && self.setup.slot.generation() != self.handler_generation {
+        let moved = self.setup.slot.generation() != self.handler_generation;
+        if (moved || self.handler_outdated) && self.sending.is_none() {
             self.rebuild_handler();
-            self.resume(None);
         }
     }
 
     fn rebuild_handler(&mut self) {
-        self.handler_generation = self.setup.slot.generation();
-        match build_handler(&self.setup, &self.name, &self.group) {
+        // The generation first: a version that is set in between is taken at the next message.
+        let generation = self.setup.slot.generation();
+        let Some(program) = self.setup.slot.current_with(self.setup.settings) else {
+            // It belongs to settings that are on their way here, or to the member that replaces this one.
+            return;
+        };
+        let moved = generation != self.handler_generation;
+        self.handler_generation = generation;
+        self.handler_outdated = false;
+        match build_handler(&self.setup, &program, &self.name, &self.group) {
             Ok(handler) => {
                 self.tell_calls();
                 self.handler = handler;
@@ -307,6 +323,9 @@ impl Member {
                 self.tally.touch();
             }
             Err(error) => tracing::error!(%error, "the version before stays in use"),
+        }
+        if moved {
+            self.resume(None);
         }
     }
 

@@ -11,6 +11,7 @@ use super::exactly_once::ExactlyOnce;
 use super::lane::Mode;
 use super::letter::{LastAttempt, Letter};
 use super::retry::backoff;
+use super::room::{Room, set_waits};
 use super::turn::Member;
 
 /// When calls have taken so long, the loop looks after everything else: signals, acknowledgements,
@@ -25,6 +26,7 @@ impl Member {
             self.recycle(record);
             return;
         };
+        let room = self.room();
         let lane = &mut self.lanes[index];
         if matches!(lane.mode, Mode::Leaving { .. }) || record.offset < lane.position {
             self.recycle(record);
@@ -39,17 +41,29 @@ impl Member {
             && !lane.runs_alone(record.offset)
             && lane.ready.is_empty()
             && self.group.guarantee != Guarantee::AtMostOnce
-            && lane.may_start();
+            && lane.may_start(room);
         if at_once && self.may_start() {
             self.start(index, record);
         } else {
-            self.lanes[index].hold(record);
+            let lane = &mut self.lanes[index];
+            lane.hold(record);
+            // The client must hear that it is enough before more is taken: a batch of large messages is much.
+            self.turn_is_over |= lane.held_bytes > room.bytes / room.lanes;
         }
     }
 
     /// Whether the member as a whole may start one more message. Takes its place in the rate limit.
     fn may_start(&mut self) -> bool {
-        self.may_call() && self.under_way < self.group.in_flight && self.rate_allows()
+        let room = self.room();
+        self.may_call()
+            && self.under_way < room.messages
+            && self.under_way_bytes < room.bytes
+            && self.rate_allows()
+    }
+
+    /// How much may be started and not finished.
+    pub(super) fn room(&self) -> Room {
+        Room::new(&self.group, self.lanes.len())
     }
 
     /// Whether the handler may be called: not while the effects of its last call wait for room.
@@ -76,7 +90,7 @@ impl Member {
     /// Starts a message of a lane.
     fn start(&mut self, index: usize, record: Rc<Record>) {
         let lane = &mut self.lanes[index];
-        lane.tracker.started(record.offset);
+        lane.tracker.started(record.offset, record.timestamp);
         if lane.tracker.was_done_before(record.offset) {
             lane.tracker.finished(record.offset);
             if let Some(own) = &mut self.exactly_once {
@@ -86,6 +100,7 @@ impl Member {
             return;
         }
         self.under_way += 1;
+        self.under_way_bytes += record.size();
         let closed = lane.gate.is_closed_for(&record);
         let read_again = !lane.pasts.is_empty();
         if lane.runs_alone(record.offset)
@@ -100,9 +115,9 @@ impl Member {
                 None => return,
             }
         }
-        let lane = &mut self.lanes[index];
         if closed {
-            lane.gate.queue(delivery);
+            set_waits(&mut self.lanes, &mut delivery, true);
+            self.lanes[index].gate.queue(delivery);
         } else {
             self.call(delivery);
         }
@@ -164,6 +179,7 @@ impl Member {
     }
 
     fn next_held_may_start(&mut self, index: usize) -> bool {
+        let room = self.room();
         let lane = &mut self.lanes[index];
         let Some(offset) = lane.held.front().map(|record| record.offset) else {
             return false;
@@ -175,7 +191,7 @@ impl Member {
             return false;
         }
         let committed_first = self.group.guarantee == Guarantee::AtMostOnce;
-        (!committed_first || lane.committed > Some(offset)) && lane.may_start()
+        (!committed_first || lane.committed > Some(offset)) && lane.may_start(room)
     }
 
     /// Makes the attempts that are due.
@@ -199,7 +215,8 @@ impl Member {
     }
 
     /// Calls the handler, and goes on as it says.
-    fn call(&mut self, delivery: Delivery) {
+    fn call(&mut self, mut delivery: Delivery) {
+        set_waits(&mut self.lanes, &mut delivery, false);
         // Here and not only once a round: a member that sleeps is woken by its next message. It costs
         // one atomic load.
         self.follow_handler();
@@ -270,6 +287,7 @@ impl Member {
         }
         let later = lane.gate.later(delivery.record());
         self.close_gate(&mut delivery);
+        set_waits(&mut self.lanes, &mut delivery, true);
         self.retries.add(self.now + wait, delivery);
         if let Some(later) = later.and_then(|offset| self.retries.take_one(id, offset)) {
             self.line_up(later);
@@ -280,6 +298,7 @@ impl Member {
     fn line_up(&mut self, mut delivery: Delivery) {
         delivery.again();
         self.tally.retried += 1;
+        set_waits(&mut self.lanes, &mut delivery, true);
         self.lanes[delivery.lane().index].gate.queue(delivery);
     }
 
@@ -381,15 +400,15 @@ impl Member {
     /// The only way out for a delivery.
     pub(super) fn end(&mut self, mut delivery: Delivery, verdict: Verdict) {
         self.open_gate(&mut delivery);
+        set_waits(&mut self.lanes, &mut delivery, false);
         let id = delivery.lane();
         let record = delivery.end();
         self.under_way -= 1;
-        // A completion for a partition that is gone finds no lane, or one of another epoch.
-        if let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id)
-            && verdict.is_finished()
+        self.under_way_bytes -= record.size();
+        if verdict.is_finished()
+            && let Some(lane) = self.lanes.get_mut(id.index)
+            && lane.finish(id, &record)
         {
-            lane.tracker.finished(record.offset);
-            lane.last_timestamp = record.timestamp;
             self.tally.ended(&lane.partition.topic, verdict);
         }
         self.recycle(record);
@@ -404,8 +423,7 @@ impl Member {
         let frame = failure
             .diagnostic
             .as_ref()
-            .map(|diagnostic| diagnostic.frame())
-            .unwrap_or_default();
+            .map(|diagnostic| diagnostic.frame());
         if left_out > 0 {
             tracing::warn!("{left_out} more failures were not logged");
         }

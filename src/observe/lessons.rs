@@ -1,6 +1,6 @@
 //! The five lessons about consumer groups: which of them this daemon has seen happen, and when.
 //!
-//! [`look`] is the rule, a function of one snapshot; who follows the board applies it. A lesson that
+//! `look` is the rule, a function of one snapshot; who follows the board applies it. A lesson that
 //! was seen stays seen until the daemon ends.
 
 use std::collections::BTreeSet;
@@ -8,6 +8,52 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::status::{Assignment, GroupStatus, Lessons, Status};
+
+/// One lesson, as it is told on the page and in the terminal.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson {
+    /// Its name in [`Lessons`].
+    pub name: &'static str,
+    pub title: &'static str,
+    /// What somebody does to see it.
+    pub action: &'static str,
+    /// When it was seen.
+    pub seen: fn(&Lessons) -> Option<Timestamp>,
+}
+
+/// All five, in the order in which they are learnt.
+pub const LESSONS: [Lesson; 5] = [
+    Lesson {
+        name: "independent_groups",
+        title: "Groups are independent: every group gets every message.",
+        action: "Add a second [groups.NAME] that reads the same topic to the config, and run deliveryd reload.",
+        seen: |lessons| lessons.independent_groups,
+    },
+    Lesson {
+        name: "shared_partitions",
+        title: "The members of a group share the partitions: no message goes to two of them.",
+        action: "Set members = 2 for a group whose topic has at least 2 partitions, and run deliveryd reload.",
+        seen: |lessons| lessons.shared_partitions,
+    },
+    Lesson {
+        name: "idle_spare",
+        title: "A spare member idles: a partition has one reader per group.",
+        action: "Set members of a group to one more than its topic has partitions, and run deliveryd reload.",
+        seen: |lessons| lessons.idle_spare,
+    },
+    Lesson {
+        name: "rebalanced",
+        title: "Members or partitions that come or go rebalance the group.",
+        action: "Change members of a group, or on a real broker partitions of its topic, and run deliveryd reload.",
+        seen: |lessons| lessons.rebalanced,
+    },
+    Lesson {
+        name: "own_offsets",
+        title: "Each group keeps its own offsets and goes on from them.",
+        action: "On a real broker, stop deliveryd and start it again. The embedded broker forgets everything.",
+        seen: |lessons| lessons.own_offsets,
+    },
+];
 
 /// Adds to `lessons` what `status` shows and they do not have yet. Returns whether there was any.
 pub(super) fn look(lessons: &mut Lessons, status: &Status, now: Timestamp) -> bool {
@@ -202,6 +248,22 @@ mod tests {
         assert_eq!(seen.look().own_offsets, None, "nothing is handled yet");
         seen.group("b").totals.handled = 1;
         assert!(seen.look().own_offsets.is_some());
+    }
+
+    /// What is told has the names of the status.
+    #[test]
+    fn told_lessons_are_those_of_the_status() {
+        let lessons = Lessons::default();
+        let status = serde_json::to_value(&lessons).unwrap();
+        let names: Vec<&str> = LESSONS.iter().map(|lesson| lesson.name).collect();
+        let known: Vec<&String> = status.as_object().unwrap().keys().collect();
+        assert_eq!(names.len(), known.len());
+        assert!(known.iter().all(|name| names.contains(&name.as_str())));
+        assert!(
+            LESSONS
+                .iter()
+                .all(|lesson| (lesson.seen)(&lessons).is_none())
+        );
     }
 
     /// What was seen stays seen, with its first time.

@@ -6,8 +6,9 @@
 
 mod board;
 mod clock;
+pub mod history;
 pub mod http;
-mod lessons;
+pub mod lessons;
 pub mod logs;
 pub mod metrics;
 mod pulse;
@@ -17,6 +18,7 @@ pub mod terminal;
 
 pub use board::{Board, GroupInfo, MemberBoard, ProducerBoard, Summary, Wedged};
 pub use clock::now;
+pub use history::History;
 pub use http::HttpServer;
 pub(crate) use logs::escaped;
 pub use logs::{Format, LogError, LogGuard};

@@ -25,7 +25,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
 pub enum Command {
     Rate(Rate),
-    Change(Box<Producer>),
+    Change(Box<Producer>, u64),
     Pause,
     Resume,
     Stop { flush: Duration },
@@ -118,8 +118,8 @@ impl<'a, S: Source> Run<'a, S> {
         let now = Instant::now();
         match command {
             Command::Rate(rate) => self.set_rate(rate, now),
-            Command::Change(config) => {
-                self.source.configure(&config);
+            Command::Change(config, settings) => {
+                self.source.configure(&config, settings);
                 self.set_rate(config.rate, now);
                 self.config = *config;
             }

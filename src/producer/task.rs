@@ -56,7 +56,10 @@ impl ProducerTask {
             paused,
             hooks,
         };
-        Self::start_with(setup, move || ScriptSource::new(name, config, slot))
+        let settings = slot.settings();
+        Self::start_with(setup, move || {
+            ScriptSource::new(name, config, slot, settings)
+        })
     }
 
     /// Starts with any source; it is made on the producer's thread.
@@ -93,10 +96,11 @@ impl ProducerTask {
         self.tell(Command::Rate(rate));
     }
 
-    /// Takes over rate, count, parameters and limits of `config`. Another topic, seed or file needs
-    /// another producer or, for the file, another program in the slot.
-    pub fn change(&self, config: Producer) {
-        self.tell(Command::Change(Box::new(config)));
+    /// Takes over rate, count, parameters and limits of `config`, which are these `settings` of the
+    /// slot. Another topic, seed or file needs another producer or, for the file, another program in
+    /// the slot.
+    pub fn change(&self, config: Producer, settings: u64) {
+        self.tell(Command::Change(Box::new(config), settings));
     }
 
     /// Makes no messages until `resume`.

@@ -42,7 +42,7 @@ impl Source for Pretended {
     fn effects(&self) -> &Effects {
         &self.effects
     }
-    fn configure(&mut self, _: &Producer) {}
+    fn configure(&mut self, _: &Producer, _: u64) {}
 }
 
 /// Takes messages into a bounded channel, and refuses those that the test names.
@@ -210,7 +210,7 @@ fn a_larger_count_goes_on() {
     }
     .go();
     bench.reaches(|status| status.state == State::Finished);
-    bench.task.change(config(Rate::Unlimited, Some(4)));
+    bench.task.change(config(Rate::Unlimited, Some(4)), 0);
     assert_eq!(bench.take(4), [0, 1, 2, 3]);
     bench.reaches(|status| status.progress.queued == 4 && status.state == State::Finished);
 }

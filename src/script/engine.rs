@@ -40,6 +40,8 @@ pub(crate) fn bare(limits: &Limits) -> Engine {
 pub(crate) struct Built {
     pub engine: Engine,
     pub ast: AST,
+    /// Whether closures in it share variables.
+    pub shares: bool,
 }
 
 /// Compiles `program` into an engine of its own; `more` registers what is not in the API.
@@ -54,13 +56,14 @@ pub(crate) fn build(
     let mut modules = HashMap::new();
     let mut handler = None;
     let mut names = BTreeSet::new();
-    let mut in_closures = false;
+    let (mut shares, mut in_closures) = (false, false);
     for source in program.sources() {
         match engine.compile(&source.text) {
             Ok(mut ast) => {
                 ast.set_source(source.shown.as_str());
                 property_names(&ast, &mut names);
-                in_closures |= shares_params(&ast);
+                shares |= shared(&ast, |_| true);
+                in_closures |= shared(&ast, |name| name == "params");
                 if source.import.is_empty() {
                     handler = Some(ast);
                 } else {
@@ -91,7 +94,11 @@ pub(crate) fn build(
         loading: RefCell::default(),
     });
     engine.on_progress(|_| (!meter::tick()).then_some(Dynamic::UNIT));
-    Ok(Built { engine, ast })
+    Ok(Built {
+        engine,
+        ast,
+        shares,
+    })
 }
 
 /// Registers all that a script can call besides Rhai's own packages.
@@ -112,12 +119,12 @@ fn property_names(ast: &AST, names: &mut BTreeSet<String>) {
     });
 }
 
-/// Whether a closure in a tree takes `params` along.
-fn shares_params(ast: &AST) -> bool {
+/// Whether a closure in a tree takes a variable along whose name is one of these.
+fn shared(ast: &AST, these: impl Fn(&str) -> bool) -> bool {
     // The walk goes on while it is told so: it ends where one is found.
     !ast.walk(&mut |path: &[ASTNode]| match path.last() {
         Some(ASTNode::Stmt(Stmt::Share(shared))) => {
-            !shared.iter().any(|(variable, _)| variable.name == "params")
+            !shared.iter().any(|(variable, _)| these(&variable.name))
         }
         _ => true,
     })

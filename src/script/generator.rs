@@ -58,6 +58,7 @@ impl Generator {
     /// A script that calls `emit` as well makes more than one, the returned one last.
     pub fn generate(&mut self, n: u64) -> Outcome {
         self.effects.clear();
+        self.runtime.left.begin();
         self.runtime.state.exchange_effects(&mut self.effects);
         self.runtime.state.enter(None, 0);
         let n = INT::try_from(n).unwrap_or(INT::MAX);
@@ -70,10 +71,15 @@ impl Generator {
         });
         self.runtime.state.leave();
         self.runtime.state.exchange_effects(&mut self.effects);
-        let ended = match result {
-            Ok(()) => return Outcome::Done,
-            Err(ended) => ended,
+        let outcome = match result {
+            Ok(()) => Outcome::Done,
+            Err(ended) => self.failed(ended),
         };
+        self.runtime.left.end(&self.runtime.state, outcome)
+    }
+
+    #[cold]
+    fn failed(&mut self, ended: Ended) -> Outcome {
         self.effects.clear();
         let panicked = matches!(ended, Ended::Panic(_));
         let Settings {
@@ -82,12 +88,14 @@ impl Generator {
             timeout,
             ..
         } = &self.settings;
-        let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, None);
+        let entry = self.runtime.entry.as_str();
+        let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, entry, None);
         if panicked {
             let state = Rc::clone(&self.runtime.state);
             // What could not be built again stays as it is: the next call reports what it does.
-            if let Ok(runtime) = Runtime::new(&self.program, state, params, *timeout) {
+            if let Ok(mut runtime) = Runtime::new(&self.program, state, params, *timeout) {
                 self.generate = runtime.function("generate", 1);
+                runtime.left = self.runtime.left.clone();
                 self.runtime = runtime;
             }
         }

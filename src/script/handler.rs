@@ -111,6 +111,12 @@ impl Handler {
         self.runtime.state.reseed(seed);
     }
 
+    /// How many bytes the calls have left behind.
+    #[cfg(test)]
+    pub(super) fn left(&self) -> isize {
+        self.runtime.left.sum()
+    }
+
     /// The effects of the last call.
     pub fn effects(&self) -> &Effects {
         &self.effects
@@ -152,6 +158,7 @@ impl Handler {
     #[inline]
     fn begin(&mut self, record: Option<&Rc<Record>>, attempt: u32) {
         self.effects.clear();
+        self.runtime.left.begin();
         let state = &self.runtime.state;
         state.exchange_effects(&mut self.effects);
         state.enter(record, attempt);
@@ -161,10 +168,11 @@ impl Handler {
     fn end(&mut self, result: Result<(), Ended>, record: Option<&Rc<Record>>) -> Outcome {
         self.runtime.state.leave();
         self.runtime.state.exchange_effects(&mut self.effects);
-        match result {
+        let outcome = match result {
             Ok(()) => Outcome::Done,
             Err(ended) => self.failed(ended, record),
-        }
+        };
+        self.runtime.left.end(&self.runtime.state, outcome)
     }
 
     #[cold]
@@ -175,7 +183,8 @@ impl Handler {
         let Settings {
             limits, timeout, ..
         } = &self.settings;
-        let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, value);
+        let entry = self.runtime.entry.as_str();
+        let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, entry, value);
         if panicked && let Err(why) = self.rebuild() {
             return Outcome::Failed(why);
         }
@@ -189,8 +198,9 @@ impl Handler {
         } = &self.settings;
         let state = Rc::clone(&self.runtime.state);
         match Runtime::new(&self.program, state, params, *timeout) {
-            Ok(runtime) => {
+            Ok(mut runtime) => {
                 self.functions = Functions::of(&runtime);
+                runtime.left = self.runtime.left.clone();
                 self.runtime = runtime;
                 Ok(())
             }

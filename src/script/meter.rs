@@ -26,6 +26,8 @@ pub(crate) enum Exceeded {
     /// Too many values held at once: as one chain they would overflow the stack when dropped.
     Pieces,
     Stack,
+    /// So many bytes, by all calls before this one.
+    Left(usize),
 }
 
 #[derive(Clone)]
@@ -153,6 +155,17 @@ pub(crate) fn stop() {
         meter.stopped.set(true);
         memory::set_alarm(0);
     });
+}
+
+/// Whether the call may take so many bytes more; if not, it ends as where memory runs out.
+pub(crate) fn affords(bytes: usize) -> bool {
+    let more = isize::try_from(bytes).unwrap_or(isize::MAX);
+    let limit = METER.with(|meter| meter.memory_limit.get());
+    let fits = memory::held().saturating_add(more) <= limit;
+    if !fits {
+        out_of_memory();
+    }
+    fits
 }
 
 /// As if the memory limit had been reached.

@@ -14,6 +14,7 @@ mod generator;
 pub mod guide;
 mod handler;
 mod json;
+mod left;
 pub mod memory;
 mod meter;
 mod natives;
@@ -84,7 +85,7 @@ pub struct Settings {
 }
 
 /// How one call of `handle` ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     /// It returned; its effects may leave.
     Done,

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Scope,
-    ScriptFuncDef, Shared, Stmt,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, ImmutableString,
+    Scope, ScriptFuncDef, Shared, Stmt,
 };
 
 use super::api::message::Message;
+use super::left::Left;
 use super::meter::Exceeded;
 use super::program::Program;
 use super::state::{State, Stop};
@@ -43,6 +44,9 @@ pub(crate) struct Runtime {
     imports: usize,
     modules_loaded: usize,
     pub state: Rc<State>,
+    pub left: Left,
+    /// The function of the last call that did not return.
+    pub entry: ImmutableString,
     message: Dynamic,
     limits: Limits,
     timeout: Duration,
@@ -90,6 +94,8 @@ impl Runtime {
         global.source = built.ast.source().map(Into::into);
         let mut runtime = Self {
             message: Dynamic::from(Message(Rc::clone(&state))).into_shared(),
+            left: Left::new(built.shares, &limits),
+            entry: ImmutableString::new(),
             engine: built.engine,
             ast: built.ast,
             global,
@@ -143,6 +149,10 @@ impl Runtime {
         function: &mut Function,
         arguments: [Dynamic; N],
     ) -> Result<Dynamic, Ended> {
+        if let Some(bytes) = self.left.is_too_much() {
+            self.entry = function.definition.name.clone();
+            return Err(Ended::Exceeded(Exceeded::Left(bytes), None));
+        }
         let Function {
             definition,
             work,
@@ -154,6 +164,9 @@ impl Runtime {
             }
         }
         let result = self.run(work, scope);
+        if result.is_err() {
+            self.entry = definition.name.clone();
+        }
         scope.rewind(definition.params.len());
         // `msg = …` puts a value in the place that all calls share.
         if !self.message.is::<Message>() {
@@ -164,7 +177,18 @@ impl Runtime {
         }
         self.global.num_modules_loaded = self.modules_loaded;
         self.global.always_search_scope = false;
+        self.forget_names();
         result
+    }
+
+    /// A name that a script makes up, as in `Fn(x).call()`, stays among the functions that were looked
+    /// for; they must not add up over the messages.
+    fn forget_names(&mut self) {
+        const MOST: usize = 4096;
+        if self.caches.fn_resolution_cache_mut().dict.len() > MOST {
+            self.caches.rewind_fn_resolution_caches(0);
+            self.caches.push_fn_resolution_cache();
+        }
     }
 
     fn run(&mut self, work: &Work, scope: &mut Scope<'static>) -> Result<Dynamic, Ended> {

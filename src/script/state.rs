@@ -5,7 +5,7 @@
 //! it afterwards, so that nothing of a message outlives its call.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -13,7 +13,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
 use super::json::{self, Digits, Doc, JsonObject, NotJson};
-use super::{Caller, meter};
+use super::{Caller, memory, meter};
 use crate::config::{Limits, Stage};
 use crate::delivery::{Effects, Record};
 
@@ -47,11 +47,15 @@ pub(crate) struct State {
     pub effects: RefCell<Box<Effects>>,
     pub stop: RefCell<Option<Box<Stop>>>,
     pub random: RefCell<Xoshiro256PlusPlus>,
+    /// Bytes that this call has given to others, who free them: log lines, names of topics and metrics.
+    pub given_away: Cell<isize>,
     /// The text of the numbers that this call has read from JSON.
     pub digits: Rc<Digits>,
     names: RefCell<Vec<Arc<str>>>,
     doc: RefCell<Rc<Doc>>,
     nothing: Rc<Doc>,
+    /// The document of the last call, where something held it after that.
+    pinned: RefCell<Weak<Doc>>,
     /// The view of the message's whole value: one shared Rhai value, used again for every message.
     root: RefCell<Root>,
 }
@@ -85,6 +89,7 @@ impl State {
             effects: RefCell::default(),
             stop: RefCell::default(),
             random: RefCell::new(random),
+            given_away: Cell::new(0),
             digits: Rc::default(),
             names: RefCell::default(),
             doc: RefCell::default(),
@@ -94,6 +99,7 @@ impl State {
                 value: Dynamic::UNIT,
             }),
             nothing,
+            pinned: RefCell::default(),
         })
     }
 
@@ -142,8 +148,14 @@ impl State {
         match Rc::get_mut(&mut doc) {
             Some(doc) => doc.release(),
             // Some value of the call is still held; it keeps its text, and the next message gets a new one.
-            None => *doc = Rc::default(),
+            None => *self.pinned.borrow_mut() = Rc::downgrade(&std::mem::take(&mut *doc)),
         }
+    }
+
+    /// Bytes of the last message that something still holds, now that its call is over.
+    pub(crate) fn take_pinned(&self) -> isize {
+        let doc = self.pinned.take().upgrade();
+        doc.map_or(0, |doc| isize::try_from(doc.len()).unwrap_or(isize::MAX))
     }
 
     /// `msg.json`: the value parsed, once.
@@ -206,6 +218,11 @@ impl State {
         EvalAltResult::ErrorTerminated(Dynamic::UNIT, position).into()
     }
 
+    /// Takes so many bytes off the account of this call.
+    pub(crate) fn give_away(&self, bytes: isize) {
+        self.given_away.set(self.given_away.get() + bytes);
+    }
+
     /// One shared copy of a topic's or a metric's name.
     pub(crate) fn name(&self, name: &str) -> Arc<str> {
         const KEPT: usize = 64;
@@ -213,7 +230,9 @@ impl State {
         if let Some(known) = names.iter().find(|known| &***known == name) {
             return Arc::clone(known);
         }
+        let before = memory::held();
         let new: Arc<str> = name.into();
+        self.give_away(memory::held() - before);
         if names.len() < KEPT {
             names.push(Arc::clone(&new));
         }

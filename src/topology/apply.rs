@@ -1,14 +1,17 @@
 //! Taking a plan's steps, and going back when one fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::member::GroupShared;
 use crate::observe::rebalances;
 use crate::preflight::{Checked, Programs};
 
 use super::Running;
 use super::plan::{Plan, Step};
+use super::producers::Before;
 
 /// After its members have joined, a group is given so long to share its partitions out. Where other
 /// processes have members too, it can not be seen when that is over.
@@ -30,8 +33,29 @@ pub struct ApplyError {
     pub reason: String,
     /// What was done before, the failed step included, and was undone.
     pub undone: Vec<Taken>,
+    /// Topics that were created or grown before, one line each: those are never undone.
+    pub stays: Vec<String>,
     /// What could not be undone, one sentence each.
     pub left: Vec<String>,
+}
+
+/// What was taken away on the way, for the case that it has to come back as it was.
+#[derive(Default)]
+pub(super) struct Gone {
+    pub producers: BTreeMap<String, Before>,
+    pub groups: BTreeMap<String, Arc<GroupShared>>,
+}
+
+/// Why a step failed, with what it is about where the reason does not begin with that.
+fn said(step: &Step, reason: String) -> String {
+    let begins = match step {
+        Step::EnsureTopic { topic, .. } => reason.starts_with(&format!("topic `{topic}`")),
+        _ => false,
+    };
+    match begins {
+        true => reason,
+        false => format!("{}: {reason}", step.subject()),
+    }
 }
 
 /// Members that were started and are to join.
@@ -49,6 +73,23 @@ struct Way {
     steps: Vec<Step>,
     taken: Vec<Taken>,
     joining: Vec<Joining>,
+    /// The step that failed itself.
+    failed: Option<usize>,
+}
+
+impl Way {
+    /// What can be undone, and the lines of what stays.
+    fn parted(&self) -> (Vec<Taken>, Vec<String>) {
+        let (mut undone, mut stays) = (Vec::new(), Vec::new());
+        for (at, (step, taken)) in self.steps.iter().zip(&self.taken).enumerate() {
+            if step.inverse().is_some() {
+                undone.push(taken.clone());
+            } else if self.failed != Some(at) {
+                stays.extend(taken.lines.iter().cloned());
+            }
+        }
+        (undone, stays)
+    }
 }
 
 impl Running {
@@ -69,21 +110,26 @@ impl Running {
         generation: u64,
     ) -> Result<Vec<Taken>, ApplyError> {
         let before = self.programs_in_use();
+        self.gone = Gone::default();
         let mut way = Way::default();
-        match self.go(plan.steps, &wanted.programs, &mut way).await {
+        let result = match self.go(plan.steps, &wanted.programs, &mut way).await {
             Ok(()) => {
                 self.set_config(wanted, generation);
                 Ok(way.taken)
             }
             Err(reason) => {
+                let (undone, stays) = way.parted();
                 let left = self.go_back(way.steps, &before).await;
                 Err(ApplyError {
                     reason,
-                    undone: way.taken,
+                    undone,
+                    stays,
                     left,
                 })
             }
-        }
+        };
+        self.gone = Gone::default();
+        result
     }
 
     /// Takes back what a start that was cut short has done, so that another one can begin from
@@ -128,7 +174,10 @@ impl Running {
             let at = way.taken.len() - 1;
             let outcome = self.try_step(&step, at, programs).await;
             way.taken[at].took = began.elapsed();
-            outcome.map_err(|reason| format!("{}: {reason}", step.subject()))?;
+            if let Err(reason) = outcome {
+                way.failed = Some(at);
+                return Err(said(&step, reason));
+            }
             if waits && let Some((group, numbers)) = step.starts() {
                 way.joining.push(Joining {
                     step: at,
@@ -221,6 +270,12 @@ impl Running {
         // Going back, a group has its offsets and transactions already, and needs no broker for them.
         if let Step::AddGroup { group, now } | Step::ReplaceMembers { group, now, .. } = step {
             self.check_transactions(group, now).await?;
+        }
+        if let Step::ReplaceMembers {
+            group, was, now, ..
+        } = step
+        {
+            self.begin_in_added_topics(group, was, now).await?;
         }
         if let Step::AddGroup { group, now } = step {
             let continues = self.begin_where_said(group, now).await?;

@@ -10,6 +10,7 @@ use crate::config::Group;
 use crate::handlers::HandlerSlot;
 use crate::member::{Command, GroupShared, MemberHandle, Setup};
 use crate::observe::{Board, Metrics};
+use crate::script::Program;
 
 use super::Ground;
 use super::listen::Listener;
@@ -75,6 +76,8 @@ impl RunningGroup {
         let listener = Listener {
             group: self.name.clone(),
             metrics: metrics.group(&self.name).member(place.name()),
+            consumer: metrics.consumer(&self.name, place.name()),
+            producer: metrics.any_producer(),
             board: place,
             counted: (0, 0, 0),
             away: ground.away.clone(),
@@ -85,6 +88,7 @@ impl RunningGroup {
             cluster: ground.cluster.clone(),
             group_id: self.name.clone(),
             group: self.config.clone(),
+            settings: self.slot.settings(),
             number,
             slot: self.slot.clone(),
             shared: self.shared.clone(),
@@ -94,12 +98,16 @@ impl RunningGroup {
         Ok(RunningMember { handle, joined })
     }
 
-    /// Takes up settings that need no new client.
-    pub(super) fn change(&mut self, config: Arc<Group>) {
+    /// Takes up settings that need no new client, and with them the program that comes with them.
+    pub(super) fn change(&mut self, config: Arc<Group>, program: Option<Arc<Program>>) {
+        if let Some(program) = program {
+            self.slot.set_with_settings(program);
+        }
         self.config = config;
         self.shared.rate.set(self.config.rate);
         for member in self.members.values() {
-            member.handle.tell(Command::Change(self.config.clone()));
+            let (config, settings) = (self.config.clone(), self.slot.settings());
+            member.handle.tell(Command::Change(config, settings));
         }
     }
 
@@ -159,18 +167,24 @@ impl RunningGroup {
         result
     }
 
-    /// Gives each member a new client, one after another, so that partitions keep moving forward.
+    /// Gives each member a new client, one after another, so that partitions keep moving forward. Those
+    /// that are not replaced yet go on with the program that they have.
     pub(super) async fn replace(
         &mut self,
         numbers: &[u32],
         config: Arc<Group>,
+        program: Option<Arc<Program>>,
         ground: &Ground,
     ) -> Result<(), String> {
+        if let Some(program) = program {
+            self.slot.set_with_settings(program);
+        }
+        // Its static id comes back at once, so its place is kept. One that does not come back gives its
+        // partitions up, which nobody would read until the session timeout.
+        let for_good = !config.static_membership;
         self.config = config;
         self.shared.rate.set(self.config.rate);
         for number in numbers {
-            // Its static id comes back at once, so its place is kept.
-            let for_good = false;
             self.stop([*number], for_good, self.stop_time()).await?;
             self.start([*number], ground)?;
             self.wait_until_joined(*number).await?;

@@ -8,8 +8,9 @@ use tokio::sync::{mpsc::UnboundedSender, watch};
 
 use crate::config::Group;
 use crate::delivery::Verdict;
+use crate::kafka::{self, Statistics};
 use crate::member::{Calls, Event, MemberReport, Observer, PartitionReport, State};
-use crate::observe::metrics::{MemberMetrics, Outcome};
+use crate::observe::metrics::{ClientMetrics, Connection, ConnectionState, MemberMetrics, Outcome};
 use crate::observe::status::{MemberState, MemberStatus, PartitionStatus, Totals};
 use crate::observe::{MemberBoard, now};
 
@@ -20,6 +21,9 @@ pub(super) struct Listener {
     pub(super) group: Arc<str>,
     pub(super) board: MemberBoard,
     pub(super) metrics: MemberMetrics,
+    /// The member's clients.
+    pub(super) consumer: ClientMetrics,
+    pub(super) producer: ClientMetrics,
     /// Failed calls, retried ones and refused commits that the metrics know of.
     pub(super) counted: (u64, u64, u64),
     /// Whether no broker answers.
@@ -57,6 +61,16 @@ impl Observer for Listener {
         counters.done.inc_by(calls.done);
         counters.failed.inc_by(calls.failed);
         counters.rejected.inc_by(calls.rejected);
+    }
+
+    fn consumer_statistics(&mut self, statistics: Statistics) {
+        let (messages, bytes) = (statistics.prefetched_messages, statistics.prefetched_bytes);
+        self.consumer.prefetched(messages, bytes);
+        self.consumer.connected(connections(statistics));
+    }
+
+    fn producer_statistics(&mut self, statistics: Statistics) {
+        self.producer.connected(connections(statistics));
     }
 
     fn count(&mut self, name: &Arc<str>, n: u64) {
@@ -98,6 +112,23 @@ impl Observer for Listener {
     }
 }
 
+/// What a client tells of its connections, as the metrics show it.
+pub(super) fn connections(statistics: Statistics) -> Vec<Connection> {
+    let connection = |seen: kafka::BrokerSeen| Connection {
+        state: match seen.connection {
+            kafka::Connection::None => ConnectionState::Unused,
+            kafka::Connection::Connecting => ConnectionState::Connecting,
+            kafka::Connection::Up => ConnectionState::Up,
+            kafka::Connection::Down => ConnectionState::Down,
+        },
+        broker: seen.address,
+        answers: seen.answers,
+        seconds: seen.seconds,
+        longest: seen.longest,
+    };
+    statistics.brokers.into_iter().map(connection).collect()
+}
+
 fn status(report: MemberReport, away: bool) -> MemberStatus {
     let state = match report.state {
         State::Starting | State::Joining | State::Running | State::Idle if away => {
@@ -134,22 +165,20 @@ fn status(report: MemberReport, away: bool) -> MemberStatus {
 }
 
 fn partition(report: &PartitionReport) -> PartitionStatus {
-    let lag = report.end.map(|end| (end - report.position).max(0));
-    let lag_seconds = match (lag, report.last_timestamp) {
-        (None, _) => None,
-        (Some(0), _) => Some(0.0),
-        // The next message is at most as old as the one before it.
-        (Some(_), Some(handled)) => Some((now().as_millisecond() - handled).max(0) as f64 / 1000.0),
-        (Some(_), None) => None,
+    let age = |written: i64| (now().as_millisecond() - written).max(0) as f64 / 1000.0;
+    let lag_seconds = match report.lag {
+        Some(0) => Some(0.0),
+        Some(_) => report.oldest.map(age),
+        None => None,
     };
     PartitionStatus {
         topic: report.partition.topic.to_string(),
         partition: report.partition.number,
         position: report.position,
         committed: report.committed,
-        lag,
+        lag: report.lag,
         lag_seconds,
-        waiting: 0,
+        waiting: report.waiting as u64,
         paused: report.paused,
         stuck: report.stuck.clone(),
     }

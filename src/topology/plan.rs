@@ -4,6 +4,8 @@
 //! before and after, so that whoever applies it needs no other source, and [`Step::inverse`] leads
 //! back. What can't change while it runs becomes a [`Refusal`]; a plan with one must not be applied.
 
+#[cfg(test)]
+mod every_setting;
 mod fields;
 #[cfg(test)]
 mod properties;

@@ -18,7 +18,7 @@ use crate::producer::{
 use crate::script::Kind;
 
 use super::Running;
-use super::running::handler_status;
+use super::running::{comes_along, handler_status};
 
 /// What a producer may still have unsent when it is replaced or removed.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -44,7 +44,8 @@ pub(super) struct RunningProducer {
 }
 
 /// What a producer takes over from the one before it.
-struct Before {
+#[derive(Clone)]
+pub(super) struct Before {
     deliveries: Arc<Deliveries>,
     progress: Progress,
     paused: bool,
@@ -149,7 +150,7 @@ impl Running {
         if self.shown.producers().contains_key(name) {
             return Ok(());
         }
-        self.start_producer(name, config, programs, None)
+        self.start_producer(name, config, programs)
     }
 
     fn start_producer(
@@ -157,7 +158,6 @@ impl Running {
         name: &str,
         config: &Arc<Producer>,
         programs: &Programs,
-        before: Option<Before>,
     ) -> Result<(), String> {
         let program = programs
             .producer(&config.handler)
@@ -167,11 +167,16 @@ impl Running {
             deliveries,
             progress,
             paused,
-        } = before.unwrap_or_else(|| Before {
-            deliveries: Arc::new(Deliveries::new(name.into())),
-            progress: Progress::default(),
-            paused: false,
-        });
+        } = self
+            .gone
+            .producers
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| Before {
+                deliveries: Arc::new(Deliveries::new(name.into())),
+                progress: Progress::default(),
+                paused: false,
+            });
         let told = deliveries.clone();
         let reports = DeliveryReports::new(move |error| match error {
             None => told.acknowledged(),
@@ -197,6 +202,7 @@ impl Running {
             self.ground
                 .board
                 .producer(name, &config.topic, config.rate.into(), LONGEST_CALL);
+        self.ground.board.counts_on(name, counted.0, counted.1);
         let producer = RunningProducer {
             task,
             slot: slot.clone(),
@@ -254,14 +260,16 @@ impl Running {
         let Some(producer) = producers.get(name) else {
             return Err(format!("producer {name} does not run"));
         };
-        if let Some(program) = programs.producer(&config.handler)
-            && program.file() != producer.slot.current().file()
-        {
+        let slot = &producer.slot;
+        let program = comes_along(self.config(), slot, programs.producer(&config.handler))
+            .map_err(|()| format!("the handler of producer {name} was not compiled"))?;
+        if let Some(program) = program {
             self.handlers.remove(Kind::Producer, name);
-            producer.slot.set(program);
-            self.watch_producer(producer.slot.clone(), config);
+            slot.set_with_settings(program);
         }
-        producer.task.change((**config).clone());
+        producer.task.change((**config).clone(), slot.settings());
+        // Also for the parameters and limits that the next version is tried with.
+        self.watch_producer(slot.clone(), config);
         let rate = config.rate.into();
         producer
             .board
@@ -278,13 +286,8 @@ impl Running {
         config: &Arc<Producer>,
         programs: &Programs,
     ) -> Result<(), String> {
-        let before = self.shown.producers().get(name).map(|producer| Before {
-            deliveries: producer.deliveries.clone(),
-            progress: producer.task.status().progress,
-            paused: producer.paused.get(),
-        });
         self.remove_producer(name).await?;
-        self.start_producer(name, config, programs, before)
+        self.start_producer(name, config, programs)
     }
 
     pub(super) async fn remove_producer(&mut self, name: &str) -> Result<(), String> {
@@ -319,6 +322,12 @@ impl Running {
         let (task, ended) = task
             .await
             .map_err(|error| format!("producer {name} could not be waited for: {error}"))?;
+        let before = Before {
+            deliveries: deliveries.clone(),
+            progress: task.status().progress,
+            paused: paused.get(),
+        };
+        self.gone.producers.insert(name.to_owned(), before);
         RunningProducer {
             task,
             board,
@@ -329,6 +338,7 @@ impl Running {
             paused,
         }
         .look(false);
+        self.ground.board.remove_producer(name);
         match ended {
             Some(State::Died(reason)) => Err(format!("producer {name} died: {reason}")),
             Some(_) => Ok(()),

@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::config::{Brokers, Config, Daemon, Group, HandlerKind, Kafka, Log};
+use crate::config::{Brokers, Config, Daemon, Group, HandlerKind, Kafka, Log, Watch};
 use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
 use crate::member::{MemberHandle, try_handler};
+use crate::observe::metrics::ClientMetrics;
 use crate::observe::status::{BrokerStatus, HandlerStatus};
 use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
 use crate::preflight::{Checked, Programs};
 use crate::script::{Kind, Program};
 
+use super::apply::Gone;
 use super::group::RunningGroup;
+use super::listen::connections;
 use super::shown::Shown;
 use super::{Ground, News, Watcher};
 
@@ -29,9 +32,12 @@ pub struct Running {
     pub(super) ground: Ground,
     pub(super) admin: Admin,
     pub(super) sender: Sender,
+    /// What the sender tells of itself.
+    sending: ClientMetrics,
     /// Lives as long as everything that talks to it.
     pub(super) embedded: Option<Embedded>,
     pub(super) handlers: HandlerStore,
+    pub(super) gone: Gone,
     /// Topics that the configuration needs and the cluster has lost.
     pub(super) lost: BTreeSet<String>,
     pub(super) groups: BTreeMap<String, RunningGroup>,
@@ -76,6 +82,7 @@ impl Running {
             ..config.clone()
         };
         let away = Arc::new(AtomicBool::new(false));
+        let sending = metrics.any_producer();
         let log = Arc::new(log);
         let shown = Shown::new(board.clone(), away.clone(), nothing.clone(), log.clone());
         Ok(Self {
@@ -93,8 +100,10 @@ impl Running {
             },
             admin,
             sender,
+            sending,
             embedded,
             handlers,
+            gone: Gone::default(),
             lost: BTreeSet::new(),
             groups: BTreeMap::new(),
             log,
@@ -142,6 +151,13 @@ impl Running {
         Ok(())
     }
 
+    /// Passes on what the producers' client tells of itself.
+    pub fn note_statistics(&self) {
+        if let Some(statistics) = self.sender.statistics() {
+            self.sending.connected(connections(statistics));
+        }
+    }
+
     pub(super) fn change_log(&mut self, log: &Log) -> Result<(), String> {
         self.log.apply(log).map_err(|error| error.to_string())
     }
@@ -163,7 +179,10 @@ impl Running {
                 .consumer(&config.handler)
                 .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
             let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
-            let group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
+            let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
+            if let Some(shared) = self.gone.groups.get(name) {
+                group.shared = shared.clone();
+            }
             self.groups.insert(name.to_owned(), group);
             self.shown.slots().insert(name.to_owned(), slot);
         }
@@ -194,14 +213,14 @@ impl Running {
         let Some(group) = self.groups.get_mut(name) else {
             return Err(format!("group {name} does not run"));
         };
-        if group.config.handler != config.handler || group.config.limits != config.limits {
-            let program = programs
-                .consumer(&config.handler)
-                .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
+        let program = programs.consumer(&config.handler);
+        let program = comes_along(&self.config, &group.slot, program)
+            .map_err(|()| format!("the handler of {name} was not compiled"))?;
+        if program.is_some() {
+            // Else a change of the old file could come in between.
             self.handlers.remove(Kind::Consumer, name);
-            group.slot.set(program);
         }
-        group.change(config.clone());
+        group.change(config.clone(), program);
         let group = &self.groups[name];
         self.watch_group(group.slot.clone(), config);
         self.show_group(name, group);
@@ -240,19 +259,20 @@ impl Running {
         programs: &Programs,
     ) -> Result<(), String> {
         let ground = self.ground.clone();
-        let group = self.running_group(name)?;
-        let another =
-            group.config.handler != config.handler || group.config.limits != config.limits;
-        // Else what was compiled for the reload may be older by now than what runs.
-        if another && let Some(program) = programs.consumer(&config.handler) {
+        let program = programs.consumer(&config.handler);
+        let slot = self.running_group(name)?.slot.clone();
+        let program = comes_along(&self.config, &slot, program)
+            .map_err(|()| format!("the handler of {name} was not compiled"))?;
+        if program.is_some() {
             self.handlers.remove(Kind::Consumer, name);
-            self.running_group(name)?.slot.set(program);
         }
         let group = self.running_group(name)?;
-        group.replace(numbers, config.clone(), &ground).await?;
-        let slot = group.slot.clone();
+        let replaced = group
+            .replace(numbers, config.clone(), program, &ground)
+            .await;
+        // Whatever came of it: somebody runs it.
         self.watch_group(slot, config);
-        Ok(())
+        replaced
     }
 
     pub(super) async fn remove_group(&mut self, name: &str) -> Result<(), String> {
@@ -263,7 +283,9 @@ impl Running {
         let numbers: Vec<u32> = group.members.keys().rev().copied().collect();
         let within = group.stop_time();
         let result = group.stop(numbers, true, within).await;
-        self.groups.remove(name);
+        if let Some(group) = self.groups.remove(name) {
+            self.gone.groups.insert(name.to_owned(), group.shared);
+        }
         self.shown.slots().remove(name);
         self.ground.board.remove_group(name);
         result
@@ -413,6 +435,19 @@ impl Running {
         }
         result
     }
+}
+
+/// The program that other settings bring along: that of another file, or what the file holds by now
+/// where nobody watches it. A watched file is taken up by itself, in its newest version.
+pub(super) fn comes_along(
+    running: &Config,
+    slot: &HandlerSlot,
+    compiled: Option<Arc<Program>>,
+) -> Result<Option<Arc<Program>>, ()> {
+    let program = compiled.ok_or(())?;
+    let was = slot.current();
+    let unwatched = running.daemon.watch == Watch::Off && program.version() != was.version();
+    Ok((unwatched || program.file() != was.file()).then_some(program))
 }
 
 fn cluster(config: &Config, kafka: &Kafka, embedded: Option<&Embedded>) -> Cluster {

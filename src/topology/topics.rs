@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Group, Topic};
-use crate::kafka::{KafkaError, Outage, TopicOutcome, TopicState};
+use crate::config::{Brokers, Config, Group, Start, Topic};
+use crate::kafka::{KafkaError, LARGEST_MESSAGE, Outage, TopicOutcome, TopicState};
 use crate::observe::status::{BrokerState, DaemonState, TopicStatus};
 
 use super::Running;
@@ -13,6 +13,9 @@ use super::plan::{NeededTopic, Plan, needed_topics, plan};
 
 /// Between attempts while no broker answers.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// The reason, which is cut at 1000 bytes, and names of up to some hundred bytes each.
+const HEADERS_OF_A_LETTER: u64 = 16 << 10;
 
 /// A reload gives a broker that is away so long.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -54,8 +57,7 @@ impl Running {
                 }
                 Err(error) => error,
             };
-            let waits =
-                self.is_starting() && (error.is_outage() || error.is_denied() || error.retriable);
+            let waits = self.is_starting() && error.passes();
             if !waits && (began.elapsed() > PATIENCE || !error.is_outage()) {
                 return Err(error.message);
             }
@@ -126,10 +128,15 @@ impl Running {
     /// Fills in what a dead-letter topic takes over from its source.
     async fn sized(&self, name: &str, needed: &NeededTopic) -> Result<Topic, KafkaError> {
         let mut found: BTreeMap<String, TopicState> = BTreeMap::new();
-        let follows = !needed.dead_letters_of.is_empty();
-        if follows && (needed.partitions.is_none() || needed.replication.is_none()) {
+        let mut config = needed.config.clone();
+        if !needed.dead_letters_of.is_empty() {
             let sources: Vec<String> = needed.dead_letters_of.iter().cloned().collect();
-            found = self.admin.describe(&sources).await?;
+            let asked = [&sources[..], &[name.to_owned()]].concat();
+            found = self.admin.describe(&asked).await?;
+            if found.remove(name).is_none() {
+                let sources: Vec<String> = found.keys().cloned().collect();
+                config.extend(self.room_for_letters(&sources).await);
+            }
             tracing::debug!("topic {name} takes its size from {sources:?}");
         }
         let most = |of: fn(&TopicState) -> i32| found.values().map(of).max();
@@ -138,9 +145,25 @@ impl Running {
             replication: needed
                 .replication
                 .or_else(|| most(|topic| topic.replication)),
-            config: needed.config.clone(),
+            config,
             create: needed.create,
         })
+    }
+
+    /// A setting by which the largest message that these topics take fits into a topic as a dead letter,
+    /// which has further headers.
+    async fn room_for_letters(&self, sources: &[String]) -> Option<(String, String)> {
+        match self.admin.largest_message(sources).await {
+            Ok(largest) => {
+                let room = largest?.saturating_add(HEADERS_OF_A_LETTER);
+                Some((LARGEST_MESSAGE.to_owned(), room.to_string()))
+            }
+            // Perhaps it may not be asked; then the brokers' own bound holds.
+            Err(error) => {
+                tracing::debug!("how large a message may be is not known: {error}");
+                None
+            }
+        }
     }
 
     /// Commits where a group begins in topics of which it has no offset yet. Returns whether there
@@ -163,12 +186,47 @@ impl Running {
                     }
                     return Ok(commits.is_empty());
                 }
-                Err(error) if self.is_starting() && (error.is_outage() || error.retriable) => {
+                Err(error) if self.is_starting() && error.passes() => {
                     self.wait_for_broker(&error, &mut outage).await;
                 }
                 Err(error) => return Err(error.message),
             }
         }
+    }
+
+    /// Has the members of a group begin where `start` says in the topics that it is to read besides; on
+    /// another cluster, in all of which it has no offsets there. They commit it themselves: nobody else
+    /// may while a group has members.
+    pub(super) async fn begin_in_added_topics(
+        &self,
+        name: &str,
+        was: &Group,
+        now: &Group,
+    ) -> Result<(), String> {
+        let Some(group) = self.groups.get(name) else {
+            return Ok(());
+        };
+        let servers = &self.ground.cluster.servers;
+        let moved = matches!(&self.config().kafka.brokers, Brokers::Servers(old) if old != servers);
+        let topics = now.topics.iter();
+        let added: Vec<String> = topics
+            .filter(|topic| moved || !was.topics.contains(topic))
+            .cloned()
+            .collect();
+        let starts = match now.start {
+            _ if added.is_empty() => Vec::new(),
+            // That is where they begin anyway.
+            Start::Earliest => Vec::new(),
+            Start::Latest | Start::Time(_) => {
+                let found = self.admin.find_start(name, &added, now.start).await;
+                found.map_err(|error| error.message)?
+            }
+        };
+        let starts = starts
+            .into_iter()
+            .map(|start| (start.partition, start.offset));
+        group.shared.set_starts(starts);
+        Ok(())
     }
 
     /// Looks which topics the broker has, so that a group's first message may go to any of them.

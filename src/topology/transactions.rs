@@ -25,7 +25,7 @@ impl Running {
                     }
                     return Ok(());
                 }
-                Err(error) if self.is_starting() && (error.is_outage() || error.retriable) => {
+                Err(error) if self.is_starting() && error.passes() => {
                     self.wait_for_broker(&error, &mut outage).await;
                 }
                 Err(error) => return Err(format!("group {name}: {error}")),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
@@ -70,7 +70,6 @@ pub struct Pages {
     /// When a message came for the first time after a later one of its key.
     pub out_of_order: Vec<Time>,
     pub dead: u64,
-    pub dead_repeats: u64,
     /// Poison in the output, or anything else among the dead letters.
     pub misplaced: Vec<String>,
 }
@@ -199,7 +198,8 @@ impl Pages {
         }
     }
 
-    fn buried(&mut self, entry: &Entry) {
+    /// Enters a dead letter; the message was read from `partition` at `offset`.
+    fn buried(&mut self, entry: &Entry, came: Time, partition: i32, offset: i64) {
         if !entry.poison {
             self.misplaced
                 .push(format!("dead, and not poison: {entry:?}"));
@@ -207,7 +207,11 @@ impl Pages {
         if self.keys[entry.key].enter(entry.seq) {
             self.dead += 1;
         } else {
-            self.dead_repeats += 1;
+            self.repeats.push(Repeat {
+                came,
+                partition,
+                offset,
+            });
         }
     }
 }
@@ -233,9 +237,23 @@ impl Reader {
             (Some(partition), Some(offset)) if message.topic() == self.out => {
                 pages.copied(&entry, came, partition, offset);
             }
-            _ => pages.buried(&entry),
+            _ => {
+                let [partition, offset] =
+                    ["deliveryd-partition", "deliveryd-offset"].map(|name| number(&message, name));
+                pages.buried(&entry, came, partition as i32, offset);
+            }
         }
     }
+}
+
+/// A number in a header of a dead letter.
+fn number(message: &BorrowedMessage<'_>, name: &str) -> i64 {
+    let headers = message.headers().into_iter().flat_map(|all| all.iter());
+    let values = headers.filter(|header| header.key == name);
+    let text = values.last().and_then(|header| header.value);
+    let text = text.and_then(|text| std::str::from_utf8(text).ok());
+    text.and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("a dead letter without {name}: {message:?}"))
 }
 
 fn consumer(servers: &str, topics: &Topics) -> BaseConsumer {

@@ -78,7 +78,6 @@ pub fn run(round: scale::Round, striker: &mut Striker<'_>, ledger: &Ledger) -> O
     let lost = wait_for_all(&striker.load.written(), ledger);
     let pages = ledger.pages();
     let repeats = &pages.repeats[span.repeats..];
-    let dead_repeats = (pages.dead_repeats - span.dead_repeats) as usize;
     let unexcused = repeats
         .iter()
         .filter(|repeat| !is_excused(repeat, &strikes, round.kind));
@@ -94,7 +93,7 @@ pub fn run(round: scale::Round, striker: &mut Striker<'_>, ledger: &Ledger) -> O
         messages: latencies.len(),
         dead: pages.dead - span.dead,
         lost,
-        repeated: repeats.len() + dead_repeats,
+        repeated: repeats.len(),
         unexcused: unexcused.count(),
         out_of_order: pages.out_of_order.len() - span.out_of_order,
         latencies,
@@ -110,7 +109,6 @@ struct Span {
     repeats: usize,
     out_of_order: usize,
     dead: u64,
-    dead_repeats: u64,
     gaps: usize,
     latencies: usize,
     begin: Time,
@@ -123,7 +121,6 @@ impl Span {
             repeats: pages.repeats.len(),
             out_of_order: pages.out_of_order.len(),
             dead: pages.dead,
-            dead_repeats: pages.dead_repeats,
             gaps: pages.gaps.len(),
             latencies: pages.latencies.len(),
             begin: now,

@@ -126,6 +126,21 @@ impl Browser {
             .collect()
     }
 
+    /// Presses a key, such as `\u{E004}` for Tab (WebDriver, 17.4.2).
+    pub fn press(&self, key: &str) {
+        let press = |what: &str| json!({ "type": what, "value": key });
+        let keys = json!({ "type": "key", "id": "keyboard", "actions": [press("keyDown"), press("keyUp")] });
+        self.command("actions", &json!({ "actions": [keys] }));
+    }
+
+    /// Has the page shown to somebody who likes it `light` or `dark`.
+    pub fn prefer(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let order =
+            json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
+        self.command("goog/cdp/execute", &order);
+    }
+
     /// What the browser complained of since it was opened: scripts, refused requests.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "browser" }));

@@ -17,6 +17,8 @@ const CARGO: &[&str] = &[
     "cargo build --release",
     "cargo install cargo-deb",
     "cargo deb",
+    "SAVES=200 cargo test --release --test handler_files from_save -- --nocapture",
+    "cargo test --release --test scale -- --nocapture",
     "STORM=long cargo test --release --test storm -- --nocapture",
     "CHAOS=30m cargo test --release --test chaos -- --nocapture",
 ];
@@ -63,6 +65,11 @@ impl Call {
             environment: environment.map(own).collect(),
             arguments: arguments.to_vec(),
         })
+    }
+
+    /// Whether it draws on a terminal until a key ends it; tests/top.rs does that.
+    pub fn needs_a_terminal(&self) -> bool {
+        self.is(|command| matches!(command, cli::Command::Top))
     }
 
     /// Whether it talks to a running daemon: `steering` runs it.
@@ -136,9 +143,18 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match &words[..] {
         _ if CARGO.contains(&line) => None,
-        ["cargo", "run", "--release", "--manifest-path", file] => {
-            (!repository().join(file).is_file()).then(|| format!("{file} is not there"))
-        }
+        ["cargo", "run", "--release", "--manifest-path", file] => missing(file),
+        [
+            "cargo",
+            "run",
+            "--release",
+            "--manifest-path",
+            file,
+            "--",
+            options @ ..,
+        ] => missing(file).or_else(|| no_bench_option(options)),
+        // tests/metrics.rs runs it.
+        ["promtool", "check", "rules", file] => missing(file),
         [
             "cargo",
             "bench",
@@ -165,6 +181,20 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
             .then(|| format!("{address} is not deliveryd's page")),
         _ => Some("nobody knows how to check it".to_owned()),
     }
+}
+
+fn missing(file: &str) -> Option<String> {
+    (!repository().join(file).is_file()).then(|| format!("{file} is not there"))
+}
+
+/// Which of the options the bench does not have, if any.
+fn no_bench_option(options: &[&str]) -> Option<String> {
+    let source = repository().join("tests/bench/src/options.rs");
+    let source = std::fs::read_to_string(source).unwrap_or_else(|error| panic!("{error}"));
+    let known = |option: &str| source.contains(&format!("Long(\"{option}\")"));
+    let mut options = options.iter().filter_map(|each| each.strip_prefix("--"));
+    let unknown = options.find(|option| !known(option))?;
+    Some(format!("the bench has no option --{unknown}"))
 }
 
 /// What of a bench the manifest `file` does not have, if anything.
@@ -200,6 +230,7 @@ fn commands_are_taken() {
         for line in block.text.lines() {
             match Call::of(line) {
                 Some(call) if call.asks_a_daemon() || call.asks_a_cluster() => {}
+                Some(call) if call.needs_a_terminal() => {}
                 Some(call) => {
                     let output = call.run(dir.path());
                     assert!(output.status.success(), "{line}\n{}", text(&output));

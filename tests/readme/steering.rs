@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::commands::Call;
 use crate::page::{Page, spans};
+use crate::said::shape;
 use crate::support::{Setup, http};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -53,5 +54,38 @@ fn requests_with_a_body_are_understood() {
                 "{request}: {answer:?}"
             );
         }
+    }
+}
+
+/// What the page shows of a group that falls behind is what `status` prints of one.
+#[test]
+fn growing_lag_is_shown_as_on_the_page() {
+    let daemon = Setup::copy_of_repository("default.toml").start();
+    daemon.wait_until("the groups to work", SOON, |status| {
+        status.state() == "running" && status.assigned("group-1").len() == 2
+    });
+    assert_eq!(daemon.command(&["pause", "group-1"]).code, Some(0));
+    daemon.wait_until("both partitions to fall behind", SOON, |status| {
+        let members = status.group("group-1")["members"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let lags = members.iter().filter(|member| {
+            member["state"] == "paused" && member["partitions"][0]["lag"].as_u64() > Some(0)
+        });
+        lags.count() == 2
+    });
+    let answer = daemon.command(&["status"]);
+    let printed: Vec<String> = answer.out.lines().map(shape).collect();
+    let page = Page::read();
+    let shown = page.blocks("text", "status");
+    assert_eq!(shown.len(), 1);
+    for line in shown[0].text.lines() {
+        // Which of the two leads the other in the group may differ, and how wide a number is.
+        assert!(
+            printed.contains(&shape(line)),
+            "{line}\nis not in\n{}",
+            answer.out
+        );
     }
 }

@@ -1,7 +1,10 @@
 //! What concerns the daemon as a whole: the log's level, who asked for what, and what is on disk.
 
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+
 use super::support::http;
-use super::{SOON, done, embedded, refused};
+use super::{SOON, done, embedded, paused, refused};
 
 /// The level is told, changed while it runs, and a wrong one is refused with what is possible.
 #[test]
@@ -129,4 +132,46 @@ fn strange_requests_are_refused() {
     assert_eq!(answer.code, 200, "{answer:?}");
     assert!(answer.body.contains("it has offsets 0 to "), "{answer:?}");
     assert!(answer.body.contains("it is not held here"), "{answer:?}");
+}
+
+/// Whatever comes in at the socket, rubbish, too much or nothing, the daemon works on and hears others.
+#[test]
+fn noise_on_the_socket_disturbs_no_work() {
+    let daemon = embedded();
+    let socket = daemon.dir().join("control.sock");
+    let connect = || UnixStream::connect(&socket).expect("the socket");
+    // Who is silent keeps a place until it is lost.
+    let silent: Vec<UnixStream> = (0..10).map(|_| connect()).collect();
+    let huge = format!(
+        "POST /v1/pause HTTP/1.1\r\nhost: a\r\nx: {}\r\n",
+        "y".repeat(1 << 20)
+    );
+    for noise in [
+        &b"\x00\xff\xfe\r\n\r\n"[..],
+        b"{\"name\": \"first\"}\n",
+        huge.as_bytes(),
+    ] {
+        let mut stream = connect();
+        // It may hang up before it has heard all of it.
+        if let Err(error) = stream.write_all(noise) {
+            assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+        }
+        let before = daemon.status();
+        assert_eq!(before.state(), "running");
+        done(daemon.command(&["log-level"]));
+        daemon.wait_until("work to go on", SOON, |status| {
+            status.handled("first") > before.handled("first") + 20
+        });
+    }
+    drop(silent);
+    let status = daemon.status();
+    assert_eq!(status.shares("first"), [1, 1], "{status}");
+    assert!(paused(&status, "first").is_empty(), "{status}");
+    assert_eq!(
+        daemon.output.count("panicked"),
+        0,
+        "{}",
+        daemon.output.tail()
+    );
+    assert!(daemon.stop().status.success());
 }

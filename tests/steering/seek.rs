@@ -1,5 +1,7 @@
 //! Seek: a running group is moved to another offset.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::support::Daemon;
@@ -200,4 +202,36 @@ fn the_embedded_broker_knows_no_times() {
     });
     let answer = daemon.command(&["seek", "first", "--to", "soon"]);
     assert_eq!(answer.code, Some(2), "{answer:?}");
+}
+
+/// At a terminal it asks, and only a yes moves anything.
+#[test]
+fn a_terminal_is_asked() {
+    let daemon = embedded();
+    done(daemon.command(&["pause", "first"]));
+    let program = env!("CARGO_BIN_EXE_deliveryd");
+    let socket = daemon.dir().join("control.sock");
+    let line = format!(
+        "{program} seek first Delivery:0 --to 0 --control {}",
+        socket.display()
+    );
+    let answered = |answer: &str| {
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("script, of util-linux");
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(answer.as_bytes()).expect("the answer");
+        let output = child.wait_with_output().expect("its end");
+        drop(stdin);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(shown.contains("move them? [y/N]"), "{shown}");
+        (output.status.code(), shown)
+    };
+    let (code, no) = answered("n\n");
+    assert!(no.contains("nothing was moved"), "{no}");
+    assert_eq!(code, Some(1), "{no}");
+    let (code, yes) = answered("y\n");
+    assert!(yes.contains("first goes on at Delivery/0@0"), "{yes}");
+    assert_eq!(code, Some(0), "{yes}");
 }

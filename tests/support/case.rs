@@ -33,6 +33,11 @@ impl Case {
         Self::on(Kafka::shared(), name, partitions)
     }
 
+    /// The same with settings of the topic that is read.
+    pub fn with_config(name: &str, partitions: i32, config: &[(&str, &str)]) -> Case {
+        Self::made_on(Kafka::shared(), name, partitions, 1, config)
+    }
+
     /// The same on another broker.
     pub fn on(kafka: &Kafka, name: &str, partitions: i32) -> Case {
         Self::replicated_on(kafka, name, partitions, 1)
@@ -40,6 +45,16 @@ impl Case {
 
     /// The same with so many copies of each partition.
     pub fn replicated_on(kafka: &Kafka, name: &str, partitions: i32, copies: i32) -> Case {
+        Self::made_on(kafka, name, partitions, copies, &[])
+    }
+
+    fn made_on(
+        kafka: &Kafka,
+        name: &str,
+        partitions: i32,
+        copies: i32,
+        config: &[(&str, &str)],
+    ) -> Case {
         let topic = super::unique(name);
         let case = Case {
             out: format!("{topic}.out"),
@@ -49,7 +64,7 @@ impl Case {
             servers: kafka.servers(),
         };
         let probe = &case.probe;
-        probe.create_topic_with(&case.topic, partitions, copies, &[]);
+        probe.create_topic_with(&case.topic, partitions, copies, config);
         probe.create_topic_with(&case.out, 1, copies, &[]);
         case
     }

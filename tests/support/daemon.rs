@@ -122,6 +122,14 @@ impl Setup {
         daemon
     }
 
+    /// Starts it with `http = "off"` and waits for its first line.
+    #[track_caller]
+    pub fn start_without_page(self) -> Daemon {
+        let daemon = self.set("daemon.http", "\"off\"").spawn();
+        daemon.wait_for_line("brokers ", PATIENCE);
+        daemon
+    }
+
     /// Runs what is expected to end by itself, and returns how it did.
     pub fn run(self) -> Exit {
         self.spawn().wait()

@@ -21,7 +21,20 @@ pub fn get(address: SocketAddr, path: &str) -> Result<Response, String> {
 
 /// The same under another `Host`.
 pub fn get_as(address: SocketAddr, path: &str, host: &str) -> Result<Response, String> {
-    let text = exchange(address, path, host).map_err(|error| format!("GET {path}: {error}"))?;
+    get_with(address, path, &format!("Host: {host}\r\n"))
+}
+
+/// The same with an `Accept`.
+pub fn get_accepting(address: SocketAddr, path: &str, accept: &str) -> Result<Response, String> {
+    get_with(
+        address,
+        path,
+        &format!("Host: {address}\r\nAccept: {accept}\r\n"),
+    )
+}
+
+fn get_with(address: SocketAddr, path: &str, headers: &str) -> Result<Response, String> {
+    let text = exchange(address, path, headers).map_err(|error| format!("GET {path}: {error}"))?;
     response(&text).map_err(|why| format!("GET {path}: {why}"))
 }
 
@@ -55,12 +68,12 @@ fn response(text: &str) -> Result<Response, String> {
     })
 }
 
-fn exchange(address: SocketAddr, path: &str, host: &str) -> std::io::Result<String> {
+fn exchange(address: SocketAddr, path: &str, headers: &str) -> std::io::Result<String> {
     let timeout = Duration::from_secs(5);
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     // HTTP/1.0 has no chunked bodies, and the server closes when it has answered.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\n{headers}\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())

@@ -32,6 +32,10 @@ pub struct Settings {
     jvm: &'static [&'static str],
     proxied: bool,
     properties: Properties,
+    /// More of `listeners`, each with a comma before it.
+    listeners: String,
+    /// More arguments of `kafka-storage format`.
+    format: Vec<String>,
 }
 
 impl Settings {
@@ -43,6 +47,8 @@ impl Settings {
             jvm: SMALL_JVM,
             proxied: false,
             properties: Properties::new(),
+            listeners: String::new(),
+            format: Vec::new(),
         }
     }
 
@@ -64,6 +70,18 @@ impl Settings {
     /// With a second way to the brokers, through [`Proxies`]. Not with ZooKeeper.
     pub fn proxied(mut self) -> Settings {
         self.proxied = true;
+        self
+    }
+
+    /// With a further listener, `NAME://ADDRESS`; its protocol is the caller's to map. For one broker.
+    pub fn listener(mut self, listener: &str) -> Settings {
+        self.listeners.push_str(&format!(",{listener}"));
+        self
+    }
+
+    /// One more argument of `kafka-storage format`.
+    pub fn format(mut self, argument: &str) -> Settings {
+        self.format.push(argument.to_owned());
         self
     }
 
@@ -250,6 +268,7 @@ impl Kafka {
             if settings.proxied {
                 listeners += &through.listener(&mut properties, &client);
             }
+            listeners += &settings.listeners;
             set(&mut properties, "process.roles", "broker,controller");
             set(&mut properties, "node.id", &id.to_string());
             set(
@@ -262,7 +281,8 @@ impl Kafka {
             brokers.push(Broker::prepare(&dir, id, client, properties, &settings));
         }
         for broker in &brokers {
-            server::format(settings.release, CLUSTER_ID, &broker.properties);
+            let properties = &broker.properties;
+            server::format(settings.release, CLUSTER_ID, properties, &settings.format);
         }
         Kafka {
             settings,

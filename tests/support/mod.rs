@@ -10,6 +10,7 @@
 pub mod case;
 pub mod cli;
 pub mod daemon;
+pub mod freeze;
 pub mod http;
 pub mod jars;
 pub mod kafka;

@@ -156,6 +156,8 @@ impl Probe {
             .set("bootstrap.servers", &self.servers)
             .set("client.id", client)
             .set("log_level", "0")
+            // The topics bound it.
+            .set("message.max.bytes", "10000000")
             .set("reconnect.backoff.max.ms", "500")
             .set_log_level(RDKafkaLogLevel::Emerg);
         config

@@ -21,6 +21,24 @@ impl Process {
     /// Starts `command` in a process group of its own.
     pub fn spawn(name: &str, mut command: Command) -> Process {
         command.process_group(0);
+        Self::start(name, command)
+    }
+
+    /// Starts `command` in a session of its own, with its standard input as the terminal that controls it.
+    pub fn spawn_at_terminal(name: &str, mut command: Command) -> Process {
+        // SAFETY: both calls are async-signal-safe and touch no memory of the parent.
+        unsafe {
+            command.pre_exec(|| {
+                if libc::setsid() < 0 || libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                Ok(())
+            });
+        }
+        Self::start(name, command)
+    }
+
+    fn start(name: &str, mut command: Command) -> Process {
         // SAFETY: prctl is async-signal-safe and touches no memory of the parent.
         unsafe {
             command.pre_exec(|| {

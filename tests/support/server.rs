@@ -46,7 +46,7 @@ pub fn tail(log: &Path) -> String {
 }
 
 /// `kafka-storage format`: what a KRaft node needs before its first start.
-pub fn format(release: Release, cluster_id: &str, properties: &Path) {
+pub fn format(release: Release, cluster_id: &str, properties: &Path, more: &[String]) {
     let output = java(release, SMALL_JVM, "error")
         .args([
             "kafka.tools.StorageTool",
@@ -56,6 +56,7 @@ pub fn format(release: Release, cluster_id: &str, properties: &Path) {
         ])
         .arg("--config")
         .arg(properties)
+        .args(more)
         .output()
         .unwrap_or_else(|error| panic!("can't run java: {error}"));
     assert!(

@@ -38,6 +38,8 @@ impl Writer {
             .set("message.timeout.ms", "0")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", linger.to_string())
+            // The topics bound it.
+            .set("message.max.bytes", "10000000")
             .set("queue.buffering.max.messages", "1000000")
             .set("reconnect.backoff.max.ms", "500")
             .set_log_level(RDKafkaLogLevel::Emerg)

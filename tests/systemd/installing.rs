@@ -33,6 +33,11 @@ fn what_is_installed_runs_and_goes_again() {
     let user = machine.run("stat --format=%U /proc/$(systemctl show -P MainPID deliveryd)");
     assert_eq!(user.trim(), "deliveryd");
     machine.wait_until("StatusText", |text| text.contains("2 groups, 3 members"));
+    let own = "/run/deliveryd /var/lib/deliveryd /var/log/deliveryd";
+    let owners = machine.run(&format!("stat --format='%U:%G:%a' {own}"));
+    assert_eq!(owners, "deliveryd:deliveryd:750\n".repeat(3));
+    let socket = machine.run("stat --format='%U:%G:%a' /run/deliveryd/control.sock");
+    assert_eq!(socket, "deliveryd:deliveryd:660\n");
 
     machine.edit(CONFIG, "members = 2", "members = 1");
     let again = machine.run("deliveryd service install");

@@ -12,7 +12,7 @@ use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
 
 pub use kafka::{brokers, client_name, rate, start, topic_name, topic_names};
-pub use properties::properties;
+pub use properties::{is_file, properties};
 pub use scalar::{
     address, choice, duration, flag, handler, hosts, level, path, share, size, whole,
 };

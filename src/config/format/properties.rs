@@ -41,6 +41,11 @@ fn property(value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<P
         return secret(dict, value, path, reader).map(PropertyValue::Secret);
     }
     match plain(value) {
+        Some(text) if is_file(name, &text) => {
+            let base = reader.report.origins().base(value.tag());
+            let whole = tidy(&base.join(text));
+            Some(PropertyValue::Plain(whole.display().to_string()))
+        }
         Some(text) if secrets::secret_property(name) => Some(PropertyValue::Secret(text)),
         Some(text) => Some(PropertyValue::Plain(text)),
         None => {
@@ -53,6 +58,12 @@ fn property(value: &Value, path: &[String], reader: &mut Reader<'_>) -> Option<P
             None
         }
     }
+}
+
+/// Whether this value of a property names a file, such as `ssl.ca.location`. Not `probe`, by which
+/// librdkafka looks for the system's authorities.
+pub fn is_file(name: &str, text: &str) -> bool {
+    name.ends_with(".location") && !text.is_empty() && text != "probe"
 }
 
 /// `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`.

@@ -6,7 +6,7 @@ use std::ptr;
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
-use super::{c_text, check_error, code_from, cooperative, partitions};
+use super::{bytes, c_text, check_error, code_from, cooperative, partitions};
 use crate::kafka::context::Context;
 
 pub(super) unsafe extern "C" fn on_log(
@@ -38,11 +38,59 @@ pub(super) unsafe extern "C" fn on_error(
     }
 }
 
+/// 0: the text stays librdkafka's to free.
+pub(super) unsafe extern "C" fn on_statistics(
+    _: *mut sys::rd_kafka_t,
+    json: *mut c_char,
+    length: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: as above; the text is so long and lives for the call.
+    unsafe {
+        if let (Some(context), Some(json)) = (
+            opaque.cast::<Context>().as_ref(),
+            bytes(json.cast(), length),
+        ) {
+            context.note_statistics(json);
+        }
+    }
+    0
+}
+
 unsafe fn fatal(handle: *mut sys::rd_kafka_t) -> Option<(Code, String)> {
     let mut text = [0 as c_char; 512];
     // SAFETY: the caller's handle is valid; the buffer is as long as is said.
     let code = unsafe { sys::rd_kafka_fatal_error(handle, text.as_mut_ptr(), text.len()) };
     (code != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| (code, c_text(text.as_ptr())))
+}
+
+/// Notes why OpenSSL refuses a broker's certificate, which its error does not tell; accepts just what
+/// OpenSSL accepts.
+pub(super) unsafe extern "C" fn on_certificate(
+    _handle: *mut sys::rd_kafka_t,
+    broker: *const c_char,
+    _id: i32,
+    x509_error: *mut c_int,
+    _depth: c_int,
+    _certificate: *const c_char,
+    _size: usize,
+    _text: *mut c_char,
+    _text_size: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: as above; the number is valid for the call, and null is refused.
+    unsafe {
+        let Some(&x509_error) = x509_error.as_ref() else {
+            return 0;
+        };
+        if x509_error == 0 {
+            return 1;
+        }
+        if let Some(context) = opaque.cast::<Context>().as_ref() {
+            context.refuses_certificate(&c_text(broker), x509_error);
+        }
+        0
+    }
 }
 
 /// Does what the group asks. A cooperative one takes only increments for an answer, and without one

@@ -12,6 +12,7 @@ mod admin;
 mod callbacks;
 mod groups;
 mod mock;
+mod offsets;
 mod owners;
 mod produce;
 mod queue;
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 
 use super::context::Context;
 use super::error::KafkaError;
+use super::masked::masked;
 
 pub(super) use admin::{NewTopic, TopicFound};
 pub(super) use groups::GroupClient;
@@ -40,6 +42,22 @@ pub(super) use produce::{Headers, Produce, Topic};
 pub(super) use queue::{Event, Message, Queue};
 pub(super) use texts::{code_from, describe, properties};
 pub use transactions::GroupMetadata;
+
+/// To be called before anything else of this room, once: keeps OpenSSL's tables until the process is gone.
+///
+/// Else they are freed when `main` returns, and a connection that is made at that moment crashes.
+pub fn prepare() {
+    const NO_ATEXIT: u64 = 0x0008_0000;
+    unsafe extern "C" {
+        // Of OpenSSL 1.1.1 and later, which librdkafka is linked with.
+        fn OPENSSL_init_crypto(options: u64, settings: *const c_void) -> c_int;
+    }
+    // SAFETY: without settings it takes a null pointer; it may be called from any thread.
+    let done = unsafe { OPENSSL_init_crypto(NO_ATEXIT, ptr::null()) };
+    if done != 1 {
+        tracing::debug!("OpenSSL is not prepared; it prepares itself when it is used");
+    }
+}
 
 /// A librdkafka handle and the context that its callbacks write to.
 pub(in crate::kafka) struct Client {
@@ -81,6 +99,9 @@ impl Client {
             sys::rd_kafka_conf_set_opaque(conf, opaque);
             sys::rd_kafka_conf_set_log_cb(conf, Some(callbacks::on_log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(callbacks::on_error));
+            // Without TLS in the build there are no certificates to look at.
+            sys::rd_kafka_conf_set_ssl_cert_verify_cb(conf, Some(callbacks::on_certificate));
+            sys::rd_kafka_conf_set_stats_cb(conf, Some(callbacks::on_statistics));
             if kind == RDKafkaType::RD_KAFKA_CONSUMER {
                 sys::rd_kafka_conf_set_rebalance_cb(conf, Some(callbacks::on_rebalance));
             }
@@ -98,7 +119,10 @@ impl Client {
         };
         match handle {
             Some(handle) => Ok(Client { handle, context }),
-            None => Err(KafkaError::new("_INVALID_ARG", c_text(text.as_ptr()))),
+            None => {
+                let reason = masked(&c_text(text.as_ptr())).into_owned();
+                Err(KafkaError::new("_INVALID_ARG", reason))
+            }
         }
     }
 
@@ -194,32 +218,6 @@ impl Client {
         first_error(to)
     }
 
-    /// Fills in the group's committed offsets and their metadata.
-    pub fn committed(
-        &self,
-        partitions: &TopicPartitionList,
-        timeout: Duration,
-    ) -> Result<(), KafkaError> {
-        // SAFETY: both pointers are valid.
-        check(self, unsafe {
-            sys::rd_kafka_committed(self.ptr(), partitions.ptr(), millis(timeout))
-        })?;
-        first_error(partitions)
-    }
-
-    /// Replaces the times, given as offsets, by the offsets of the first message not before them.
-    pub fn offsets_for_times(
-        &self,
-        times: &TopicPartitionList,
-        timeout: Duration,
-    ) -> Result<(), KafkaError> {
-        // SAFETY: both pointers are valid.
-        check(self, unsafe {
-            sys::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout))
-        })?;
-        first_error(times)
-    }
-
     /// Sends a commit; its answer arrives on `answers`.
     pub fn commit(&self, offsets: &TopicPartitionList, answers: &Queue) -> Result<(), KafkaError> {
         // SAFETY: the pointers are valid; without a callback the answer is an event on the queue.
@@ -232,46 +230,6 @@ impl Client {
                 ptr::null_mut(),
             )
         })
-    }
-
-    /// Asks the broker for a partition's first offset and the one after its last.
-    pub fn watermarks(
-        &self,
-        topic: &str,
-        partition: i32,
-        timeout: Duration,
-    ) -> Result<(i64, i64), KafkaError> {
-        let topic = c_string(topic)?;
-        let (mut low, mut high) = (0, 0);
-        // SAFETY: the pointers are valid for the call.
-        check(self, unsafe {
-            sys::rd_kafka_query_watermark_offsets(
-                self.ptr(),
-                topic.as_ptr(),
-                partition,
-                &mut low,
-                &mut high,
-                millis(timeout),
-            )
-        })?;
-        Ok((low, high))
-    }
-
-    /// The high watermark that the last fetch answer told.
-    pub fn known_end(&self, topic: &str, partition: i32) -> Option<i64> {
-        let topic = c_string(topic).ok()?;
-        let (mut low, mut high) = (0, 0);
-        // SAFETY: the pointers are valid for the call.
-        let code = unsafe {
-            sys::rd_kafka_get_watermark_offsets(
-                self.ptr(),
-                topic.as_ptr(),
-                partition,
-                &mut low,
-                &mut high,
-            )
-        };
-        (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
     /// The member id that the coordinator gave; empty while there is none.

@@ -80,6 +80,10 @@ impl Queue {
     }
 
     /// Serves callbacks and appends up to `MAX` messages; waits at most `wait` for the first.
+    ///
+    /// Not for a client with `enable.partition.eof`, whose ends count as messages here: where fetching
+    /// begins anew, as when a partition's leader or the topic changes, it would go on one message too far
+    /// (`rd_kafka_q_serve_rkmessages`). That one is for [`Queue::take_singly`].
     pub fn take<const MAX: usize>(
         &self,
         most: usize,
@@ -104,6 +108,20 @@ impl Queue {
                 .map(Message),
         );
         count
+    }
+
+    /// Does as [`Queue::take`] for any client, at a somewhat higher price a message.
+    pub fn take_singly(&self, most: usize, wait: Duration, into: &mut impl Extend<Message>) {
+        let mut wait = millis(wait);
+        for _ in 0..most {
+            // SAFETY: the queue is valid; the message is owned by whoever gets it.
+            let message = unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), wait) };
+            let Some(message) = NonNull::new(message) else {
+                return;
+            };
+            into.extend([Message(message)]);
+            wait = 0;
+        }
     }
 
     /// The next event; waits at most `wait`.
@@ -134,6 +152,9 @@ impl Message {
     }
     pub fn code(&self) -> Code {
         self.raw().err
+    }
+    pub fn is_error(&self) -> bool {
+        self.code() != Code::RD_KAFKA_RESP_ERR_NO_ERROR
     }
     pub fn topic(&self) -> &str {
         // SAFETY: the name lives as long as the topic, which the message holds; null is handled.
@@ -205,7 +226,7 @@ impl Event {
     }
 
     /// The messages that a delivery report tells of: ticket and error.
-    pub fn deliveries(&self, mut take: impl FnMut(u64, Code)) {
+    pub fn deliveries(&self, mut take: impl FnMut(u64, Code, &dyn Fn() -> String)) {
         // SAFETY: other kinds of events have no messages; the messages belong to the event.
         unsafe {
             loop {
@@ -213,7 +234,8 @@ impl Event {
                 let Some(message) = message.as_ref() else {
                     return;
                 };
-                take(message._private as u64, message.err);
+                let topic = || c_text(sys::rd_kafka_topic_name(message.rkt));
+                take(message._private as u64, message.err, &topic);
             }
         }
     }
@@ -228,6 +250,19 @@ impl Event {
                     c_text(sys::rd_kafka_event_error_string(self.0.as_ptr())),
                 )
             })
+        }
+    }
+
+    /// librdkafka's statistics, of an event that tells them: a queue whose events are taken gives them so,
+    /// and one whose messages are taken calls back with them.
+    pub fn statistics(&self) -> Option<&[u8]> {
+        // SAFETY: the event is of the kind asked for; its text ends with NUL and lives as long.
+        unsafe {
+            if sys::rd_kafka_event_type(self.0.as_ptr()) != sys::RD_KAFKA_EVENT_STATS {
+                return None;
+            }
+            let text = sys::rd_kafka_event_stats(self.0.as_ptr());
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_bytes())
         }
     }
 

@@ -54,7 +54,8 @@ async fn missing_topic_that_may_not_be_created_is_an_error() {
     let error = admin.ensure_topic("Delivery", &topic).await.unwrap_err();
     assert_eq!(
         error.message,
-        "topic `Delivery`: it does not exist, and `create = false` leaves its creation to others"
+        "topic `Delivery`: it does not exist, or the broker's ACLs hide it, and `create = false` leaves its \
+         creation to others"
     );
 }
 

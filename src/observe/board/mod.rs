@@ -267,6 +267,14 @@ impl Board {
         }
     }
 
+    /// What a producer that was taken off had counted is counted on by the one that takes its place.
+    pub fn counts_on(&self, name: &str, produced: u64, failed: u64) {
+        if let Some(gone) = lock(&self.0.gone).producers.get_mut(name) {
+            gone.0 = gone.0.saturating_sub(produced);
+            gone.1 = gone.1.saturating_sub(failed);
+        }
+    }
+
     /// Takes a producer off the board.
     pub fn remove_producer(&self, name: &str) {
         self.replace_producer(name, None);

@@ -6,7 +6,6 @@
 
 mod events;
 mod health;
-mod history;
 mod host;
 mod routes;
 #[cfg(test)]
@@ -21,9 +20,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use super::board::Board;
+use super::history::History;
 use super::metrics::Metrics;
 use crate::serving::{Bounds, Ending};
-use history::History;
 pub use host::FurtherHosts;
 use host::Hosts;
 
@@ -113,17 +112,17 @@ impl HttpServer {
         self,
         board: Board,
         metrics: Metrics,
+        history: History,
         hosts: FurtherHosts,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let (ending, stopped) = Ending::new();
         let instance = board.snapshot().instance;
-        let history = History::default();
         let router = routes::router(App {
-            history: history.clone(),
+            history,
             hosts: Arc::new(Hosts::new(self.address.ip(), &instance, hosts)),
-            board: board.clone(),
+            board,
             metrics,
             streams: Arc::new(Semaphore::new(STREAMS)),
             stopping: stopped,
@@ -131,7 +130,6 @@ impl HttpServer {
         tokio::select! {
             () = stop => {}
             () = ending.accept(BOUNDS, &listener, |_| router.clone()) => {}
-            () = history::follow(history, board) => {}
         }
         drop(listener);
         ending.end().await;

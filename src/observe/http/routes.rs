@@ -13,11 +13,14 @@ use axum::routing::get;
 use serde_json::json;
 
 use super::{App, events, health};
+use crate::observe::history::Remembered;
+use crate::observe::lessons::LESSONS;
 use crate::observe::metrics::Exposition;
 use crate::observe::status::Status;
 
 /// The page, one file for the browser, with `{nonce}` where its script and style name theirs.
 static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let lessons = LESSONS.map(|lesson| json!([lesson.name, lesson.title, lesson.action]));
     let script = [
         include_str!("page/dom.js"),
         include_str!("page/history.js"),
@@ -29,6 +32,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
     include_str!("page/page.html")
         .replace("{style}", include_str!("page/style.css"))
         .replace("{script}", &script.join("\n"))
+        .replace("{lessons}", &json!(lessons).to_string())
 });
 
 pub(super) fn router(app: App) -> Router {
@@ -70,8 +74,8 @@ async fn status(State(app): State<App>) -> Json<Status> {
     Json(app.board.snapshot())
 }
 
-async fn history(State(app): State<App>) -> Json<serde_json::Value> {
-    Json(json!({ "samples": app.history.samples() }))
+async fn history(State(app): State<App>) -> Json<Remembered> {
+    Json(app.history.samples())
 }
 
 async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {

@@ -38,7 +38,9 @@ impl Server {
                 let stopped = async { stopped.await.unwrap_or_default() };
                 let hosts = vec!["status.example.org".to_owned()];
                 let hosts = Arc::new(arc_swap::ArcSwap::from_pointee(hosts));
-                server.serve(board, metrics, hosts, stopped).await
+                server
+                    .serve(board, metrics, History::default(), hosts, stopped)
+                    .await
             }
         });
         Self {

@@ -16,7 +16,7 @@ use crate::observe::status::{
     BrokerState, GroupStatus, HandlerStatus, MemberState, MemberStatus, PartitionStatus, Status,
 };
 
-type Labels = Vec<(&'static str, String)>;
+pub(super) type Labels = Vec<(&'static str, String)>;
 
 /// See the module.
 #[derive(Debug)]
@@ -177,12 +177,12 @@ fn partitions(out: &mut Out<'_>, status: &Status) -> fmt::Result {
     };
     out.gauge(
         "deliveryd_consumer_lag",
-        "Messages between the next one to be handled and the partition's end.",
+        "Messages that are not handled, up to the partition's end.",
         each(|partition| partition.lag.map(|lag| lag as f64)),
     )?;
     out.gauge(
         "deliveryd_consumer_lag_seconds",
-        "Age of the next message to be handled; 0 when caught up.",
+        "Age of the oldest message that is not handled, by its timestamp; 0 when caught up.",
         each(|partition| partition.lag_seconds),
     )?;
     out.gauge(
@@ -218,14 +218,15 @@ fn of_member(group: &str, member: &MemberStatus) -> Labels {
     vec![("group", group.to_owned()), ("member", member.name.clone())]
 }
 
-struct Out<'a> {
-    encoder: DescriptorEncoder<'a>,
+/// Writes families of gauges.
+pub(super) struct Out<'a> {
+    pub(super) encoder: DescriptorEncoder<'a>,
 }
 
 impl Out<'_> {
     /// One family. A label set that was written already is left out: while one member replaces
     /// another of its name there are two, and a scraper refuses a page with duplicates.
-    fn gauge(
+    pub(super) fn gauge(
         &mut self,
         name: &str,
         help: &str,

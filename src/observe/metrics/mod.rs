@@ -8,6 +8,7 @@
 //! `increase()` expect; who wants only what runs now looks at the gauges, whose series go with what
 //! they describe. Only the counters of a handler's versions are bounded: see `versions`.
 
+mod clients;
 mod exposition;
 mod gauges;
 mod process;
@@ -26,6 +27,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use super::board::Board;
+pub use clients::{ClientMetrics, Connection, ConnectionState};
 pub use exposition::Exposition;
 pub use timings::{Histogram, Timings};
 pub use user::{NAMES_PER_GROUP, UserMetrics};
@@ -111,6 +113,7 @@ struct Inner {
     reloads: Family<ReloadResult, Counter>,
     versions: versions::Versions,
     user: user::UserRegistry,
+    clients: clients::Clients,
 }
 
 impl Metrics {
@@ -130,6 +133,7 @@ impl Metrics {
             reloads: Family::default(),
             versions: versions::Versions::default(),
             user: user::UserRegistry::default(),
+            clients: clients::Clients::default(),
         };
         inner.register(board);
         for result in ["ok", "refused"] {
@@ -171,6 +175,16 @@ impl Metrics {
         }
     }
 
+    /// What the client of a member's consumer tells of itself.
+    pub fn consumer(&self, group: &str, member: &str) -> ClientMetrics {
+        self.0.clients.consumer(group, member)
+    }
+
+    /// The same of a client that produces.
+    pub fn any_producer(&self) -> ClientMetrics {
+        self.0.clients.producer()
+    }
+
     /// Counts a reload that was applied or refused.
     pub fn reloaded(&self, ok: bool) {
         let result = if ok { "ok" } else { "refused" };
@@ -199,6 +213,7 @@ impl Inner {
         registry.register_collector(Box::new(gauges::Gauges(board.clone())));
         registry.register_collector(Box::new(process::Process { started }));
         registry.register_collector(Box::new(self.user.clone()));
+        registry.register_collector(Box::new(self.clients.clone()));
         let registry = registry.sub_registry_with_prefix("deliveryd");
         registry.register(
             "messages_handled",

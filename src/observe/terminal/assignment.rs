@@ -23,7 +23,8 @@ pub fn rebalanced(group: &str, took: Duration, members: &Assignment) -> String {
     )
 }
 
-fn holders(members: &Assignment) -> String {
+/// `   0 → group-1-1   1 → group-1-2   idle: …`, each part after three spaces.
+pub fn holders(members: &Assignment) -> String {
     let topics: BTreeSet<&String> = members.values().flat_map(BTreeMap::keys).collect();
     let named = topics.len() > 1;
     let mut holders: Vec<(&String, &BTreeMap<String, Vec<i32>>)> =
@@ -72,7 +73,8 @@ fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{plural}")
 }
 
-fn partitions(held: &BTreeMap<String, Vec<i32>>, named: bool) -> String {
+/// `0-7,9`, or `Delivery/0-7 Orders/9` where topics are named.
+pub fn partitions(held: &BTreeMap<String, Vec<i32>>, named: bool) -> String {
     let held = held.iter().filter(|(_, numbers)| !numbers.is_empty());
     let parts: Vec<String> = held
         .map(|(topic, numbers)| {
@@ -87,7 +89,7 @@ fn partitions(held: &BTreeMap<String, Vec<i32>>, named: bool) -> String {
 }
 
 /// `0-7,9`: three or more in a row are a range.
-fn ranges(numbers: &[i32]) -> String {
+pub fn ranges(numbers: &[i32]) -> String {
     let sorted: BTreeSet<i32> = numbers.iter().copied().collect();
     let mut runs: Vec<(i32, i32)> = Vec::new();
     for number in sorted {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::logs::TELL;
 use super::status::Reload;
-pub use assignment::{assignment, rebalanced};
+pub use assignment::{assignment, holders, partitions, ranges, rebalanced};
 pub use summary::summary;
 
 /// Shows a line, or several, without decoration.

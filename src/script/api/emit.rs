@@ -1,5 +1,6 @@
 //! `emit`: a message to another topic, kept until the call has returned.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rhai::{Blob, Dynamic, EvalAltResult, Map};
@@ -8,7 +9,7 @@ use super::Fallible;
 use super::catalog::{Api, Section};
 use super::headers::Headers;
 use crate::delivery::{EmitBuilder, Record};
-use crate::script::json::{Digits, not_writable, write};
+use crate::script::json::{Digits, not_writable, own, write};
 use crate::script::state::State;
 use crate::script::told::{article, mistake, type_shown};
 use crate::script::{diagnose, meter};
@@ -69,8 +70,9 @@ pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
 
 /// `emit(#{…})`.
 fn spelt_out(state: &State, message: &Dynamic) -> Fallible<()> {
+    let message = own(message)?;
     let Some(map) = message.read_lock::<Map>() else {
-        let found = article(type_name(message));
+        let found = article(type_name(&message));
         return Err(mistake(
             format!("`emit` takes a topic and a value, or a map, not {found}"),
             found,
@@ -92,7 +94,8 @@ pub(crate) fn generated(state: &State, returned: &Dynamic) -> Fallible<()> {
     let Some(topic) = state.topic.clone() else {
         return Ok(());
     };
-    let map = returned.read_lock::<Map>();
+    let spelt = own(returned)?;
+    let map = spelt.read_lock::<Map>();
     let parts = match &map {
         // A map without `value` is a value itself.
         Some(map) if map.contains_key("value") => parts(map, &FIELDS[1..])?,
@@ -134,13 +137,13 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
         (None, KeyFrom::Script) => {}
     }
     write_value(&mut emit, &parts.value, limit)?;
-    let mut named = Vec::new();
+    let mut named = BTreeSet::new();
     if let Some(headers) = &parts.headers {
         write_headers(&mut emit, headers, &mut named, limit)?;
     }
     if let Some(record) = record {
         for (name, value) in record.headers() {
-            if goes_along(name) && !named.iter().any(|own| own == name) {
+            if goes_along(name) && !named.contains(name) {
                 emit.header(name, value);
             }
         }
@@ -275,7 +278,7 @@ fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic, limit: Limit<'_>) ->
 fn write_headers(
     emit: &mut EmitBuilder<'_>,
     headers: &Dynamic,
-    named: &mut Vec<String>,
+    named: &mut BTreeSet<String>,
     limit: Limit<'_>,
 ) -> Fallible<()> {
     if headers.is_unit() {
@@ -283,13 +286,14 @@ fn write_headers(
     }
     if let Some(headers) = headers.read_lock::<Headers>() {
         headers.each(|name, value| {
-            named.push(name.to_owned());
+            named.insert(name.to_owned());
             emit.header(name, value);
         });
         return Ok(());
     }
+    let headers = own(headers)?;
     let Some(map) = headers.read_lock::<Map>() else {
-        let found = article(type_name(headers));
+        let found = article(type_name(&headers));
         return Err(mistake(
             format!("`headers` of a message to emit must be a map, not {found}"),
             format!("`headers` is {found}"),
@@ -297,14 +301,15 @@ fn write_headers(
         ));
     };
     for (name, value) in map.iter() {
-        named.push(name.to_string());
+        named.insert(name.to_string());
+        let value = own(value)?;
         match value.read_lock::<rhai::Array>() {
             Some(values) => {
                 for value in values.iter() {
                     write_header(emit, name, value, limit)?;
                 }
             }
-            None => write_header(emit, name, value, limit)?,
+            None => write_header(emit, name, &value, limit)?,
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use tracing::Level;
 
 use super::Fallible;
 use super::catalog::{Api, FormKind, Section};
+use crate::script::memory;
 use crate::script::state::State;
 
 /// The functions that Rhai does not have itself.
@@ -85,6 +86,12 @@ pub(crate) fn text(context: &NativeCallContext, mut value: Dynamic) -> Fallible<
 const LONGEST: usize = 16 << 10;
 
 fn line(state: &State, level: Level, text: &str) {
+    let before = memory::held();
+    cut(state, level, text);
+    state.give_away(memory::held() - before);
+}
+
+fn cut(state: &State, level: Level, text: &str) {
     if text.len() > LONGEST {
         let shown = text.floor_char_boundary(LONGEST);
         let missing = text.len() - shown;

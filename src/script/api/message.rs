@@ -87,10 +87,13 @@ fn place(api: &mut Api<'_>) {
         "Milliseconds since 1970, or `()`.",
         "format_time(msg.timestamp)    // → \"2023-11-14T22:13:20Z\"",
     )
-    .field("timestamp(msg: message) -> int", |msg: &mut Message| {
-        let timestamp = msg.record(|record| record.timestamp).flatten();
-        timestamp.map_or(Dynamic::UNIT, Dynamic::from_int)
-    })
+    .field(
+        "timestamp(msg: message) -> int | ()",
+        |msg: &mut Message| {
+            let timestamp = msg.record(|record| record.timestamp).flatten();
+            timestamp.map_or(Dynamic::UNIT, Dynamic::from_int)
+        },
+    )
     .done();
 }
 

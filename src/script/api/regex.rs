@@ -86,6 +86,15 @@ fn forget(kept: &mut Vec<Compiled>) {
     kept.truncate(fits);
 }
 
+/// The beginning of a long pattern, so that what is wrong with it is still read.
+fn shown(pattern: &str) -> String {
+    const SHOWN: usize = 80;
+    match pattern.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &pattern[..end]),
+        None => pattern.to_owned(),
+    }
+}
+
 fn compile(pattern: &ImmutableString) -> Fallible<Compiled> {
     if pattern.len() > LONGEST_PATTERN {
         return Err(mistake(
@@ -116,7 +125,7 @@ fn compile(pattern: &ImmutableString) -> Fallible<Compiled> {
                 let why = text.lines().last().unwrap_or_default();
                 let why = why.strip_prefix("error: ").unwrap_or(why);
                 return Err(mistake(
-                    format!("`{pattern}` is no pattern: {why}"),
+                    format!("`{}` is no pattern: {why}", shown(pattern)),
                     "this pattern",
                     ["a letter that has a meaning is taken as itself after a backslash: `#\"[0-9]+\\.[0-9]+\"#`".into()],
                 ));

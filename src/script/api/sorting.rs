@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 use rhai::{Array, Dynamic, Engine, FnPtr, NativeCallContext};
 
 use super::Fallible;
+use super::emit::type_name;
+use crate::script::told::{article, mistake};
 
 pub(crate) fn register(engine: &mut Engine) {
     for name in ["sort", "sort_by"] {
@@ -38,12 +40,25 @@ fn compare(
     right: &Dynamic,
 ) -> Fallible<Ordering> {
     let answer = comparer.call_raw(context, None, [left.clone(), right.clone()])?;
-    Ok(match (answer.as_int(), answer.as_bool()) {
-        (Ok(number), _) => number.cmp(&0),
-        (_, Ok(true)) => Ordering::Less,
-        (_, Ok(false)) => Ordering::Greater,
-        _ => Ordering::Equal,
-    })
+    if let Ok(number) = answer.as_int() {
+        return Ok(number.cmp(&0));
+    }
+    // Rhai itself takes no floats, and what it does not take leaves the array as it is.
+    if let Ok(number) = answer.as_float() {
+        return Ok(number.partial_cmp(&0.0).unwrap_or(Ordering::Equal));
+    }
+    match answer.as_bool() {
+        Ok(true) => Ok(Ordering::Less),
+        Ok(false) => Ok(Ordering::Greater),
+        Err(_) => {
+            let found = article(type_name(&answer));
+            Err(mistake(
+                format!("the closure that compares gave {found}"),
+                "a number, true or false expected",
+                ["below 0 or true is before, above 0 or false behind: `|a, b| a - b`".into()],
+            ))
+        }
+    }
 }
 
 /// A stable merge sort from the bottom up: runs of 1, 2, 4, … elements are merged pair by pair.

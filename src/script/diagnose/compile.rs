@@ -7,6 +7,7 @@ use rhai::{LexError, ParseError, ParseErrorType};
 
 use super::brackets::unclosed;
 use super::reserved::{reserved, symbol};
+use super::rest;
 use super::spot::Spot;
 use super::syntax;
 use super::{mark_width, place, place_of_word};
@@ -41,6 +42,9 @@ impl Said {
     }
 }
 
+/// What word processors put around a text.
+const QUOTES: [char; 8] = ['“', '”', '„', '‘', '’', '‚', '«', '»'];
+
 /// A text that does not parse.
 pub(crate) fn parse_error(source: &Source, error: &ParseError) -> Diagnostic {
     let spot = Spot::new(&source.text, error.position());
@@ -66,11 +70,12 @@ pub(crate) fn parse_error(source: &Source, error: &ParseError) -> Diagnostic {
 }
 
 fn bad_input(spot: &Spot<'_>, error: &LexError) -> Said {
+    let hint = rest::hint(&ParseErrorType::BadInput(error.clone()));
     match error {
         LexError::ImproperSymbol(word, _) if word == "eval" => disabled_eval(),
         LexError::ImproperSymbol(_, text) if text.contains("typo of '=='") => syntax::assignment(),
         LexError::ImproperSymbol(written, text) => {
-            symbol(written).unwrap_or_else(|| Said::new(plain(text), "not known", ""))
+            symbol(written).unwrap_or_else(|| Said::new(plain(text), "not known", hint))
         }
         LexError::UnterminatedString => Said::new(
             "the text has no closing quote",
@@ -98,14 +103,24 @@ fn bad_input(spot: &Spot<'_>, error: &LexError) -> Said {
             "not expected here",
             "is a `}` missing before it? write `if … { … } else { … }`",
         ),
+        LexError::UnexpectedInput(text) if text.starts_with(QUOTES) => Said::new(
+            "a text stands in straight quotes",
+            "this is none",
+            "write \"Lyon\"",
+        ),
+        LexError::UnexpectedInput(text) if text == "/" => Said::new(
+            "there are no patterns between slashes",
+            "not expected here",
+            "a pattern is a text: `msg.key.regex_is_match(\"^d-[0-9]+$\")`",
+        ),
         LexError::UnexpectedInput(text) => symbol(text).unwrap_or_else(|| {
             Said::new(
                 format!("`{text}` is not expected here"),
                 "something is missing before it",
-                "",
+                hint,
             )
         }),
-        other => Said::new(plain(&other.to_string()), "not understood", ""),
+        other => Said::new(plain(&other.to_string()), "not understood", hint),
     }
 }
 
@@ -150,7 +165,7 @@ fn missing_token(spot: &Spot<'_>, token: &str, what: &str) -> Said {
         _ => Said::new(
             format!("`{token}` was expected {what}"),
             &format!("`{token}` expected"),
-            "",
+            "look at what stands before it: something is missing there, or one word too many",
         ),
     }
 }
@@ -173,7 +188,11 @@ fn closing(spot: &Spot<'_>, token: &str) -> Said {
             },
         )
         .at(line, column, 1),
-        None => Said::new(format!("a `{token}` is missing"), &expected, ""),
+        None => Said::new(
+            format!("a `{token}` is missing"),
+            &expected,
+            format!("count the brackets before this place: each `{open}` needs its `{token}`"),
+        ),
     }
 }
 

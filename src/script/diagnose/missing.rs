@@ -3,7 +3,7 @@
 //! Rhai's texts name types and operators; the line of the source names what the user wrote.
 
 use super::site::{Chain, Site};
-use super::{no_message_field, suggestion};
+use super::{function_hints, no_message_field, suggestion};
 use crate::diagnostic::Diagnostic;
 use crate::script::api::catalog::{Form, FormKind, catalog};
 use crate::script::told::{article, type_shown};
@@ -168,6 +168,16 @@ pub(super) fn no_property(site: &Site<'_>, text: &str) -> Diagnostic {
     {
         return no_message_field(file, property, line, site.column);
     }
+    if kind == "()" && writing {
+        let chain = site.chain_before();
+        return missing(
+            site,
+            &chain,
+            format!("`{property}` of a missing value, (), can't be set"),
+            format!("map expected before `.{property}`, found ()"),
+            format!("make it first: `{} = #{{}};`", chain.text),
+        );
+    }
     if kind == "()" {
         let chain = site.chain_before();
         return missing(
@@ -186,6 +196,9 @@ pub(super) fn no_property(site: &Site<'_>, text: &str) -> Diagnostic {
     if kind == "string" {
         hints.push("a text that holds JSON is read with `parse_json(text)`".into());
     }
+    if matches!(kind, "array" | "string") {
+        hints.extend(function_hints(property, std::iter::empty()));
+    }
     let fields = fields_of(kind);
     match suggestion(property, fields.iter().copied()) {
         Some(near) => hints.push(format!("did you mean `{near}`?")),
@@ -202,6 +215,7 @@ pub(super) fn no_property(site: &Site<'_>, text: &str) -> Diagnostic {
                 article(kind)
             ));
         }
+        None if hints.is_empty() => hints.push("only maps and messages have fields".into()),
         None => {}
     }
     site.say(

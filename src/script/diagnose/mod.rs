@@ -1,13 +1,16 @@
 //! Mistakes in a script, as the user should read them: where, what, and what to do.
 //!
-//! `compile` speaks about what does not parse, with `spot`, `reserved`, `syntax` and `brackets`; `run` about what ended a
-//! call, with `missing` and `types`; `words` knows what people of other languages write. Here is what
-//! all need: the place in the file and suggestions for misspelt names.
+//! `compile` speaks about what does not parse, with `spot`, `reserved`, `syntax`, `brackets` and
+//! `rest`; `run` about what ended a call, with `missing`, `limits` and `types`; `words` knows what
+//! people of other languages write. Here is what all need: the place in the file, suggestions for misspelt
+//! names.
 
 mod brackets;
 mod compile;
+mod limits;
 mod missing;
 mod reserved;
+mod rest;
 mod run;
 mod site;
 mod spot;
@@ -145,4 +148,12 @@ pub(crate) fn chain_before(line: &str, end: usize) -> String {
         .rposition(|letter| !is_word(*letter) && !matches!(letter, '.' | '[' | ']' | '?' | '"'))
         .map_or(0, |at| at + 1);
     letters[begin..].iter().collect()
+}
+
+/// A reason is one line, and nothing in it moves a terminal's cursor.
+fn one_line(text: &str) -> String {
+    text.split(char::is_control)
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

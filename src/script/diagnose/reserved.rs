@@ -83,7 +83,16 @@ pub(super) fn reserved(spot: &Spot<'_>, word: &str) -> Said {
     if let Some(said) = symbol(word) {
         return said;
     }
-    if spot.after_dot && word.starts_with(|first: char| first.is_ascii_digit()) {
+    let digit = word.starts_with(|first: char| first.is_ascii_digit());
+    if spot.after_dot && digit && word.contains(char::is_alphabetic) {
+        let chain = chain_before(spot.line_text, spot.column.saturating_sub(2));
+        return Said::new(
+            "a field's name after a dot does not begin with a digit",
+            "not expected here",
+            format!("write `{chain}[\"{word}\"]`"),
+        );
+    }
+    if spot.after_dot && digit {
         return Said::new(
             "a number has only one dot",
             "not expected here",

@@ -5,12 +5,13 @@ use std::time::Duration;
 use rhai::{Dynamic, EvalAltResult, ParseErrorType, Position};
 
 use super::compile::{disabled_eval, plain};
+use super::limits::{arithmetic, out_of_bounds};
 use super::missing::{indexed, no_property, not_indexable, not_iterable};
 use super::site::Site;
 use super::types::{mismatch, no_function};
-use super::{chain_before, is_word, nowhere};
+use super::{chain_before, is_word, nowhere, one_line, place};
 use crate::config::Limits;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::script::json;
 use crate::script::meter::Exceeded;
 use crate::script::natives::{Style, natives};
@@ -21,13 +22,15 @@ use crate::script::{Failure, Kind, MAX_PIECES, Outcome, told};
 
 /// The outcome of a call that did not return.
 ///
-/// `value` is the message's, for the excerpt where it is not JSON.
+/// `entry` is the function that was called, which is shown where nothing better is known; `value` is
+/// the message's, for the excerpt where it is not JSON.
 #[cold]
 pub(crate) fn outcome(
     program: &Program,
     ended: Ended,
     limits: &Limits,
     timeout: Duration,
+    entry: &str,
     value: Option<&[u8]>,
 ) -> Outcome {
     let rejected = match &ended {
@@ -36,10 +39,16 @@ pub(crate) fn outcome(
     };
     let mut diagnostic = diagnostic(program, ended, limits, timeout, value);
     diagnostic.message = short(diagnostic.message);
+    if diagnostic.place == Place::Nowhere
+        && let Some(source) = program.source(None)
+        && let Some((line, column)) = header(source, entry)
+    {
+        diagnostic.place = place(source, line, column, entry.chars().count());
+        diagnostic.label = "somewhere in it".into();
+    }
     let failure = Box::new(Failure {
         reason: diagnostic.message.clone(),
-        diagnostic: Some(diagnostic)
-            .filter(|found| found.place != crate::diagnostic::Place::Nowhere),
+        diagnostic: Some(diagnostic).filter(|found| found.place != Place::Nowhere),
     });
     if rejected {
         Outcome::Rejected(failure)
@@ -101,13 +110,21 @@ fn limit(
             format!("the call holds more than {MAX_PIECES} values at once"),
             "nested in each other, so many would overflow the stack; keep fewer of them",
         ),
+        Exceeded::Left(bytes) => (
+            format!(
+                "the calls before have left {bytes} bytes that nothing frees: a closure is kept in the variable that it uses"
+            ),
+            "keep the closure elsewhere, or let it take the value as a parameter",
+        ),
         Exceeded::Stack => (
             "the functions that call each other need more stack than there is".to_owned(),
             "lower limits.call_depth, or split deep expressions with `let`",
         ),
     };
-    let (source, inner) = error.map_or((None, None), |error| innermost(error));
-    let position = inner.map_or(Position::NONE, EvalAltResult::position);
+    let (source, position) = error.map_or((None, Position::NONE), |error| {
+        let (source, position, _) = innermost(error);
+        (source, position)
+    });
     Site::new(program, source, position).say(message, "stopped here", vec![hint.into()])
 }
 
@@ -132,29 +149,33 @@ fn stopped(program: &Program, stop: &Stop, value: Option<&[u8]>) -> Diagnostic {
     Site::new(program, stop.source.as_deref(), stop.position).say(message, label, hints)
 }
 
-/// The error that began it all, and the source that it is in.
-fn innermost(error: &EvalAltResult) -> (Option<&str>, Option<&EvalAltResult>) {
-    let mut source = None;
+/// The error that began it all, and its place: where it has none itself, that of the call it came from.
+fn innermost(error: &EvalAltResult) -> (Option<&str>, Position, &EvalAltResult) {
+    let (mut source, mut called) = (None, (None, Position::NONE));
     let mut error = error;
     loop {
         match error {
-            EvalAltResult::ErrorInFunctionCall(_, file, inner, _)
-            | EvalAltResult::ErrorInModule(file, inner, _) => {
+            EvalAltResult::ErrorInFunctionCall(_, file, inner, position)
+            | EvalAltResult::ErrorInModule(file, inner, position) => {
+                if !position.is_none() {
+                    called = (source, *position);
+                }
                 if !file.is_empty() {
                     source = Some(file.as_str());
                 }
                 error = inner;
             }
-            _ => return (source, Some(error)),
+            _ => match error.position() {
+                none if none.is_none() => return (called.0, called.1, error),
+                position => return (source, position, error),
+            },
         }
     }
 }
 
 fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> Diagnostic {
-    let (source, Some(inner)) = innermost(error) else {
-        return nowhere(one_line(&error.to_string()));
-    };
-    let site = Site::new(program, source, inner.position());
+    let (source, position, inner) = innermost(error);
+    let site = Site::new(program, source, position);
     match inner {
         EvalAltResult::ErrorRuntime(thrown, _) => thrown_here(&site, thrown),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => no_function(&site, signature),
@@ -198,7 +219,29 @@ fn runtime_error(program: &Program, error: &EvalAltResult, limits: &Limits) -> D
                 "a function sees its parameters, `params`, and the file's constants as `global::{name}`"
             )],
         ),
-        other => site.say(without_position(other), "failed here", usage(&site)),
+        EvalAltResult::ErrorAssignmentToConstant(..)
+        | EvalAltResult::ErrorNonPureMethodCallOnConstant(..) => site.say(
+            without_position(inner),
+            "a constant",
+            vec!["copy it first, and change the copy: `let copy = NAME;`".into()],
+        ),
+        EvalAltResult::ErrorUnboundThis(_) => site.say(
+            "there is no `this` here",
+            "not in a method",
+            vec!["`this` is what a function is called on: `value.f()`, or each element in `array.map(|| this)`".into()],
+        ),
+        EvalAltResult::ErrorBitFieldBounds(..) => site.say(
+            without_position(inner),
+            "no such bit",
+            vec!["the bits of a number are 0 to 63; -1 is the last".into()],
+        ),
+        other => {
+            let mut hints = usage(&site);
+            if hints.is_empty() {
+                hints.push("`try { … } catch (why) { … }` goes on without it".into());
+            }
+            site.say(without_position(other), "failed here", hints)
+        }
     }
 }
 
@@ -219,44 +262,6 @@ fn usage(site: &Site<'_>) -> Vec<String> {
         .collect()
 }
 
-/// A calculation without a result, or a text that is no number.
-fn arithmetic(site: &Site<'_>, text: &str) -> Diagnostic {
-    let text = one_line(text);
-    if let Some((_, rest)) = text.split_once("parsing integer number '") {
-        let given = rest.rsplit_once("': ").map_or(rest, |(given, _)| given);
-        return site.say(
-            format!("\"{given}\" is no whole number"),
-            "read here",
-            vec![format!(
-                "look first, `if regex_is_match(text, \"^-?[0-9]{{1,18}}$\")`, or go on without it: `try {{ … }} catch {{ … }}`"
-            )],
-        );
-    }
-    if let Some((_, rest)) = text.split_once("parsing floating-point number '") {
-        let given = rest.rsplit_once("': ").map_or(rest, |(given, _)| given);
-        return site.say(
-            format!("\"{given}\" is no number"),
-            "read here",
-            vec!["go on without it: `try { … } catch { … }`; a decimal comma is none here".into()],
-        );
-    }
-    let (label, hint) = if text.contains("ivision by zero") {
-        ("the divisor is 0", "check it first: `if n != 0 { … }`")
-    } else if text.contains("verflow") || text.contains("too large") {
-        (
-            "beyond 64 bits",
-            "a float holds larger numbers, to 15 digits: `n.to_float()`",
-        )
-    } else if text.contains("negative power") {
-        ("a negative power", "floats have it: `2.0 ** -1.0`")
-    } else if text.contains("radix") {
-        ("no such base", "numbers are written in a base from 2 to 36")
-    } else {
-        ("no result", "check the numbers first")
-    };
-    site.say(plain(&text), label, vec![hint.into()])
-}
-
 fn thrown_here(site: &Site<'_>, thrown: &Dynamic) -> Diagnostic {
     let text = thrown_text(thrown);
     let (label, hints) = match told::of(&text) {
@@ -275,48 +280,31 @@ fn thrown_here(site: &Site<'_>, thrown: &Dynamic) -> Diagnostic {
     // Of what a generator returned nothing has a place: its function is shown.
     if site.position.is_none()
         && site.program.kind() == Kind::Producer
-        && let Some((line, column)) = site.program.source(None).and_then(generate)
+        && let Some(source) = site.program.source(None)
+        && let Some((line, column)) = header(source, GENERATE)
     {
-        let name = "generate".len();
-        return site.say_at(line, column, name, text, "in what it returned", hints);
+        let width = GENERATE.len();
+        return site.say_at(line, column, width, text, "in what it returned", hints);
     }
     site.say(text, label, hints)
 }
 
-/// Where a generator's function is named.
-fn generate(source: &Source) -> Option<(usize, usize)> {
+/// A generator's function.
+const GENERATE: &str = "generate";
+
+/// Where a function of this name is defined.
+fn header(source: &Source, name: &str) -> Option<(usize, usize)> {
     let lines = (1..).zip(source.text.lines());
+    let head = format!("fn {name}");
     let mut found = lines.filter_map(|(number, line)| {
-        let at = line.find("fn generate")? + "fn ".len();
-        Some((number, line[..at].chars().count() + 1))
+        let (before, after) = line.split_once(&head)?;
+        let column = before.chars().count() + "fn ".len() + 1;
+        after
+            .trim_start()
+            .starts_with('(')
+            .then_some((number, column))
     });
     found.next()
-}
-
-fn out_of_bounds(site: &Site<'_>, what: &str, len: usize, index: i64) -> Diagnostic {
-    let has = match (what, len) {
-        (_, 0) => "it is empty".to_owned(),
-        ("array", 1) => "it has 1 element".to_owned(),
-        ("array", many) => format!("it has {many} elements"),
-        (_, 1) => "it has 1 character".to_owned(),
-        (_, many) => format!("it has {many} characters"),
-    };
-    let hint = match what {
-        "array" => vec![format!(
-            "`get({index})` instead of `[{index}]` gives () there"
-        )],
-        _ => vec!["`sub_string(start, len)` takes what there is, and may be empty".into()],
-    };
-    let side = if index < 0 { "beginning" } else { "end" };
-    let message = format!("index {index} is beyond the {side} of the {what}");
-    let rest = site.line.chars().skip(site.column.saturating_sub(1));
-    let width = rest.take_while(|letter| *letter != ']').count() + 1;
-    match site.position.line() {
-        Some(line) if site.line.chars().nth(site.column.saturating_sub(1)) == Some('[') => {
-            site.say_at(line, site.column, width, message, has, hint)
-        }
-        _ => site.say(message, has, hint),
-    }
 }
 
 /// The error's text without `(line 1, position 2)`, which the diagnostic shows better.
@@ -379,12 +367,4 @@ fn short(mut text: String) -> String {
         text.push_str(&format!("… and {missing} bytes more"));
     }
     text
-}
-
-/// A reason is one line, and nothing in it moves a terminal's cursor.
-fn one_line(text: &str) -> String {
-    text.split(char::is_control)
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }

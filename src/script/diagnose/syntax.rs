@@ -4,6 +4,7 @@ use rhai::ParseErrorType;
 
 use super::compile::{Said, plain};
 use super::reserved::{reserved, symbol};
+use super::rest;
 use super::spot::Spot;
 
 /// What a missing token means where the words around it are another language's.
@@ -147,6 +148,12 @@ fn by_symbol(spot: &Spot<'_>, token: &str, what: &str, found: &str) -> Option<Sa
             "`,` or `)` expected",
             format!("write only its name: `{}`", spot.previous),
         )),
+        "}" if spot.rest().starts_with("...") => Some(spread()),
+        ")" if spot.line_text.contains("catch (") && what.contains("catch") => Some(Said::new(
+            "a `catch` has only a variable, without a type",
+            "`)` expected",
+            "write `catch (error) { … }`",
+        )),
         ":" if found.starts_with('=') => Some(Said::new(
             "a map's fields are written with `:`",
             "`:` expected",
@@ -173,11 +180,22 @@ pub(super) fn assignment() -> Said {
     )
 }
 
+fn spread() -> Said {
+    Said::new(
+        "a map has no `...` here",
+        "not known",
+        "copy the other and set what differs: `let copy = msg.json; copy.ok = true;`",
+    )
+}
+
 /// The other things that Rhai complains about.
 pub(super) fn other(spot: &Spot<'_>, error: &ParseErrorType) -> Said {
     match error {
-        ParseErrorType::UnknownOperator(text) => symbol(text)
-            .unwrap_or_else(|| Said::new(format!("`{text}` is no operator here"), "not known", "")),
+        ParseErrorType::PropertyExpected if spot.rest().starts_with("...") => spread(),
+        ParseErrorType::UnknownOperator(text) => symbol(text).unwrap_or_else(|| {
+            let message = format!("`{text}` is no operator here");
+            Said::new(message, "not known", rest::hint(error))
+        }),
         ParseErrorType::MissingSymbol(text) | ParseErrorType::AssignmentToInvalidLHS(text)
             if text.contains("==") =>
         {
@@ -245,10 +263,11 @@ pub(super) fn other(spot: &Spot<'_>, error: &ParseErrorType) -> Said {
             "it can't be changed",
             format!("declare it with `let {name} = …`, or give the new value another name"),
         ),
-        ParseErrorType::BadInput(_) | ParseErrorType::UnexpectedEOF if spot.word.is_empty() => {
-            Said::new(plain(&error.to_string()), "not understood", "")
-        }
-        other => Said::new(plain(&other.to_string()), "not understood", ""),
+        other => Said::new(
+            plain(&other.to_string()),
+            "not understood",
+            rest::hint(other),
+        ),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn no_function(site: &Site<'_>, signature: &str) -> Diagnostic {
             true => vec![
                 "say how: `sort(|a, b| …)`, which returns a number below, at or above 0".into(),
             ],
-            false => Vec::new(),
+            false => vec![SHOWN.into()],
         };
         return site.say(super::compile::plain(name), "of different types", hint);
     }
@@ -79,7 +79,12 @@ pub(super) fn no_function(site: &Site<'_>, signature: &str) -> Diagnostic {
     let mut hints = vec![format!("it is called as {usage}")];
     if types.contains(&"()") {
         hints.push("a () among the values is a missing one: give another with `??`".into());
-    } else if types.contains(&"string") && !usage.contains("string") {
+    } else if types.contains(&"float") && !usage.contains("float") {
+        hints.push("a float becomes a whole number with `to_int()`".into());
+    } else if types.contains(&"string")
+        && (types.len() == 1 || usage.contains("int"))
+        && !usage.contains("string")
+    {
         hints.push("a text becomes a number with `parse_int(text)` or `parse_float(text)`".into());
     } else if types.contains(&"int") && usage.contains("string") && !usage.contains("int") {
         hints.push("a number becomes a text with `to_string()`".into());
@@ -89,15 +94,35 @@ pub(super) fn no_function(site: &Site<'_>, signature: &str) -> Diagnostic {
 
 /// Functions of the program's files that are called nearly so.
 fn own_hints(site: &Site<'_>, name: &str) -> Vec<String> {
-    let texts = site.program.sources().iter().map(|source| &source.text);
+    let texts = || site.program.sources().iter().map(|source| &source.text);
+    let own = format!("fn {name}(");
+    let with_others = texts().find_map(|text| {
+        let at = text.find(&own)?;
+        text[at..]
+            .split_once(')')
+            .map(|(head, _)| format!("{head})"))
+    });
+    if let Some(written) = with_others {
+        return vec![format!("it takes other parameters: `{written}`")];
+    }
+    let texts = texts();
     let own = texts.flat_map(|text| {
         let parts = text.split("fn ").skip(1);
         parts
             .filter_map(|rest| rest.split('(').next())
             .map(str::trim)
     });
-    function_hints(name, own.filter(|own| *own != name))
+    let hints = function_hints(name, own.filter(|own| *own != name));
+    match hints.is_empty() {
+        true => vec![format!(
+            "your own is written `fn {name}(…) {{ … }}`; `deliveryd handlers doc` lists all others"
+        )],
+        false => hints,
+    }
 }
+
+/// How to find out what a value is.
+const SHOWN: &str = "`type_of(value)` says what a value is; `print` shows it in the log";
 
 fn operator(site: &Site<'_>, name: &str, types: &[&str]) -> Diagnostic {
     if types.contains(&"()") && types.len() <= 2 {
@@ -111,7 +136,7 @@ fn operator(site: &Site<'_>, name: &str, types: &[&str]) -> Diagnostic {
             vec!["an element is added with `push(value)`, a field with `map.name = value`".into()]
         }
         ("!", _) => vec!["`!` turns true and false; compare first: `!(x == 1)`".into()],
-        _ => Vec::new(),
+        _ => vec![SHOWN.into()],
     };
     site.say(
         format!("`{name}` does not work on {}", types.join(" and ")),
@@ -172,6 +197,5 @@ pub(super) fn mismatch(site: &Site<'_>, wanted: &str, found: &str) -> Diagnostic
         "" => format!("not {}", article(wanted)),
         found => article(found),
     };
-    let hint = "`type_of(value)` says what a value is; `print` shows it in the log";
-    site.say(message, label, vec![hint.into()])
+    site.say(message, label, vec![SHOWN.into()])
 }

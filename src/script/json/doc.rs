@@ -9,6 +9,10 @@ use super::escape::unescape;
 use super::not_json::NotJson;
 use super::parse::{self, Kind, Node};
 use crate::delivery::Record;
+use crate::script::meter;
+
+/// So many steps along the tape, or along a list of changes, are about one operation.
+const STEPS_PER_OPERATION: usize = 32;
 
 /// Where the text of a document lives.
 #[derive(Debug, Default)]
@@ -68,6 +72,11 @@ impl Doc {
             Source::Record(record) => record.value().unwrap_or_default(),
             Source::Text(text) => text.as_bytes(),
         }
+    }
+
+    /// The length of the text in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes().len()
     }
 
     pub(crate) fn node(&self, index: u32) -> Node {
@@ -142,6 +151,7 @@ impl Doc {
         if node.kind != Kind::Object {
             return None;
         }
+        walked(node.len as usize);
         let mut found = None;
         let mut at = object + 1;
         // From name to name, not through `members`: this is what a field of `msg.json` costs.
@@ -169,11 +179,21 @@ impl Doc {
         if node.kind != Kind::Array || index >= node.len {
             return None;
         }
+        walked(index as usize);
         let mut at = array + 1;
         for _ in 0..index {
             at = self.node(at).next;
         }
         Some(at)
+    }
+}
+
+/// Pays for so many steps; a few are part of the operation that asks.
+#[inline]
+pub(super) fn walked(steps: usize) {
+    let operations = steps / STEPS_PER_OPERATION;
+    if operations > 0 {
+        meter::charge(operations);
     }
 }
 

@@ -5,6 +5,7 @@
 //! the view's place.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use rhai::{
@@ -14,8 +15,9 @@ use rhai::{
 
 use super::digits::Digits;
 use super::doc::Doc;
-use super::view::{JsonArray, JsonObject, position, value};
+use super::view::{JsonArray, JsonObject, VALUES_PER_OPERATION, position, value};
 use super::write::{not_writable, write};
+use crate::script::meter;
 use crate::script::told::mistake;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -31,6 +33,7 @@ pub(crate) fn register(engine: &mut Engine, longest: usize, digits: &Rc<Digits>)
     arrays(engine);
     texts(engine, longest, digits);
     comparisons(engine);
+    super::arguments::register(engine);
     for (name, arguments, changes) in OBJECT_METHODS {
         delegate::<JsonObject>(engine, name, *arguments, *changes);
     }
@@ -77,11 +80,13 @@ fn objects(engine: &mut Engine) {
         )
         .register_fn("len", |object: &mut JsonObject| object.len() as INT)
         .register_fn("is_empty", |object: &mut JsonObject| object.len() == 0)
-        .register_fn("keys", |object: &mut JsonObject| -> Array {
-            object.names().into_iter().map(Dynamic::from).collect()
+        .register_fn("keys", |object: &mut JsonObject| -> Fallible<Array> {
+            afford_members(object)?;
+            Ok(object.names().into_iter().map(Dynamic::from).collect())
         })
-        .register_fn("values", |object: &mut JsonObject| -> Array {
-            object.entries().map(|(_, value)| value).collect()
+        .register_fn("values", |object: &mut JsonObject| -> Fallible<Array> {
+            afford_members(object)?;
+            Ok(object.entries().map(|(_, value)| value).collect())
         });
 }
 
@@ -116,6 +121,7 @@ fn arrays(engine: &mut Engine) {
         {
             return Ok(());
         }
+        afford(args[0])?;
         let mut elements = array.to_array();
         elements[at] = new;
         replace(args[0], Dynamic::from_array(elements));
@@ -138,9 +144,13 @@ fn replace(place: &mut Dynamic, new: Dynamic) {
     }
 }
 
+/// Bytes that are written at about the price of one operation.
+const BYTES_PER_OPERATION: usize = 64;
+
 fn json_text(value: &Dynamic, longest: usize, digits: &Digits) -> Fallible<ImmutableString> {
     let mut text = Vec::new();
     write(value, &mut text, longest, Some(digits)).map_err(|error| not_writable(&error))?;
+    meter::charge(text.len() / BYTES_PER_OPERATION);
     Ok(String::from_utf8(text)
         .map_err(|error| error.to_string())?
         .into())
@@ -195,7 +205,7 @@ fn register_comparisons(engine: &mut Engine, kinds: [TypeId; 2], own: TypeId) {
             }
             for name in ["==", "!="] {
                 engine.register_raw_fn(name, [left, right], move |context, args| {
-                    let (mut left, mut right) = (rhai_value(args[0]), rhai_value(args[1]));
+                    let (mut left, mut right) = (rhai_value(args[0])?, rhai_value(args[1])?);
                     context.call_native_fn_raw(name, true, &mut [&mut left, &mut right])
                 });
             }
@@ -204,14 +214,51 @@ fn register_comparisons(engine: &mut Engine, kinds: [TypeId; 2], own: TypeId) {
 }
 
 /// A Rhai map or array of a view; members and elements that are objects or arrays stay views.
-fn rhai_value(value: &Dynamic) -> Dynamic {
+pub(super) fn rhai_value(value: &Dynamic) -> Fallible<Dynamic> {
+    afford(value)?;
     if let Some(object) = value.read_lock::<JsonObject>() {
-        return Dynamic::from_map(object.to_map());
+        return Ok(Dynamic::from_map(object.to_map()));
     }
     if let Some(array) = value.read_lock::<JsonArray>() {
-        return Dynamic::from_array(array.to_array());
+        return Ok(Dynamic::from_array(array.to_array()));
     }
-    value.flatten_clone()
+    Ok(value.flatten_clone())
+}
+
+/// A Rhai map or array where a view is given; anything else as it is.
+pub(crate) fn own(value: &Dynamic) -> Fallible<Cow<'_, Dynamic>> {
+    let object = value.read_lock::<JsonObject>().is_some();
+    match object || value.read_lock::<JsonArray>().is_some() {
+        true => rhai_value(value).map(Cow::Owned),
+        false => Ok(Cow::Borrowed(value)),
+    }
+}
+
+/// Pays for the Rhai map or array that is to be made of a view, and ends the call where it would go
+/// beyond the memory: a text of ten million elements is within no other limit.
+fn afford(value: &Dynamic) -> Fallible<()> {
+    if let Some(object) = value.read_lock::<JsonObject>() {
+        return afford_members(&object);
+    }
+    match value.read_lock::<JsonArray>() {
+        Some(array) => {
+            meter::charge(array.len() / VALUES_PER_OPERATION);
+            affords(array.array_bytes())
+        }
+        None => Ok(()),
+    }
+}
+
+fn afford_members(object: &JsonObject) -> Fallible<()> {
+    object.pay();
+    affords(object.map_bytes())
+}
+
+fn affords(bytes: usize) -> Fallible<()> {
+    if meter::affords(bytes) {
+        return Ok(());
+    }
+    Err(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into())
 }
 
 /// Name, number of arguments after the object, whether the object changes.
@@ -293,11 +340,10 @@ fn delegate<T: 'static>(engine: &mut Engine, name: &'static str, arguments: usiz
         name,
         types,
         move |context: NativeCallContext, args: &mut [&mut Dynamic]| -> Fallible<Dynamic> {
-            let mut this = rhai_value(args[0]);
-            let mut rest: Vec<Dynamic> = args[1..]
-                .iter_mut()
-                .map(|argument| own_argument(name, argument))
-                .collect();
+            let mut this = rhai_value(args[0])?;
+            let rest = args[1..].iter_mut();
+            let rest = rest.map(|argument| own_argument(name, argument));
+            let mut rest = rest.collect::<Fallible<Vec<Dynamic>>>()?;
             let mut all: Vec<&mut Dynamic> = Vec::with_capacity(args.len());
             all.push(&mut this);
             all.extend(rest.iter_mut());
@@ -310,27 +356,25 @@ fn delegate<T: 'static>(engine: &mut Engine, name: &'static str, arguments: usiz
     );
 }
 
-/// After a method that changed `now`, a copy of what stands at `place`: an object takes over only
-/// what differs, so that all else keeps its text and its order; an array is replaced.
+/// After a method that may have changed `now`, a copy of what stands at `place`: an object takes over
+/// only what differs, so that all else keeps its text and its order; an array that differs is replaced.
 fn write_back(place: &mut Dynamic, now: Dynamic) {
     if let Some(map) = now.read_lock::<Map>()
         && let Some(mut object) = place.write_lock::<JsonObject>()
     {
-        for name in object.names() {
-            if !map.contains_key(name.as_str()) {
-                drop(object.remove(&name));
-            }
-        }
-        for (name, value) in map.iter() {
-            object.set(name, value.clone());
-        }
-        return;
+        return object.take_over(&map);
     }
-    replace(place, now);
+    let same = match (place.read_lock::<JsonArray>(), now.read_lock::<Array>()) {
+        (Some(array), Some(now)) => array.is_same(&now),
+        _ => false,
+    };
+    if !same {
+        replace(place, now);
+    }
 }
 
 /// An argument as Rhai's own method wants it: where it takes a whole map or array, not a view.
-fn own_argument(name: &str, argument: &mut Dynamic) -> Dynamic {
+fn own_argument(name: &str, argument: &mut Dynamic) -> Fallible<Dynamic> {
     let argument = argument.take();
     let whole = matches!(
         name,
@@ -339,5 +383,5 @@ fn own_argument(name: &str, argument: &mut Dynamic) -> Dynamic {
     if whole && !argument.is::<FnPtr>() {
         return rhai_value(&argument);
     }
-    argument
+    Ok(argument)
 }

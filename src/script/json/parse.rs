@@ -1,9 +1,9 @@
 //! Strict JSON into a flat tape of nodes.
 //!
 //! [`parse`] fills a tape that is used again, so that a warm one costs no allocation. It accepts
-//! exactly what RFC 8259 does, down to lone surrogates and numbers too large for a double, and
-//! refuses nesting deeper than [`MAX_DEPTH`]. It keeps places, not values: a number or a string is
-//! only read when someone asks.
+//! what serde_json does: RFC 8259 without halves of surrogate pairs and without nesting deeper than
+//! [`MAX_DEPTH`]; and numbers too large for a double, which go out as they came. It keeps places, not
+//! values: a number or a string is only read when someone asks.
 //!
 //! One loop and no recursion, so that the place in the text stays in a register: `document` reads
 //! values and what follows them, `open` and `close` keep the way back to the container in the tape
@@ -370,8 +370,6 @@ fn number(text: &[u8], start: usize, tape: &mut Vec<Node>) -> Result<usize, NotJ
     if at > first + 1 && peek(text, first) == b'0' {
         return Err(mistake(text, first + 1, "a number can not begin with 0"));
     }
-    // Only so can a number exceed a double; the others are not read before they are asked for.
-    let mut large = at - start > 300;
     if peek(text, at) == b'.' {
         kind = Kind::Float;
         at = some_digits(text, at + 1)?;
@@ -380,18 +378,6 @@ fn number(text: &[u8], start: usize, tape: &mut Vec<Node>) -> Result<usize, NotJ
         kind = Kind::Float;
         let signed = matches!(peek(text, at + 1), b'+' | b'-');
         at = some_digits(text, at + 1 + usize::from(signed))?;
-        large = true;
-    }
-    if large && !finite(text, start, at) {
-        return Err(mistake(text, start, "the number is too large"));
     }
     Ok(push(tape, start, at, 1, kind))
-}
-
-#[cold]
-fn finite(text: &[u8], start: usize, end: usize) -> bool {
-    std::str::from_utf8(&text[start..end])
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok())
-        .is_some_and(f64::is_finite)
 }

@@ -145,6 +145,12 @@ fn view(text: &str) -> Dynamic {
 fn agrees(text: &[u8]) {
     let ours = parse::parse(text, &mut Vec::new());
     let theirs = serde_json::from_slice::<Value>(text);
+    // A number too large for a double is JSON all the same.
+    let too_large =
+        |error: &serde_json::Error| error.to_string().starts_with("number out of range");
+    if theirs.as_ref().is_err_and(too_large) {
+        return;
+    }
     assert_eq!(
         ours.is_ok(),
         theirs.is_ok(),
@@ -276,8 +282,6 @@ fn edges_agree_with_serde() {
         ".5",
         "1e",
         "1e+",
-        "1e400",
-        "-1e400",
         "1e-400",
         "+1",
         "1E5",
@@ -309,7 +313,10 @@ fn edges_agree_with_serde() {
     ] {
         agrees(text.as_bytes());
     }
-    agrees("9".repeat(400).as_bytes());
+    for text in ["9".repeat(400), "1e400".into(), "-1E+400".into()] {
+        let value = view(&text);
+        assert!(value.as_float().unwrap().is_infinite(), "{text}");
+    }
     agrees(format!("0.{}", "9".repeat(400)).as_bytes());
     agrees(b"\"\xff\"");
     agrees(b"\"\xed\xa0\x80\"");

@@ -4,16 +4,16 @@
 //! kept beside the text until it is written. An array is never patched: whoever changes one first
 //! turns it into a Rhai array whose elements are views (see `methods`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map};
 
-use super::doc::Doc;
+use super::doc::{Doc, walked};
 use super::names::Names;
 use super::number;
 use super::parse::Kind;
-use crate::script::strings;
+use crate::script::{meter, strings};
 
 /// A JSON object as a script sees it: `type_of` says `map`.
 #[derive(Debug, Clone)]
@@ -23,6 +23,9 @@ pub(crate) struct JsonObject {
     /// Members that were set (`Some`) or removed (`None`), in the order of the first change.
     pub(super) patches: Option<Rc<Patches>>,
 }
+
+/// Members, elements or changes of them that are looked at for about the price of one operation.
+pub(super) const VALUES_PER_OPERATION: usize = 8;
 
 /// Members by name with their new values.
 pub(super) type Patches = Vec<(ImmutableString, Option<Dynamic>)>;
@@ -53,7 +56,7 @@ pub(crate) fn value(doc: &Rc<Doc>, index: u32) -> Dynamic {
     }
 }
 
-/// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does.
+/// A whole number that does not fit 64 bits is read as a float, as Rhai's own parser does; so is `-0`.
 #[inline]
 fn integer(doc: &Doc, index: u32, text: &[u8]) -> Dynamic {
     match number::integer(text) {
@@ -82,6 +85,7 @@ impl JsonObject {
     /// What was done to the member called `name`, if anything.
     fn patch(&self, name: &str) -> Option<&Option<Dynamic>> {
         let patches = self.patches.as_deref()?;
+        walked(patches.len());
         patches
             .iter()
             .find(|(patched, _)| patched.as_str() == name)
@@ -149,9 +153,17 @@ impl JsonObject {
         (patches.len() > 16).then(|| table().collect())
     }
 
+    /// Pays for a look at every member and every change.
+    pub(super) fn pay(&self) {
+        let patches = self.patches.as_deref().map_or(0, Vec::len);
+        let members = self.doc.node(self.node).len as usize;
+        meter::charge((members + patches) / VALUES_PER_OPERATION);
+    }
+
     /// Each member once, with the tape index of its value where that is not patched: in the order of
     /// the text, added ones last.
     fn members(&self) -> Vec<(ImmutableString, Option<u32>)> {
+        self.pay();
         let (doc, node) = (&self.doc, self.node);
         let len = doc.node(node).len as usize;
         let names = Names::of(doc, node, len);
@@ -208,6 +220,51 @@ impl JsonObject {
             .collect()
     }
 
+    /// Takes over what differs in `map`, which was made of this object. In one pass, because no
+    /// clock is looked at meanwhile.
+    pub(super) fn take_over(&mut self, map: &Map) {
+        self.pay();
+        let (doc, node) = (Rc::clone(&self.doc), self.node);
+        let names = Names::of(&doc, node, map.len().max(doc.node(node).len as usize));
+        let mut patches: Patches = self.patches.as_deref().cloned().unwrap_or_default();
+        for (name, patch) in &mut patches {
+            *patch = map.get(name.as_str()).cloned();
+        }
+        let patched: HashSet<ImmutableString> =
+            patches.iter().map(|(name, _)| name.clone()).collect();
+        for (key, value) in doc.members(node) {
+            if !names.is_last(&doc, node, key) {
+                continue;
+            }
+            let name = doc.with_text(doc.node(key), strings::shared);
+            let new = map.get(name.as_str());
+            let same = new.is_some_and(|new| is_same(&doc, value, new));
+            if !same && !patched.contains(&name) {
+                patches.push((name, new.cloned()));
+            }
+        }
+        for (name, new) in map {
+            // Nothing at a name that is not there is no change.
+            if !new.is_unit()
+                && !patched.contains(name.as_str())
+                && !names.contains(&doc, node, name)
+            {
+                patches.push((strings::shared(name), Some(new.clone())));
+            }
+        }
+        self.patches = (!patches.is_empty()).then(|| Rc::new(patches));
+    }
+
+    /// About how many bytes [`Self::to_map`] takes.
+    pub(super) fn map_bytes(&self) -> usize {
+        // A name twice, a node of the map's tree, and the list that the map is made of.
+        const MEMBER: usize = 160;
+        let members = self.doc.members(self.node);
+        members
+            .map(|(_, value)| MEMBER + value_bytes(&self.doc, value))
+            .sum()
+    }
+
     /// Whether `other` is this view of this text, with nothing changed in it.
     fn is_untouched(&self, doc: &Rc<Doc>, node: u32) -> bool {
         Rc::ptr_eq(&self.doc, doc) && self.node == node && self.patches.is_none()
@@ -233,9 +290,38 @@ impl JsonArray {
         Some(value(&self.doc, node))
     }
 
+    /// The places of the elements.
+    fn nodes(&self) -> impl Iterator<Item = u32> {
+        let next = |at: &u32| Some(self.doc.node(*at).next);
+        std::iter::successors(Some(self.node + 1), next).take(self.len())
+    }
+
+    /// Whether `now`, which was made of this array, still has the same elements.
+    pub(super) fn is_same(&self, now: &[Dynamic]) -> bool {
+        let mut both = self.nodes().zip(now);
+        now.len() == self.len() && both.all(|(node, new)| is_same(&self.doc, node, new))
+    }
+
+    /// About how many bytes [`Self::to_array`] takes.
+    pub(super) fn array_bytes(&self) -> usize {
+        let bytes = |node| size_of::<Dynamic>() + value_bytes(&self.doc, node);
+        self.nodes().map(bytes).sum()
+    }
+
     /// The same elements in a Rhai array; elements that are objects or arrays stay views.
     pub(crate) fn to_array(&self) -> Array {
         self.clone().into_iter().collect()
+    }
+}
+
+/// What a node's value takes besides its `Dynamic`: nothing for numbers, a box for views.
+fn value_bytes(doc: &Doc, index: u32) -> usize {
+    const BOX: usize = 48;
+    let node = doc.node(index);
+    match node.kind {
+        Kind::Null | Kind::True | Kind::False | Kind::Integer | Kind::Float => 0,
+        Kind::Object | Kind::Array => BOX,
+        Kind::Plain | Kind::Escaped => BOX + doc.inside(node).len(),
     }
 }
 

@@ -117,12 +117,13 @@ fn write_at(
     } else if let Ok(number) = value.as_int() {
         serde_json::to_writer(out, &number)?;
     } else if let Ok(number) = value.as_float() {
-        if !number.is_finite() {
-            return Err(NoJson::NotFinite(number.to_string()));
-        }
+        // First, because a number too large for a float has a text all the same: `1e400`.
         let own = terms
             .digits
             .is_some_and(|digits| digits.write(value, number, out));
+        if !own && !number.is_finite() {
+            return Err(NoJson::NotFinite(number.to_string()));
+        }
         if !own {
             serde_json::to_writer(out, &number)?;
         }
@@ -199,6 +200,7 @@ fn write_object(
         out.extend_from_slice(doc.raw(node));
         return Ok(());
     };
+    object.pay();
     let depth = deeper(depth)?;
     let by_name = object.patches_by_name();
     let patch_of = |key: Node| match &by_name {

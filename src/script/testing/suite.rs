@@ -147,7 +147,14 @@ impl Suite {
     /// Why a test ended, other than by an assert.
     fn ended(&self, ended: Ended, settings: &Settings, context: &Context) -> Vec<Diagnostic> {
         let late = matches!(ended, Ended::Exceeded(Exceeded::Time, _));
-        let outcome = diagnose::outcome(&self.tests, ended, &settings.limits, settings.test, None);
+        let outcome = diagnose::outcome(
+            &self.tests,
+            ended,
+            &settings.limits,
+            settings.test,
+            "",
+            None,
+        );
         let (Outcome::Failed(failure) | Outcome::Rejected(failure)) = outcome else {
             return Vec::new();
         };

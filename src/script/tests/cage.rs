@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::script::memory;
 
 fn limited(statements: &str, limits: Limits, timeout: Duration) -> Handler {
     let settings = Settings {
@@ -158,6 +159,76 @@ fn the_longest_chain_is_dropped() {
     });
 }
 
+/// Whatever names, texts, patterns and topics a script makes up: nothing of them adds up over the
+/// messages.
+#[test]
+fn calls_leave_nothing_behind() {
+    for script in [
+        "for i in 0..10 { try { Fn(`f${msg.json.n}_${i}`).call(); } catch { } }",
+        "throw `no ${msg.json.n}`",
+        "let d = msg.json; d.x = [d.n, 1.50]; let f = |x| x + d.n; emit(`t${d.n}`, f.call(1)); print(d.n);",
+        "let d = msg.json; let f = || d.n; count(`c${d.n}`); throw `${f.call()} of ${d.n}`",
+        "let p = `a{${msg.json.n % 40}}`; p.regex_is_match(p); format_time(msg.json.n)",
+        "parse_json(`[1.5${msg.json.n}0]`).map(|x| x)",
+    ] {
+        let mut handler = body(script);
+        let mut call = |n: usize| {
+            let json = format!(r#"{{"n":{n},"b":1.50}}"#);
+            drop(handler.handle(&record(&json), 1));
+        };
+        (0..1_000).for_each(&mut call);
+        let before = memory::held();
+        (1_000..5_000).for_each(&mut call);
+        let grown = memory::held() - before;
+        // 10 bytes a call would be 40,000; the names that are kept go up and down by more.
+        let most = if script.contains("Fn(") {
+            600_000
+        } else {
+            20_000
+        };
+        assert!(grown < most, "{script}: {grown} bytes");
+    }
+}
+
+/// A closure in the variable that it uses is never freed, nor the message with it. That ends the
+/// handler before it ends the daemon; the memory of closures that are used otherwise comes back.
+#[test]
+fn what_holds_itself_does_not_add_up() {
+    let limits = Limits {
+        memory: 4 << 20,
+        ..Limits::default()
+    };
+    let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(1 << 20));
+    let mut handler = limited(
+        "let x = [msg.json, 0]; let f = || x; x[1] = f;",
+        limits,
+        Duration::from_secs(60),
+    );
+    let mut calls = 0;
+    let failure = loop {
+        match handler.handle(&record(&large), 1) {
+            Outcome::Done => calls += 1,
+            ended => break failed(ended),
+        }
+        assert!(calls < 100, "80 MB are left by now");
+    };
+    assert!(calls > 60, "only {calls}: {}", failure.reason);
+    assert!(
+        failure.reason.starts_with("the calls before have left 8"),
+        "{}",
+        failure.reason
+    );
+    failed(handler.handle(&record("{}"), 1));
+    let mut handler = limited(
+        "let x = [msg.json]; let f = || x.len(); x.push(f.call()); [1].map(|n| x.len() + n); print(x.len());",
+        limits,
+        Duration::from_secs(60),
+    );
+    for _ in 0..200 {
+        done(handler.handle(&record(&large), 1));
+    }
+}
+
 /// Sorting is stable and takes numbers and booleans for an answer; an error of the comparer is the
 /// script's error, and the array stays as it was.
 #[test]
@@ -166,6 +237,13 @@ fn sorting_with_a_comparer() {
     assert_eq!(value(sort, "{}"), "[[0,5],[1,2],[1,1],[2,1],[2,0]]");
     let order = "let a = [3, 1, 2, 5, 4, 0]; emit(\"t\", a.order(|x, y| x > y)); emit(\"t\", a)";
     assert_eq!(values(order, "{}"), ["[5,4,3,2,1,0]", "[3,1,2,5,4,0]"]);
+    let floats = "let d = msg.json; d.sort(|x, y| x.p - y.p); emit(\"t\", d)";
+    assert_eq!(
+        value(floats, r#"[{"p":2.5},{"p":1.0},{"p":2.25}]"#),
+        r#"[{"p":1.0},{"p":2.25},{"p":2.5}]"#
+    );
+    let failure = failed(body("[2, 1].order(|x, y| ())").handle(&record("{}"), 1));
+    assert_eq!(failure.reason, "the closure that compares gave ()");
     let caught =
         "let a = [2, 1]; try { a.sort(|x, y| throw \"no\"); } catch (e) { emit(\"t\", [e, a]) }";
     assert_eq!(value(caught, "{}"), "[\"no\",[2,1]]");

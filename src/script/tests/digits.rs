@@ -6,7 +6,7 @@ use super::*;
 /// decimal, one with an exponent or with a 0 at its end.
 #[test]
 fn moved_numbers_keep_their_text() {
-    const BIG: &str = r#"{"n":12345678901234567890123,"d":0.1234567890123456789,"list":[1.50,12345678901234567891,2e3],"deep":[[-0.0,7.10]],"o":{"x":98765432109876543210,"y":1}}"#;
+    const BIG: &str = r#"{"n":12345678901234567890123,"d":0.1234567890123456789,"list":[1.50,12345678901234567891,2e3],"deep":[[-0.0,7.10]],"o":{"x":98765432109876543210,"y":1},"zero":-0,"huge":1e400}"#;
     for (script, expected) in [
         ("emit(\"t\", d.n)", "12345678901234567890123"),
         (
@@ -62,6 +62,13 @@ fn moved_numbers_keep_their_text() {
             "emit(\"t\", parse_json(d.list.to_json()).map(|x| x))",
             "[1.50,12345678901234567891,2e3]",
         ),
+        // Also a zero with a sign, and what is beyond any float.
+        ("emit(\"t\", [d.zero, -d.zero, d.zero + 1])", "[-0,0.0,1.0]"),
+        (
+            "emit(\"t\", #{a: d.huge, b: [d.huge].map(|x| x), c: d.zero})",
+            r#"{"a":1e400,"b":[1e400],"c":-0}"#,
+        ),
+        ("emit(\"t\", d.huge); let o = d.o; o.x = d.huge;", "1e400"),
         // What was calculated is a new number.
         (
             "let x = d.list[0]; x += 1.0; emit(\"t\", [x, d.list[0] * 2.0])",

@@ -257,6 +257,72 @@ fn one_change_keeps_all_other_texts() {
     }
 }
 
+/// What a script's own maps and arrays take, they take from a message too.
+#[test]
+fn views_are_arguments_of_methods() {
+    let text = r#"{"l":[1.50,2],"o":{"x":1.10,"y":[3]}}"#;
+    for (script, expected) in [
+        ("[0] + d.l", "[0,1.50,2]"),
+        ("let a = [0]; a.append(d.l); a", "[0,1.50,2]"),
+        ("[1, 2].zip(d.l, |x, y| x + y)", "[2.5,4]"),
+        ("let a = [0, 9]; a.splice(0, 1, d.l); a", "[1.50,2,9]"),
+        ("let a = [0, 9]; a.splice(0..1, d.l); a", "[1.50,2,9]"),
+        ("let a = [0, 9]; a.splice(0..=1, d.l); a", "[1.50,2]"),
+        (
+            "let m = #{x: 0, z: 1}; m.mixin(d.o); m",
+            r#"{"x":1.10,"y":[3],"z":1}"#,
+        ),
+        ("#{x: 0, z: 1} + d.o", r#"{"x":1.10,"y":[3],"z":1}"#),
+        ("let m = #{x: 0}; m += d.o; m", r#"{"x":1.10,"y":[3]}"#),
+        ("let m = #{x: 0}; m.fill_with(d.o); m", r#"{"x":0,"y":[3]}"#),
+        (
+            "let a = [0]; a.push(d.l); a += d.l; a",
+            "[0,[1.50,2],[1.50,2]]",
+        ),
+    ] {
+        let script = format!("let d = msg.json; emit(\"t\", {{ {script} }})");
+        assert_eq!(value(&script, text), expected, "{script}");
+    }
+    let mut handler = body("emit(msg.json)");
+    let spelt = r#"{"topic":"t","key":"k","value":{"a":1.50},"headers":{"h":["1","2"]}}"#;
+    done(handler.handle(&record(spelt), 1));
+    let emit = handler.effects().emits().next().unwrap();
+    assert_eq!(emit.value(), Some(&br#"{"a":1.50}"#[..]));
+    let headers: Vec<_> = emit.headers().map(|(_, value)| value.unwrap()).collect();
+    assert_eq!(headers, [b"1", b"2"]);
+}
+
+/// A method that could change its object or array and does not is no change either: spaces, repeated
+/// names and all keep their place.
+#[test]
+fn a_method_that_changes_nothing_leaves_the_text() {
+    let text = r#"{ "a": [ 1.50, {"q" : 1E5}, [ -0 ], "\u0041", null ], "o": { "k":1, "k":2 , "x":[ ] } }"#;
+    for reads in [
+        "d.a.for_each(|| this); d.o.retain(|name, value| true); d.o.mixin(#{}); d.o += #{};",
+        "d.a.retain(|x| true); d.a.drain(|x| false); d.a.truncate(9); d.a.chop(9); d.a.pad(2, 0);",
+        "d.a += []; d.a.append([]); d.a.dedup(|x, y| false); d.a.splice(0, 0, []);",
+        "d.o.fill_with(#{k: 3}); d.o.k = 2; d.o.k = d.o.k; d.o.drain(|name| false); d.o.set(\"k\", 2);",
+        "d.a[2][0] = d.a[2][0]; d.a[1].q = d.a[1].q; d.a[0] = d.a[0]; d.a[3] = \"A\"; d.a = d.a;",
+        "for i in 0..5 { d.a[i] = d.a[i]; } for name in d.keys() { d[name] = d[name]; }",
+    ] {
+        let script = format!("let d = msg.json; {reads} emit(\"t\", d)");
+        assert_eq!(value(&script, text), text, "{reads}");
+    }
+    // And what does change something changes only that.
+    for (change, expected) in [
+        (
+            "d.for_each(|| if this == 3 { this = 4 })",
+            "[1.50,{\"q\" : 1E5},4]",
+        ),
+        ("d.retain(|x| x != 3)", "[1.50,{\"q\" : 1E5}]"),
+        ("d[1].for_each(1)", "[ 1.50, {\"q\" : 1E5}, 3 ]"),
+    ] {
+        let script = format!("let d = msg.json; try {{ {change}; }} catch {{ }} emit(\"t\", d)");
+        let text = "[ 1.50, {\"q\" : 1E5}, 3 ]";
+        assert_eq!(value(&script, text), expected, "{change}");
+    }
+}
+
 /// A part of a message that is emitted, or put in another place, keeps its text too.
 #[test]
 fn parts_keep_their_text() {

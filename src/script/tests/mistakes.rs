@@ -162,7 +162,7 @@ fn a_helper_that_asks_for_types_is_left_to_the_run() {
 fn a_syntax_error_shows_where() {
     assert_eq!(
         when_loaded("fn handle(msg) {\n    let x = (1 + ;\n}"),
-        "`;` is not expected here\nhandler.rhai:2:18\n    let x = (1 + ;\n                 ^ something is missing before it"
+        "`;` is not expected here\nhandler.rhai:2:18\n    let x = (1 + ;\n                 ^ something is missing before it\n= look at what stands before it: a bracket, a comma or an operator may be missing"
     );
 }
 

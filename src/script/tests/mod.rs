@@ -8,6 +8,7 @@ mod flow;
 mod generators;
 mod helpers;
 mod json;
+mod left;
 mod messages;
 mod mistakes;
 mod programs;

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    Daemon, Group, Kafka, Limits, Log, OnFailure, Params, Producer, Properties, PropertyValue,
+    Daemon, Group, Guarantee, Kafka, Limits, Log, OnFailure, Params, Producer, Properties,
+    PropertyValue,
 };
 
 use super::show;
+use crate::kafka::transaction_timeout;
 
 /// One setting's change, ready to be read: `rate 5/s → unlimited`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,15 +223,23 @@ pub(super) fn group(was: &Group, now: &Group) -> GroupChanges {
     in_place.look("in_flight", *in_flight, now.in_flight, show::plain);
     for (setting, was, now) in [
         ("commit_interval", commit_interval, now.commit_interval),
+        ("drain_timeout", drain_timeout, now.drain_timeout),
+    ] {
+        in_place.look(setting, *was, now, show::duration);
+    }
+    // A client tells the brokers once how long its transactions may take.
+    let told = now.guarantee == Guarantee::ExactlyOnce
+        && transaction_timeout(was) != transaction_timeout(now);
+    let times = if told { &mut replacing } else { &mut in_place };
+    for (setting, was, now) in [
         (
             "transaction_interval",
             transaction_interval,
             now.transaction_interval,
         ),
         ("handler_timeout", handler_timeout, now.handler_timeout),
-        ("drain_timeout", drain_timeout, now.drain_timeout),
     ] {
-        in_place.look(setting, *was, now, show::duration);
+        times.look(setting, *was, now, show::duration);
     }
     in_place.params(params, &now.params);
     in_place.look(

@@ -210,7 +210,7 @@ fn each(subject: &str, changes: &[Change], end: &str) -> Vec<String> {
 
 fn topic_lines(topic: &str, was: Option<&NeededTopic>, now: &NeededTopic) -> Vec<String> {
     let sized = |number: Option<i32>| {
-        number.map_or("as the topic has them".to_owned(), |number| {
+        number.map_or("as the topic has it".to_owned(), |number| {
             number.to_string()
         })
     };
@@ -227,6 +227,10 @@ fn topic_lines(topic: &str, was: Option<&NeededTopic>, now: &NeededTopic) -> Vec
         };
         let (was, now) = (sized(was.partitions), sized(now.partitions));
         lines.push(format!("topic {topic}: partitions {was} → {now}{warning}"));
+    }
+    if was.replication != now.replication && now.dead_letters_of.is_empty() {
+        let (was, now) = (sized(was.replication), sized(now.replication));
+        lines.push(format!("topic {topic}: replication {was} → {now}"));
     }
     if was.config != now.config {
         lines.push(format!(

@@ -126,6 +126,20 @@ fn group_settings_change_in_place() {
     }
 }
 
+/// With transactions the brokers are told how long one may take: where that grows, clients are new.
+#[test]
+fn longer_transactions_need_new_clients() {
+    let mut running = config();
+    group_1(&mut running).guarantee = Guarantee::ExactlyOnce;
+    let steps = |timeout| {
+        let mut wanted = running.clone();
+        group_1(&mut wanted).handler_timeout = Duration::from_secs(timeout);
+        plan(&running, &wanted).steps
+    };
+    assert!(matches!(&steps(2)[..], [Step::ChangeGroup { .. }]));
+    assert!(matches!(&steps(60)[..], [Step::ReplaceMembers { .. }]));
+}
+
 /// What needs a new client replaces the group's members, and only that group's.
 #[test]
 fn client_settings_replace_members() {
@@ -265,6 +279,21 @@ fn topics_are_ensured() {
     );
 }
 
+/// The embedded broker can't grow a topic: that is known before anything is tried.
+#[test]
+fn the_embedded_broker_can_not_grow_a_topic() {
+    let mut running = config();
+    running.kafka.brokers = Brokers::Embedded;
+    let mut wanted = running.clone();
+    delivery(&mut wanted).partitions = Some(3);
+    let refused = plan(&running, &wanted).refused;
+    assert_eq!(refused[0].setting, "topics.Delivery.partitions");
+    assert!(
+        refused[0].instead.contains("use a real broker"),
+        "{refused:?}"
+    );
+}
+
 /// A topic that others create is as it is, unless a size is asked for; its dead letters follow it.
 #[test]
 fn topics_of_others_have_their_own_size() {
@@ -275,7 +304,8 @@ fn topics_of_others_have_their_own_size() {
     };
     reads(
         theirs,
-        "~ topic Delivery: partitions 2 → as the topic has them\n\
+        "~ topic Delivery: partitions 2 → as the topic has it\n\
+         ~ topic Delivery: replication 1 → as the topic has it\n\
          ~ topic Delivery: create true → false",
     );
     let mut wanted = config();

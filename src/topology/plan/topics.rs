@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Config, Group, Then, Topic};
+use crate::config::{Brokers, Config, Group, Then, Topic};
 
 use super::{Plan, Refusal, Step, show};
 
@@ -37,11 +37,17 @@ impl NeededTopic {
 
 impl From<&Topic> for NeededTopic {
     fn from(topic: &Topic) -> Self {
+        let Topic {
+            partitions,
+            replication,
+            config,
+            create,
+        } = topic;
         Self {
-            partitions: topic.partitions,
-            replication: topic.replication,
-            config: topic.config.clone(),
-            create: topic.create,
+            partitions: *partitions,
+            replication: *replication,
+            config: config.clone(),
+            create: *create,
             dead_letters_of: BTreeSet::new(),
         }
     }
@@ -94,7 +100,8 @@ pub(super) fn compare(plan: &mut Plan, running: &Config, wanted: &Config) {
     let before = needed_topics(running);
     for (name, now) in needed_topics(wanted) {
         let was = before.get(&name);
-        let refused = was.and_then(|was| refusal(&name, was, &now));
+        let embedded = matches!(wanted.kafka.brokers, Brokers::Embedded);
+        let refused = was.and_then(|was| refusal(&name, was, &now, embedded));
         // Other brokers may be another cluster, which may not have it yet.
         let needs_work = new_brokers || was.is_none_or(|was| asks_for_work(was, &now));
         if let Some(refused) = refused {
@@ -145,10 +152,12 @@ fn asks_for_work(was: &NeededTopic, now: &NeededTopic) -> bool {
         (was, now) => was != now,
     };
     let configured = now.dead_letters_of.is_empty();
-    larger || configured && (was.config != now.config || was.create != now.create)
+    let differs =
+        was.config != now.config || was.create != now.create || was.replication != now.replication;
+    larger || configured && differs
 }
 
-fn refusal(name: &str, was: &NeededTopic, now: &NeededTopic) -> Option<Refusal> {
+fn refusal(name: &str, was: &NeededTopic, now: &NeededTopic, embedded: bool) -> Option<Refusal> {
     if !now.dead_letters_of.is_empty() {
         // Nobody asked for this size; a larger topic serves as well.
         return None;
@@ -160,6 +169,18 @@ fn refusal(name: &str, was: &NeededTopic, now: &NeededTopic) -> Option<Refusal> 
             setting: format!("topics.{}.partitions", show::key(name)),
             change: format!("{was} → {now}"),
             instead: "Kafka can't remove partitions; make a new topic and move the groups to it"
+                .to_owned(),
+        });
+    }
+    if let (Some(was), Some(now)) = (was.partitions, now.partitions)
+        && now > was
+        && embedded
+    {
+        return Some(Refusal {
+            setting: format!("topics.{}.partitions", show::key(name)),
+            change: format!("{was} → {now}"),
+            instead: "the embedded broker can't add partitions to a topic; \
+                      restart deliveryd, or use a real broker"
                 .to_owned(),
         });
     }

@@ -36,7 +36,7 @@ pub enum Work {
 }
 
 pub const NOTHING: &str = "fn handle(msg) {}\n";
-const FILTER: &str = "\
+pub const FILTER: &str = "\
 fn handle(msg) {
     if msg.json.city == \"Riga\" && msg.json.weight_g > 8000 {
         count(\"heavy_to_riga\");
@@ -107,8 +107,8 @@ const fn handler(
 pub struct Ground<'a> {
     pub servers: String,
     pub probe: Probe,
-    input: String,
-    messages: u64,
+    pub input: String,
+    pub messages: u64,
     deliveryd: Option<PathBuf>,
     _kafka: &'a Kafka,
 }
@@ -232,6 +232,19 @@ impl<'a> Ground<'a> {
         source: &str,
         settings: &str,
     ) -> Daemon {
+        self.setup_deliveryd(group, input, output, source, settings)
+            .start()
+    }
+
+    /// The same, not started.
+    pub fn setup_deliveryd(
+        &self,
+        group: &str,
+        input: &str,
+        output: &str,
+        source: &str,
+        settings: &str,
+    ) -> Setup {
         let Some(program) = &self.deliveryd else {
             panic!("there is no deliveryd to run");
         };
@@ -243,7 +256,6 @@ impl<'a> Ground<'a> {
         Setup::named("bench", &self.servers, &toml)
             .handler("handler.rhai", source)
             .program(program)
-            .start()
     }
 }
 

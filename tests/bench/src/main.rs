@@ -12,6 +12,7 @@ mod bare;
 mod contender;
 mod latency;
 mod measure;
+mod observation;
 mod options;
 mod records;
 mod table;
@@ -51,6 +52,10 @@ fn bench(options: &Options) {
     eprintln!("starting Kafka {}", support::Release::Current.version());
     let kafka = Kafka::start(Settings::kraft(1).jvm(BROKER_JVM));
     let ground = Ground::prepare(&kafka, options.messages, deliveryd);
+    if options.observation {
+        println!("{}", observation::compare(&ground, options));
+        return;
+    }
     let mut contenders = ground.able(CONTENDERS);
     contenders.retain(|contender| contender.name.contains(&options.only));
     let results = rounds(&ground, &contenders, options.rounds);

@@ -8,14 +8,17 @@ use lexopt::prelude::*;
 use crate::bare::Child;
 
 pub const HELP: &str = "\
-usage: bench [--messages N] [--rounds N] [--latency SECONDS] [--only TEXT] [--deliveryd PATH] [--bare]
+usage: bench [--messages N] [--rounds N] [--latency SECONDS] [--only TEXT] [--deliveryd PATH]
+             [--bare | --observation]
 
   --messages N       in the topic that every contender reads (default 1000000)
   --rounds N         every contender runs once a round; medians are shown (default 5)
   --latency SECONDS  how long latency is measured; 0 for not at all (default 20)
   --only TEXT        only what has this in its name
   --deliveryd PATH   the binary to measure (default: builds this working copy's, in release)
-  --bare             only the bare client library";
+  --bare             only the bare client library
+  --observation      only what it costs that somebody looks: the same handlers with metrics, status,
+                     events and librdkafka's statistics read all the time, and with none of it";
 
 /// What to measure.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub struct Options {
     pub only: String,
     pub deliveryd: Option<PathBuf>,
     pub bare: bool,
+    pub observation: bool,
 }
 
 /// What this process is for.
@@ -44,6 +48,7 @@ pub fn parse() -> Result<Job, lexopt::Error> {
         only: String::new(),
         deliveryd: None,
         bare: false,
+        observation: false,
     };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
@@ -57,6 +62,7 @@ pub fn parse() -> Result<Job, lexopt::Error> {
                 options.deliveryd = Some(std::path::absolute(path).map_err(|e| e.to_string())?);
             }
             Long("bare") => options.bare = true,
+            Long("observation") => options.observation = true,
             Long("help") | Short('h') => return Ok(Job::Help),
             Value(child) if child == "child" => return child_job(&mut parser).map(Job::Child),
             other => return Err(other.unexpected()),

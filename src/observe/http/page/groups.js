@@ -1,5 +1,8 @@
 // A card for each group: its members with the partitions they hold, as chips that move.
 
+// Members with more chips than this get more room.
+const MANY = 12;
+
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function makeGroup(name) {
@@ -7,7 +10,7 @@ function makeGroup(name) {
     title: element("h2", {}, name), state: element("span"), handler: element("span", { class: "quiet" }),
     error: element("pre", { hidden: "" }), numbers: element("ul", { class: "numbers" }),
     members: element("ul", { class: "members", "aria-label": `members of ${name}` }), chips: new Map(),
-    throughput: makePlot("messages/s", perSecond), lag: makePlot("lag in messages", count),
+    throughput: makePlot("messages/s", perSecond), lag: makePlot("lag in messages", count), behind: makePlot("lag in seconds", seconds),
     strip: drawn("svg", { viewBox: `0 0 ${WIDE} 20`, preserveAspectRatio: "none", role: "img" }),
     stripText: element("span"), rebalances: element("div", { class: "wide" }), partitions: element("div", { class: "wide" }),
   };
@@ -16,7 +19,7 @@ function makeGroup(name) {
   parts.root = element("section", { class: "card", "data-group": name },
     element("div", { class: "heading" }, parts.title, parts.state, parts.handler),
     parts.error, parts.numbers, parts.members,
-    element("div", { class: "plots" }, parts.throughput.root, parts.lag.root),
+    element("div", { class: "plots" }, parts.throughput.root, parts.lag.root, parts.behind.root),
     element("figure", { class: "strip" }, element("figcaption", {}, element("span", {}, "rebalances, last 10 minutes"), parts.stripText), parts.strip),
     parts.rebalancesPart, parts.partitionsPart);
   for (const part of [parts.rebalancesPart, parts.partitionsPart]) {
@@ -46,6 +49,7 @@ function updateGroup(parts, [name, group], status) {
   const samples = history.groups.get(name) ?? [];
   drawPlot(parts.throughput, rates(samples, "handled"));
   drawPlot(parts.lag, values(samples, "lag"));
+  drawPlot(parts.behind, values(samples, "lag_seconds"));
   drawStrip(parts.strip, group.rebalance_history);
   const last = group.rebalance_history[group.rebalance_history.length - 1];
   setText(parts.stripText, `${group.rebalances} in all` + (last ? `, the last at ${clock(last.at)} in ${seconds(last.seconds)}` : ""));
@@ -77,6 +81,7 @@ function fillMembers(parts, name, group, status) {
   if (elsewhere.length > 0) {
     boxes.push({ name: "nobody here", state: "elsewhere", here: false, partitions: elsewhere });
   }
+  setClass(parts.members, boxes.some((box) => box.partitions.length > MANY) ? "members wide-members" : "members");
   keyed(parts.members, boxes, (box) => box.name, makeMember, (part, box) => {
     setClass(part.root, `member ${box.state}`);
     setText(part.state, box.here ? box.state.replaceAll("_", " ") : "on their way, or in another process");
@@ -126,11 +131,14 @@ function moveChips(parts, change) {
   }
 }
 
+const assignmentElement = (assignment) => element("div", {},
+  assignmentParts(assignment).flatMap((part) => [element("span", { class: "pair" }, part), " "]));
+
 // Tables that only somebody who opened them sees.
 function fillDetails(parts, group) {
   if (parts.rebalancesPart.open) {
     parts.rebalances.replaceChildren(table(["at", "took", "then"], ["took"],
-      [...group.rebalance_history].reverse().map((r) => [clock(r.at), seconds(r.seconds), assignmentText(r.assignment)])));
+      [...group.rebalance_history].reverse().map((r) => [clock(r.at), seconds(r.seconds), assignmentElement(r.assignment)])));
   }
   if (parts.partitionsPart.open) {
     const numbers = ["position", "committed", "lag", "behind", "waiting"];

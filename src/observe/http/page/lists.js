@@ -1,17 +1,7 @@
 // Producers, topics, lessons, reloads, and what needs attention.
 
-const LESSONS = [
-  ["independent_groups", "Groups are independent: every group gets every message.",
-    "Add a second group that reads the same topic, and reload."],
-  ["shared_partitions", "The members of a group share the partitions: no message goes to two of them.",
-    "Set members = 2 for a group whose topic has at least 2 partitions, and reload."],
-  ["idle_spare", "A spare member idles: a partition has one reader per group.",
-    "Set members to one more than the topic has partitions, and reload."],
-  ["rebalanced", "Members or partitions that come or go rebalance the group.",
-    "Change members, and reload; on a real broker, change partitions too."],
-  ["own_offsets", "Each group keeps its own offsets and goes on from them.",
-    "On a real broker, stop deliveryd and start it again. The embedded broker forgets everything."],
-];
+// Name, title and action of each, as deliveryd top tells them too.
+const LESSONS = {lessons};
 
 function updateLessons(status) {
   keyed(byId("lessons"), LESSONS, ([name]) => name, ([name, title, action]) => {
@@ -66,15 +56,20 @@ function updateReloads(status) {
     : table(["at", "generation", "result"], ["generation"], [...status.reloads].reverse().map((reload) =>
       [clock(reload.at), reload.generation, element("div", {}, reload.ok
         ? reload.summary.join("; ")
-        : [element("p", { class: "bad" }, "refused"), element("pre", {}, reload.summary.join("\n"))])])));
+        : [element("p", { class: "bad" }, "refused"), element("pre", {}, reload.summary.join("\n"))],
+      element("p", { class: "quiet" }, `in ${seconds(reload.seconds)}${reload.by ? `, by ${reload.by}` : ""}`))])));
 }
 
 // One line each: what does not go by itself, or not as configured.
 function troubles(status) {
   const found = [];
   if (status.brokers.reason) found.push(status.brokers.reason);
-  if (status.on_disk) found.push(`the files on disk would not start again: ${status.on_disk}`);
+  if (status.on_disk) found.push(status.on_disk);
   for (const [name, topic] of Object.entries(status.topics)) if (topic.mismatch) found.push(`topic ${name}: ${topic.mismatch}`);
+  for (const [name, producer] of Object.entries(status.producers)) {
+    if (producer.handler.error) found.push(`producer ${name}: the changed handler is refused; version ${producer.handler.version} goes on`);
+    if (producer.reason) found.push(`producer ${name} is ${producer.state.replaceAll("_", " ")}: ${producer.reason}`);
+  }
   for (const [name, group] of Object.entries(status.groups)) {
     if (group.handler.error) found.push(`${name}: the changed handler is refused; version ${group.handler.version} goes on`);
     for (const member of group.members) {

@@ -53,16 +53,20 @@ function tellPlot(plot) {
   plot.picture.setAttribute("aria-label", `${plot.title}: ${plot.value.textContent}`);
 }
 
-// Who holds what, for people who read: "0, 1 → group-1-1   idle: group-1-3".
-function assignmentText(assignment) {
+// Of an assignment that is told, so many members.
+const TOLD = 20;
+
+// Who holds what, for people who read: "0,1 → group-1-1", "idle: group-1-3".
+function assignmentParts(assignment) {
   const names = Object.keys(assignment);
   const topics = new Set(names.flatMap((name) => Object.keys(assignment[name])));
   const list = (held) => Object.entries(held)
     .map(([topic, numbers]) => (topics.size > 1 ? `${topic}/` : "") + ranges(numbers)).join(" ");
   const busy = names.filter((name) => Object.values(assignment[name]).some((numbers) => numbers.length > 0));
   const idle = names.filter((name) => !busy.includes(name));
-  return busy.map((name) => `${list(assignment[name])} → ${name}`).join("   ")
-    + (idle.length > 0 ? `   idle: ${idle.join(", ")}` : "");
+  const most = (all) => all.length > TOLD ? [...all.slice(0, TOLD), `and ${all.length - TOLD} more`] : all;
+  const parts = most(busy.map((name) => `${list(assignment[name])} → ${name}`));
+  return idle.length > 0 ? [...parts, `idle: ${most(idle).join(", ")}`] : parts;
 }
 
 // 0,1,2,5 as "0-2,5".
@@ -85,7 +89,7 @@ function drawStrip(picture, rebalances) {
       const ended = Date.parse(rebalance.at) / 1000;
       const wide = Math.max(1.5, rebalance.seconds / REMEMBERED * WIDE);
       const right = WIDE - (end - ended) / REMEMBERED * WIDE;
-      const told = drawn("title", {}, `${clock(rebalance.at)}, ${seconds(rebalance.seconds)}: ${assignmentText(rebalance.assignment)}`);
+      const told = drawn("title", {}, `${clock(rebalance.at)}, ${seconds(rebalance.seconds)}: ${assignmentParts(rebalance.assignment).join("   ")}`);
       return drawn("rect", { class: "bar", x: Math.max(0, right - wide).toFixed(1), y: 3, width: wide.toFixed(1), height: 14 }, told);
     });
   picture.replaceChildren(...bars);

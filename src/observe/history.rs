@@ -1,72 +1,68 @@
-//! The last ten minutes in numbers, so that a page that is opened now has curves at once.
+//! The last ten minutes in numbers, so that a page or a terminal that is opened now has curves at once.
 //!
 //! [`follow`] looks at the board every two seconds; [`History::samples`] is what it saw. Counters are
-//! kept as they are: who draws takes the differences.
+//! kept as they are: who draws takes the differences. Who has the samples goes on with [`Sample::of`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::observe::board::Board;
-use crate::observe::clock;
-use crate::observe::status::{GroupStatus, PartitionStatus, Status};
+use super::board::Board;
+use super::clock;
+use super::status::{GroupStatus, PartitionStatus, Status};
 
-/// Between two samples. `page/history.js` samples as often.
-const EVERY: Duration = Duration::from_secs(2);
+/// Between two samples. `http/page/history.js` samples as often.
+pub const EVERY: Duration = Duration::from_secs(2);
 /// Ten minutes.
-const SAMPLES: usize = 300;
+pub const SAMPLES: usize = 300;
 
 /// Clones are the same history.
 #[derive(Debug, Clone, Default)]
-pub(super) struct History(Arc<Mutex<VecDeque<Sample>>>);
+pub struct History(Arc<Mutex<VecDeque<Sample>>>);
+
+/// What is remembered, as it is told.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The oldest first.
+    pub samples: Vec<Sample>,
+}
 
 /// Everything at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Sample {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
     /// Seconds since 1970.
-    at: f64,
-    groups: BTreeMap<String, GroupSample>,
-    producers: BTreeMap<String, ProducerSample>,
+    pub at: f64,
+    pub groups: BTreeMap<String, GroupSample>,
+    pub producers: BTreeMap<String, ProducerSample>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct GroupSample {
-    handled: u64,
+/// See [`Sample`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GroupSample {
+    pub handled: u64,
     /// Messages, over all partitions held here; `null` while one is not known.
-    lag: Option<i64>,
+    pub lag: Option<i64>,
     /// Of the partition that is furthest behind.
-    lag_seconds: Option<f64>,
+    pub lag_seconds: Option<f64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct ProducerSample {
-    produced: u64,
+/// See [`Sample`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ProducerSample {
+    pub produced: u64,
 }
 
 impl History {
-    /// The oldest first.
-    pub(super) fn samples(&self) -> Vec<Sample> {
-        self.lock().iter().cloned().collect()
+    /// All of it.
+    pub fn samples(&self) -> Remembered {
+        let samples = self.lock().iter().cloned().collect();
+        Remembered { samples }
     }
 
-    fn add(&self, status: &Status, now: Timestamp) {
-        let groups = status.groups.iter();
-        let producers = status.producers.iter();
-        let sample = Sample {
-            at: now.as_duration().as_secs_f64(),
-            groups: groups
-                .map(|(name, group)| (name.clone(), GroupSample::of(group)))
-                .collect(),
-            producers: producers
-                .map(|(name, producer)| {
-                    let produced = producer.produced;
-                    (name.clone(), ProducerSample { produced })
-                })
-                .collect(),
-        };
+    fn add(&self, sample: Sample) {
         let mut samples = self.lock();
         samples.push_back(sample);
         while samples.len() > SAMPLES {
@@ -80,8 +76,29 @@ impl History {
     }
 }
 
+impl Sample {
+    /// What there is to remember of `status`, which was so at `now`.
+    pub fn of(status: &Status, now: Timestamp) -> Self {
+        let groups = status.groups.iter();
+        let producers = status.producers.iter();
+        Self {
+            at: now.as_duration().as_secs_f64(),
+            groups: groups
+                .map(|(name, group)| (name.clone(), GroupSample::of(group)))
+                .collect(),
+            producers: producers
+                .map(|(name, producer)| {
+                    let produced = producer.produced;
+                    (name.clone(), ProducerSample { produced })
+                })
+                .collect(),
+        }
+    }
+}
+
 impl GroupSample {
-    fn of(group: &GroupStatus) -> Self {
+    /// Lag summed over partitions; for seconds, the one that is furthest behind.
+    pub fn of(group: &GroupStatus) -> Self {
         let held: Vec<&PartitionStatus> = group
             .members
             .iter()
@@ -101,12 +118,12 @@ impl GroupSample {
 }
 
 /// Samples the board until it is dropped.
-pub(super) async fn follow(history: History, board: Board) {
+pub async fn follow(history: History, board: Board) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        history.add(&board.snapshot(), clock::now());
+        history.add(Sample::of(&board.snapshot(), clock::now()));
     }
 }
 
@@ -136,9 +153,7 @@ mod tests {
     }
 
     fn sampled(lags: &[Option<i64>]) -> GroupSample {
-        let history = History::default();
-        history.add(&status(lags), Timestamp::UNIX_EPOCH);
-        history.samples()[0].groups["g"]
+        Sample::of(&status(lags), Timestamp::UNIX_EPOCH).groups["g"]
     }
 
     /// Lag in messages is the sum, lag in seconds the worst.
@@ -165,9 +180,9 @@ mod tests {
         let status = status(&[]);
         for second in 0..1000 {
             let at = Timestamp::from_second(second).unwrap();
-            history.add(&status, at);
+            history.add(Sample::of(&status, at));
         }
-        let samples = history.samples();
+        let samples = history.samples().samples;
         assert_eq!(samples.len(), SAMPLES);
         assert_eq!(samples[0].at, 700.0);
     }

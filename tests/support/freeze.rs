@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::ptr::null_mut;
+use std::time::Duration;
 
-use crate::support::wait_for;
+use super::wait_for;
 
-use super::machine::SOON;
+/// For the kernel.
+const SOON: Duration = Duration::from_secs(30);
 
-/// A thread that stands still as long as its process lives.
+/// A thread that stands still until it is dropped.
 ///
 /// It is a tracee of the thread that stopped it, so it has to be used and dropped there.
 pub struct Thread {
@@ -58,6 +60,18 @@ impl Thread {
         // SAFETY: the status is this function's own.
         let heard = unsafe { libc::waitpid(self.id, &mut status, libc::WNOHANG | libc::__WALL) };
         (heard == self.id).then_some(status)
+    }
+}
+
+impl Drop for Thread {
+    /// Lets it go on.
+    fn drop(&mut self) {
+        if !self.dead {
+            let nothing = null_mut::<libc::c_void>();
+            // SAFETY: a plain system call. It fails where the process has died meanwhile, and then there
+            // is nothing to let go.
+            unsafe { libc::ptrace(libc::PTRACE_DETACH, self.id, nothing, nothing) };
+        }
     }
 }
 
