@@ -137,6 +137,7 @@ fn top_and_status_need_no_config_file() {
     let daemon = lesson()
         .set("daemon.control", &format!("{socket:?}"))
         .start();
+    daemon.wait_until("the groups", SOON, |status| status.state() == "running");
     let config = daemon.setup().config().to_owned();
     fs::remove_file(&config).unwrap_or_else(|error| panic!("{error}"));
 

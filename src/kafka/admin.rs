@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaType;
 
 use super::context::Context;
 use super::error::KafkaError;
-use super::raw::{Client, NewTopic, Queue, TopicFound};
+use super::raw::{Client, GroupClient, NewTopic, Queue, TopicFound};
 use super::{Cluster, Embedded, TopicState, settings};
 use crate::config::Topic;
 
@@ -388,6 +388,21 @@ impl Shared {
             self.context.connected();
         }
         result.map_err(|error| self.context.explain(error))
+    }
+}
+
+impl Shared {
+    /// Asks about a group.
+    pub fn ask_of_group<T>(
+        &self,
+        group: &str,
+        request: impl FnOnce(&GroupClient) -> Result<T, KafkaError>,
+    ) -> Result<T, KafkaError> {
+        let name = format!("{}-groups", self.cluster.instance);
+        let context = Context::new(&name, &self.cluster.servers);
+        let config = settings::admin(&self.cluster, &name, Some(group));
+        request(&GroupClient::new(&config, context.clone())?)
+            .map_err(|error| context.explain(error))
     }
 }
 

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaType;
 use tokio::sync::Notify;
 
 use super::context::Context;
 use super::error::KafkaError;
 use super::inbox::Inbox;
-use super::raw::{self, GroupClient, GroupMetadata, Message, Queue};
+use super::raw::{self, Client, GroupMetadata, Message, Queue};
 use super::{
     Committed, ConsumerSettings, Partition, Polled, Position, Rebalance, Statistics, settings,
 };
@@ -43,7 +44,7 @@ pub struct Consumer {
     pub(super) is_classic: bool,
     pub(super) context: Arc<Context>,
     // Last, so that queues and messages go before it.
-    pub(super) client: GroupClient,
+    pub(super) client: Client,
 }
 
 /// Most messages taken from librdkafka at once.
@@ -63,7 +64,8 @@ impl Consumer {
             settings.member,
         );
         let context = Context::new(&client_id, &settings.cluster.servers);
-        let client = GroupClient::new(&config, context.clone())?;
+        let kind = RDKafkaType::RD_KAFKA_CONSUMER;
+        let client = Client::new(kind, &config, context.clone(), false)?;
         Ok(Consumer {
             inbox: RefCell::default(),
             out_of_range: RefCell::default(),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaType;
 use tokio::sync::Notify;
 
-use super::consumer::{Consumer, list};
+use super::consumer::list;
 use super::context::{Context, lock};
 use super::error::KafkaError;
 use super::raw::{Client, GroupClient};
@@ -49,14 +49,12 @@ pub struct Heir<'a> {
 impl Inheritance {
     /// Begins to end what earlier holders of these partitions have left open. `wake` is told at the end.
     pub fn begin(
-        consumer: &Consumer,
         heir: &Heir<'_>,
         partitions: &[Partition],
         wake: Arc<Notify>,
     ) -> Result<Inheritance, KafkaError> {
         let result = Arc::new(Mutex::new(None));
         let slot = result.clone();
-        let client = consumer.client.clone();
         let task = Task {
             cluster: heir.cluster.clone(),
             group_id: heir.group_id.to_owned(),
@@ -67,7 +65,7 @@ impl Inheritance {
         std::thread::Builder::new()
             .name("inherit".into())
             .spawn(move || {
-                let done = task.run(&client);
+                let done = task.end_transactions();
                 *lock(&slot) = Some(done);
                 wake.notify_one();
             })
@@ -92,26 +90,14 @@ struct Task {
 }
 
 impl Task {
-    fn run(&self, client: &GroupClient) -> Fenced {
-        match self.end_transactions(client) {
-            // For requests like these librdkafka remembers a coordinator for a quarter of an hour, though it
-            // be gone or say that it is none any more. A new client finds the present one.
-            Err(error) if !error.is_denied() => {
-                tracing::debug!(%error, "the group's coordinator is looked for anew");
-                self.end_transactions(&self.newcomer()?)
-            }
-            result => result,
-        }
-    }
-
-    fn newcomer(&self) -> Result<GroupClient, KafkaError> {
+    fn end_transactions(&self) -> Fenced {
         let name = format!("{}-heir", self.id);
+        let context = Context::new(&name, &self.cluster.servers);
         let config = settings::admin(&self.cluster, &name, Some(&self.group_id));
-        GroupClient::new(&config, Context::new(&name, &self.cluster.servers))
-    }
-
-    fn end_transactions(&self, client: &GroupClient) -> Fenced {
-        let committed = client.group_offsets(&self.group_id, &list(&self.partitions), REQUEST)?;
+        let client = GroupClient::new(&config, context.clone())?;
+        let explain = |error| context.explain(error);
+        let committed = client.group_offsets(&self.group_id, &list(&self.partitions), REQUEST);
+        let committed = committed.map_err(explain)?;
         let mut holders: BTreeSet<String> = committed
             .iter()
             .filter_map(|partition| holder(&partition.metadata))
@@ -121,8 +107,9 @@ impl Task {
         if holders.is_empty() {
             return Ok(Vec::new());
         }
-        for member in client.group_clients(&self.group_id, REQUEST)? {
-            holders.remove(&member);
+        let members = client.group_members(&self.group_id, REQUEST);
+        for member in members.map_err(explain)? {
+            holders.remove(&member.client_id);
         }
         let mut fenced = Vec::new();
         for holder in holders {

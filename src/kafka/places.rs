@@ -62,7 +62,8 @@ impl Admin {
     pub async fn owners(&self, group: &str) -> Result<BTreeMap<Partition, Owner>, KafkaError> {
         let (shared, group) = (self.shared.clone(), group.to_owned());
         blocking(move || {
-            let members = shared.ask(|client| client.group_members(&group, REQUEST))?;
+            let members =
+                shared.ask_of_group(&group, |client| client.group_members(&group, REQUEST))?;
             let mut owners = BTreeMap::new();
             for member in members {
                 for held in member.holds {

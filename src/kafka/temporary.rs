@@ -134,7 +134,10 @@ impl Admin {
     /// # Errors
     /// The broker refuses: `NON_EMPTY_GROUP` while it has members.
     pub fn delete_group(&self, name: &str) -> Result<(), KafkaError> {
-        match self.shared.ask(|client| client.delete_group(name, REQUEST)) {
+        let asked = self
+            .shared
+            .ask_of_group(name, |client| client.delete_group(name, REQUEST));
+        match asked {
             Err(error) if error.code == "GROUP_ID_NOT_FOUND" => Ok(()),
             result => {
                 result.map_err(|error| error.while_trying(&format!("deleting group `{name}`")))

@@ -377,7 +377,7 @@ impl Member {
                 id: &own.id,
             };
             let wake = self.inbox.wake.clone();
-            let begun = Inheritance::begin(&self.consumer, &heir, partitions, wake)?;
+            let begun = Inheritance::begin(&heir, partitions, wake)?;
             own.inheritance = Some(begun);
             return Ok(false);
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use crate::needs_kafka;
@@ -227,7 +227,13 @@ fn an_absent_broker_is_told_as_quoted() {
     let address = free.local_addr().unwrap_or_else(|error| panic!("{error}"));
     drop(free);
     let toml = "[topics.Delivery]\npartitions = 1\n";
-    let daemon = Setup::new(&format!("localhost:{}", address.port()), toml).start();
+    // With a Docker that runs here: what else it may say is in tests/broker_trouble.rs.
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    let socket = folder.path().join("docker.sock");
+    let _docker = UnixListener::bind(&socket).unwrap_or_else(|error| panic!("{error}"));
+    let daemon = Setup::new(&format!("localhost:{}", address.port()), toml)
+        .environment("DOCKER_HOST", &format!("unix://{}", socket.display()))
+        .start();
     let way_out = quoted("is it running?");
     daemon.wait_for_line(&way_out, SOON);
     let exit = daemon.stop();

@@ -258,11 +258,23 @@ impl Client {
         }
     }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request that no group's coordinator has to answer, and waits for its answer.
     pub(super) fn ask(
         &self,
         operation: Operation,
         timeout: Duration,
+        send: impl FnOnce(*const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
+    ) -> Result<Event, KafkaError> {
+        // librdkafka always answers by its timeout; a little more, so that it is its answer that counts.
+        self.ask_for(operation, timeout, timeout + Duration::from_secs(1), send)
+    }
+
+    /// Sends a request that librdkafka gives up after `until`, and waits for its answer for `wait`.
+    pub(super) fn ask_for(
+        &self,
+        operation: Operation,
+        until: Duration,
+        wait: Duration,
         send: impl FnOnce(*const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
     ) -> Result<Event, KafkaError> {
         let queue = self.new_queue(&Arc::new(Notify::new()))?;
@@ -273,7 +285,7 @@ impl Client {
                 .ok_or_else(|| KafkaError::new("_INVALID_ARG", "no such request".into()))?;
             let code = sys::rd_kafka_AdminOptions_set_request_timeout(
                 options.as_ptr(),
-                millis(timeout),
+                millis(until),
                 text.as_mut_ptr(),
                 text.len(),
             );
@@ -285,9 +297,8 @@ impl Client {
                 return Err(KafkaError::of(code, &c_text(text.as_ptr())));
             }
         }
-        // librdkafka always answers by its timeout; a little more, so that it is its answer that counts.
         let answer = queue
-            .event(timeout + Duration::from_secs(1))
+            .event(wait)
             .ok_or_else(|| KafkaError::of(Code::RD_KAFKA_RESP_ERR__TIMED_OUT, ""))?;
         // SAFETY: the event is valid.
         let code = unsafe { sys::rd_kafka_event_error(answer.ptr()) };

@@ -13,7 +13,6 @@ mod callbacks;
 mod groups;
 mod mock;
 mod offsets;
-mod owners;
 mod produce;
 mod queue;
 mod remove;

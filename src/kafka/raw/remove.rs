@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_admin_op_t as Operation;
-use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
 use super::admin::{array, topic_results};
 use super::{Client, c_string, c_text};
@@ -28,33 +27,6 @@ impl Client {
             let mut count = 0;
             let topics = sys::rd_kafka_DeleteTopics_result_topics(result, &mut count);
             topic_results(topics, count)
-        }
-    }
-
-    /// Deletes a group with its offsets. One that has members is refused.
-    pub fn delete_group(&self, name: &str, timeout: Duration) -> Result<(), KafkaError> {
-        let name = c_string(name)?;
-        // SAFETY: as above.
-        unsafe {
-            let group = sys::rd_kafka_DeleteGroup_new(name.as_ptr());
-            let operation = Operation::RD_KAFKA_ADMIN_OP_DELETEGROUPS;
-            let answer = self.ask(operation, timeout, |options, queue| {
-                sys::rd_kafka_DeleteGroups(self.ptr(), &mut { group }, 1, options, queue);
-            });
-            sys::rd_kafka_DeleteGroup_destroy(group);
-            let answer = answer?;
-            let result = sys::rd_kafka_event_DeleteGroups_result(answer.ptr());
-            let mut count = 0;
-            let groups = sys::rd_kafka_DeleteGroups_result_groups(result, &mut count);
-            for group in array(groups, count as c_int) {
-                let error = sys::rd_kafka_group_result_error(*group);
-                let code = sys::rd_kafka_error_code(error);
-                if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    let reason = c_text(sys::rd_kafka_error_string(error));
-                    return Err(KafkaError::of(code, &reason));
-                }
-            }
-            Ok(())
         }
     }
 
