@@ -51,6 +51,31 @@ fn a_restart_of_static_members_moves_nothing() {
     assert_each_once_in_order(&copies, 4, 100);
 }
 
+/// A static member that is removed while it still waits to join gives up its place, too: nobody waits for
+/// its session to time out.
+#[test]
+fn a_static_member_that_goes_while_it_joins_leaves_no_ghost() {
+    needs_kafka!();
+    let case = Case::new("static-joining", 2);
+    // It hears with its next heartbeat that somebody joins; so long the other one waits.
+    let slow = STATIC.replace(" }", ", \"heartbeat.interval.ms\" = \"5000\" }");
+    let staying = start(&case, "a", &slow);
+    staying.wait_until_assigned(&case.group, 2);
+    let going = start(&case, "b", STATIC);
+    wait_for("the group to take in b", SOON, || {
+        match case.probe.group_state(&case.group) {
+            state if state == "PreparingRebalance" => Ok(()),
+            state => Err(state),
+        }
+    });
+    going.edit_config("static_membership = true", "static_membership = false");
+    let began = Instant::now();
+    going.reload_now();
+    going.wait_until_assigned(&case.group, 1);
+    let took = began.elapsed();
+    assert!(took < SOON, "b came back after {took:?}");
+}
+
 /// A static member that was killed and is started at once goes on within about a second, however long
 /// the session timeout.
 #[test]

@@ -8,6 +8,9 @@ use super::error::KafkaError;
 
 /// How long one round of serving the closing consumer waits.
 const ROUND: Duration = Duration::from_millis(10);
+/// For the answer to a request to join: the others hear of it with their next heartbeat, and the default
+/// of `heartbeat.interval.ms` is 3 s.
+const JOINING: Duration = Duration::from_secs(10);
 /// For freeing the client after it has closed; its threads end within this unless one is connecting.
 const FREEING: Duration = Duration::from_millis(500);
 
@@ -27,6 +30,9 @@ impl Consumer {
         // their commits included. One that unsubscribes sends it always, if need be when the rebalance
         // is over; then the member id is empty.
         let keeps_place = self.is_static && !for_good;
+        if self.is_classic && self.is_static && for_good {
+            self.hear_of_joining(deadline);
+        }
         if self.is_classic && !keeps_place && self.member_id().is_some() {
             match self.client.unsubscribe() {
                 Ok(()) => {
@@ -59,6 +65,15 @@ impl Consumer {
         let left = deadline.saturating_duration_since(Instant::now());
         if !destroyed.wait(left.min(FREEING)) {
             tracing::debug!("a consumer's threads are still ending");
+        }
+    }
+
+    /// A static member has its place from its request to join on, and learns its id with the answer, which
+    /// comes when the others have joined anew. Without the id its place could not be given up.
+    fn hear_of_joining(&self, deadline: Instant) {
+        let deadline = deadline.min(Instant::now() + JOINING);
+        while self.member_id().is_none() && Instant::now() < deadline {
+            self.serve_closing();
         }
     }
 

@@ -71,6 +71,18 @@ impl Probe {
         })
     }
 
+    /// What the coordinator says of a group: `Stable`, `PreparingRebalance` and the like.
+    pub fn group_state(&self, group: &str) -> String {
+        let list = self
+            .consumer("groups")
+            .fetch_group_list(Some(group), ANSWER)
+            .unwrap_or_else(|error| panic!("group {group}: {error}"));
+        let mut groups = list.groups().iter();
+        groups
+            .next()
+            .map_or_else(String::new, |found| found.state().to_owned())
+    }
+
     /// Commits one offset of a group that nobody is in, as another tool might.
     pub fn commit(&self, group: &str, topic: &str, offset: i64, metadata: &str) {
         let consumer: BaseConsumer = self
