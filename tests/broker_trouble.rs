@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::net::TcpListener;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -224,6 +225,18 @@ fn a_stop_while_waiting_for_the_broker_is_heard_at_once() {
         exit.took < Duration::from_secs(2),
         "it took {:?}",
         exit.took
+    );
+}
+
+/// A port that belongs to no Kafka is told as that, not as a broker that is down.
+#[test]
+fn a_port_that_is_no_kafkas_is_told() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = other.local_addr().expect("its address").to_string();
+    let daemon = Setup::new(&address, "[topics.T]\n").start();
+    daemon.wait_for_line(
+        &format!("no broker at {address} answers, and nothing refuses the connection"),
+        SOON,
     );
 }
 

@@ -205,7 +205,8 @@ fn handle(msg) {
         "{ONCE}on_failure = {{ retries = 2, backoff = \"20ms\" }}\nproperties = {{ \"compression.type\" = \"none\" }}\n"
     );
     let daemon = case.start(&settings, handler);
-    let copies = wait_for_committed(&case, &daemon, 599, SOON);
+    // What shared its transaction is read again with a transaction for each message.
+    let copies = wait_for_committed(&case, &daemon, 599, SOON * 2);
     case.wait_until_done(SOON);
     let times = times(&copies);
     assert_eq!((copies.len(), times.len()), (599, 599), "each once");

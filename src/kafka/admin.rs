@@ -369,6 +369,7 @@ impl Shared {
                     _ => error,
                 })
             }
+            Err(error) if error.code == "_TRANSPORT" => Err(self.context.unheard(error)),
             result => result,
         }
     }

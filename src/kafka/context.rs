@@ -225,6 +225,19 @@ impl Context {
         KafkaError::new("_TRANSPORT", message)
     }
 
+    /// An error of the connection that says nothing: where no broker ever answered, that is all there is to
+    /// say, as of a port that another program has.
+    pub fn unheard(&self, error: KafkaError) -> KafkaError {
+        if self.cause().is_some() || self.answered.load(Ordering::Relaxed) {
+            return error;
+        }
+        let message = format!(
+            "no broker at {} answers, and nothing refuses the connection: is it Kafka that has this port, and does nothing in between swallow it?",
+            self.servers
+        );
+        KafkaError { message, ..error }
+    }
+
     /// Why a connection failed lately. What is older may have been mended since.
     fn cause(&self) -> Option<KafkaError> {
         let cause = lock(&self.cause);
