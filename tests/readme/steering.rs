@@ -15,7 +15,8 @@ fn commands_to_a_daemon_are_obeyed() {
     let daemon = Setup::copy_of_repository("default.toml").start();
     daemon.wait_until("the groups to work", SOON, |status| {
         let work = status.handled("group-1") > 0 && status.handled("group-2") > 0;
-        work && status.state() == "running"
+        let shared = status.has_settled("group-1") && status.shares("group-1") == [1, 1];
+        work && shared && status.shares("group-2") == [2] && status.state() == "running"
     });
     let mut obeyed = 0;
     for block in Page::read().blocks("sh", "") {
