@@ -154,6 +154,10 @@ impl Context {
                 error
             }
             (Code::RD_KAFKA_RESP_ERR__SSL, _) => self.tls_error(reason),
+            // Now and then a handshake that fails is told as a lost connection, in OpenSSL's words.
+            (Code::RD_KAFKA_RESP_ERR__TRANSPORT, _) if reason.contains("SSL routines") => {
+                self.tls_error(reason)
+            }
             (code, _) => KafkaError::of(code, reason),
         };
         match code {
@@ -414,5 +418,22 @@ mod tests {
             "no broker at localhost:9092: connection refused"
         );
         assert_eq!(error.code, "_ALL_BROKERS_DOWN");
+    }
+
+    /// A certificate that is refused is told as that, also where librdkafka speaks of a lost connection.
+    #[test]
+    fn refused_certificates_are_told_whatever_the_code() {
+        for code in [
+            Code::RD_KAFKA_RESP_ERR__SSL,
+            Code::RD_KAFKA_RESP_ERR__TRANSPORT,
+        ] {
+            let context = Context::new("c", "b:9093");
+            context.refuses_certificate("ssl://b:9093/bootstrap", 64);
+            let reason = "ssl://b:9093/bootstrap: error:0A000086:SSL routines::certificate verify failed (after 5ms in state SSL_HANDSHAKE)";
+            context.error(code, reason, None);
+            let told = context.explain(KafkaError::new("_TIMED_OUT", String::new()));
+            let start = "no TLS connection to the broker at b:9093: its certificate is not for `b`";
+            assert!(told.message.starts_with(start), "{told:?}");
+        }
     }
 }
