@@ -390,9 +390,7 @@ impl Shared {
         }
         result.map_err(|error| self.context.explain(error))
     }
-}
 
-impl Shared {
     /// Asks about a group.
     pub fn ask_of_group<T>(
         &self,
@@ -400,11 +398,20 @@ impl Shared {
         request: impl FnOnce(&GroupClient) -> Result<T, KafkaError>,
     ) -> Result<T, KafkaError> {
         let name = format!("{}-groups", self.cluster.instance);
-        let context = Context::new(&name, &self.cluster.servers);
-        let config = settings::admin(&self.cluster, &name, Some(group));
-        request(&GroupClient::new(&config, context.clone())?)
-            .map_err(|error| context.explain(error))
+        let (client, context) = group_client(&self.cluster, &name, group)?;
+        request(&client).map_err(|error| context.explain(error))
     }
+}
+
+/// A client that asks about a group, and what explains its errors.
+pub(super) fn group_client(
+    cluster: &Cluster,
+    name: &str,
+    group: &str,
+) -> Result<(GroupClient, Arc<Context>), KafkaError> {
+    let context = Context::new(name, &cluster.servers);
+    let config = settings::admin(cluster, name, Some(group));
+    Ok((GroupClient::new(&config, context.clone())?, context))
 }
 
 /// Runs what blocks on a thread that may.

@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaType;
 use tokio::sync::Notify;
 
+use super::admin::group_client;
 use super::consumer::list;
 use super::context::{Context, lock};
 use super::error::KafkaError;
-use super::raw::{Client, GroupClient};
+use super::raw::Client;
 use super::{Cluster, Partition, settings};
 use crate::config::Group;
 use crate::delivery::holder;
@@ -92,9 +93,7 @@ struct Task {
 impl Task {
     fn end_transactions(&self) -> Fenced {
         let name = format!("{}-heir", self.id);
-        let context = Context::new(&name, &self.cluster.servers);
-        let config = settings::admin(&self.cluster, &name, Some(&self.group_id));
-        let client = GroupClient::new(&config, context.clone())?;
+        let (client, context) = group_client(&self.cluster, &name, &self.group_id)?;
         let explain = |error| context.explain(error);
         let committed = client.group_offsets(&self.group_id, &list(&self.partitions), REQUEST);
         let committed = committed.map_err(explain)?;

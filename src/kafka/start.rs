@@ -10,11 +10,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::Notify;
 
-use super::admin::{Admin, Shared, blocking};
+use super::admin::{Admin, Shared, blocking, group_client};
 use super::context::Context;
 use super::error::KafkaError;
 use super::raw::{GroupClient, Queue};
-use super::{Commit, Committed, Partition, TopicState, commit, consumer, settings};
+use super::{Commit, Committed, Partition, TopicState, commit, consumer};
 use crate::config::Start;
 
 /// One request to the broker.
@@ -103,9 +103,7 @@ struct Resolving {
 impl Resolving {
     fn new(shared: &Shared, group_id: &str) -> Result<Resolving, KafkaError> {
         let name = format!("{}-{group_id}-start", shared.cluster.instance);
-        let context = Context::new(&name, &shared.cluster.servers);
-        let config = settings::admin(&shared.cluster, &name, Some(group_id));
-        let client = GroupClient::new(&config, context.clone())?;
+        let (client, context) = group_client(&shared.cluster, &name, group_id)?;
         Ok(Resolving {
             answers: client.new_queue(&Arc::new(Notify::new()))?,
             context,

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::kafka::context::Context;
+use crate::kafka::admin::group_client;
+use crate::kafka::consumer;
 use crate::kafka::raw::GroupClient;
 use crate::kafka::testing::{broker, partition};
-use crate::kafka::{consumer, settings};
 
 fn asking(cluster: &crate::kafka::Cluster) -> GroupClient {
-    let context = Context::new("asks", &cluster.servers);
-    let config = settings::admin(cluster, "asks", Some("g"));
-    GroupClient::new(&config, context).expect("a client")
+    group_client(cluster, "asks", "g").expect("a client").0
 }
 
 /// A question that got no answer in time does no harm when the coordinator is back.
