@@ -88,9 +88,10 @@ impl ExactlyOnce {
         self.state.add(now, 0);
     }
 
-    /// Whether partitions wait for what earlier holders left open.
-    pub(super) fn inherits(&self) -> bool {
-        self.inheritance.is_some()
+    /// Whether partitions wait for what earlier holders left open, or this one itself; the end wakes
+    /// the loop.
+    pub(super) fn holds_up(&self) -> bool {
+        self.inheritance.is_some() || self.state.is_in_doubt()
     }
 }
 
@@ -361,7 +362,8 @@ impl Member {
         }
     }
 
-    /// Ends what earlier holders of these partitions have left open. Whether that is done.
+    /// Ends what earlier holders of these partitions, this member among them, have left open. Whether
+    /// that is done.
     ///
     /// # Errors
     /// It failed, and must be tried again.
@@ -370,6 +372,9 @@ impl Member {
             return Ok(true);
         };
         let Some(inheritance) = &own.inheritance else {
+            if own.state.is_in_doubt() {
+                return Ok(false);
+            }
             let heir = Heir {
                 cluster: &self.setup.cluster,
                 group_id: &self.setup.group_id,

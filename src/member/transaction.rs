@@ -207,6 +207,17 @@ impl Transaction {
         matches!(self.phase, Phase::Idle | Phase::Starting) && self.doom.is_none()
     }
 
+    /// Whether the group's offsets may still change by what was sent: whoever asks for them now may get
+    /// those from before. A member that has lost its partitions can get them back meanwhile, in the same
+    /// generation, and then the group takes the commit too.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let stands = matches!(
+            self.phase,
+            Phase::Idle | Phase::Open { .. } | Phase::Closing
+        );
+        !stands || self.doom.is_some()
+    }
+
     /// Whether something of it is at the broker and neither committed nor on its way to be.
     pub(super) fn can_be_doomed(&self) -> bool {
         matches!(self.phase, Phase::Open { .. } | Phase::Closing)
@@ -454,6 +465,29 @@ mod tests {
         assert_eq!(transaction.step(bounds), Step::Nothing);
         transaction.heard(TransactionOutcome::Committed, bounds.now);
         assert!(transaction.is_settled());
+    }
+
+    /// Until a commit is answered, by the broker or by the next producer's beginning, nobody knows where
+    /// a partition that comes back goes on.
+    #[test]
+    fn the_offsets_are_in_doubt_until_a_commit_or_an_abort_is_over() {
+        assert!(Transaction::new().is_in_doubt(), "an earlier life's");
+        let (mut transaction, mut bounds) = with_effects();
+        assert!(!transaction.is_in_doubt(), "nothing is under way");
+        bounds.hurry = true;
+        assert_eq!(transaction.step(bounds), Step::Commit { begin: false });
+        assert!(transaction.is_in_doubt());
+        assert!(transaction.anew(bounds.now).is_in_doubt());
+        transaction.heard(TransactionOutcome::Committed, bounds.now);
+        assert!(!transaction.is_in_doubt());
+
+        let (mut transaction, bounds) = with_effects();
+        transaction.doom("the partitions are gone".into(), false);
+        assert!(transaction.is_in_doubt());
+        assert!(matches!(transaction.step(bounds), Step::Abort(_)));
+        assert!(transaction.is_in_doubt());
+        transaction.heard(TransactionOutcome::Aborted, bounds.now);
+        assert!(!transaction.is_in_doubt());
     }
 
     /// A message under suspicion has a transaction for itself, so that it alone is to blame.

@@ -415,7 +415,7 @@ impl Member {
             self.leave.as_ref().map(|leave| until(leave.due())),
             self.pending
                 .due()
-                .filter(|_| !self.exactly_once.as_ref().is_some_and(|own| own.inherits()))
+                .filter(|_| !self.exactly_once.as_ref().is_some_and(|own| own.holds_up()))
                 .map(until),
             self.rate_wait,
         ]
