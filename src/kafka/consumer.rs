@@ -53,6 +53,8 @@ const BATCH: usize = 256;
 const SERVE_EVERY: Duration = Duration::from_millis(20);
 /// For what librdkafka does within the process.
 const LOCAL: Duration = Duration::from_secs(5);
+/// So often a seek is tried again that was overtaken.
+const OVERTAKEN: u32 = 10;
 
 impl Consumer {
     /// Creates the client; no broker is needed yet.
@@ -192,7 +194,7 @@ impl Consumer {
         }
         let result = self.client.assign(&list);
         self.answered(inbox);
-        result
+        result.and_then(|()| self.client.wake_fetchers())
     }
 
     /// Gives these up; the answer to a revoke.
@@ -203,7 +205,7 @@ impl Consumer {
         }
         let result = self.client.unassign(&list(partitions));
         self.answered(inbox);
-        result
+        result.and_then(|()| self.client.wake_fetchers())
     }
 
     fn answered(&self, inbox: &Inbox) {
@@ -231,7 +233,8 @@ impl Consumer {
         if !inbox.is_empty() {
             self.wake.notify_one();
         }
-        self.client.resume(&list(partitions))
+        self.client.resume(&list(partitions))?;
+        self.client.wake_fetchers()
     }
 
     /// Moves the fetch position of one assigned partition; its prefetched messages are dropped.
@@ -239,14 +242,25 @@ impl Consumer {
         self.inbox.borrow_mut().drop_partition(partition);
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(&partition.topic, partition.number, offset(to))?;
-        match self.client.seek(&list, LOCAL) {
+        let mut result = self.client.seek(&list, LOCAL);
+        for _ in 0..OVERTAKEN {
+            match result {
+                // It was overtaken by the pause that librdkafka makes for a rebalance.
+                Err(error) if error.code == "_OUTDATED" => {
+                    result = self.client.seek(&list, LOCAL);
+                }
+                _ => break,
+            }
+        }
+        match result {
             // Fetching has ended for a partition whose position was out of range: begin it anew.
             Err(error) if error.code == "_STATE" => {
                 self.client.unassign(&list)?;
-                self.client.assign(&list)
+                self.client.assign(&list)?;
             }
-            result => result,
+            result => result?,
         }
+        self.client.wake_fetchers()
     }
 
     /// The group's committed offsets. Blocks for up to `timeout`.

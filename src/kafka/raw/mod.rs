@@ -10,6 +10,7 @@
 
 mod admin;
 mod callbacks;
+mod fetching;
 mod groups;
 mod mock;
 mod offsets;
@@ -34,6 +35,7 @@ use tokio::sync::Notify;
 use super::context::Context;
 use super::error::KafkaError;
 use super::masked::masked;
+use fetching::Credentials;
 
 pub(super) use admin::{NewTopic, TopicFound};
 pub(super) use groups::GroupClient;
@@ -62,6 +64,7 @@ pub fn prepare() {
 pub(in crate::kafka) struct Client {
     handle: NonNull<sys::rd_kafka_t>,
     context: Arc<Context>,
+    credentials: Credentials,
 }
 
 // SAFETY: librdkafka's handles are thread-safe by its documentation, and the context is `Sync`.
@@ -87,6 +90,7 @@ impl Client {
         context: Arc<Context>,
         delivery_events: bool,
     ) -> Result<Client, KafkaError> {
+        let credentials = Credentials::of(config)?;
         let config: NativeClientConfig = config.create_native_config()?;
         let mut text = [0 as c_char; 512];
         let opaque = Arc::as_ptr(&context).cast_mut().cast::<c_void>();
@@ -117,7 +121,11 @@ impl Client {
             handle
         };
         match handle {
-            Some(handle) => Ok(Client { handle, context }),
+            Some(handle) => Ok(Client {
+                handle,
+                context,
+                credentials,
+            }),
             None => {
                 let reason = masked(&c_text(text.as_ptr())).into_owned();
                 Err(KafkaError::new("_INVALID_ARG", reason))
@@ -191,30 +199,6 @@ impl Client {
                 check(self, sys::rd_kafka_assign(self.ptr(), ptr::null()))
             }
         }
-    }
-
-    pub fn pause(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
-        // SAFETY: both pointers are valid.
-        check(self, unsafe {
-            sys::rd_kafka_pause_partitions(self.ptr(), partitions.ptr())
-        })?;
-        first_error(partitions)
-    }
-
-    pub fn resume(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
-        // SAFETY: both pointers are valid.
-        check(self, unsafe {
-            sys::rd_kafka_resume_partitions(self.ptr(), partitions.ptr())
-        })?;
-        first_error(partitions)
-    }
-
-    pub fn seek(&self, to: &TopicPartitionList, timeout: Duration) -> Result<(), KafkaError> {
-        // SAFETY: both pointers are valid.
-        check_error(unsafe {
-            sys::rd_kafka_seek_partitions(self.ptr(), to.ptr(), millis(timeout))
-        })?;
-        first_error(to)
     }
 
     /// Sends a commit; its answer arrives on `answers`.

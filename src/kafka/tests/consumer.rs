@@ -276,6 +276,41 @@ fn pause_stops_at_once_and_loses_nothing() {
     assert_eq!(offsets, (0..500).collect::<Vec<i64>>());
 }
 
+/// What is resumed, or sought, is fetched from at once, though the client has had nothing to fetch for a
+/// while and rests.
+#[test]
+fn a_resumed_partition_is_fetched_from_at_once() {
+    const RESTS: Duration = Duration::from_millis(100);
+    let (_broker, cluster) = broker(&[("Delivery", 1)]);
+    fill(&cluster, "Delivery", 0, 10);
+    let mut member = Member::join(&cluster, "g", 1);
+    wait_for("the first messages", || {
+        member.turn();
+        (member.seen.len() >= 10).then_some(())
+    });
+    let place = [partition("Delivery", 0)];
+    let mut took = Vec::new();
+    for round in 1..=5 {
+        member.consumer.pause(&place).unwrap();
+        fill(&cluster, "Delivery", 0, 10);
+        let paused = Instant::now();
+        wait_for("the client to rest", || {
+            member.turn();
+            (paused.elapsed() > RESTS).then_some(())
+        });
+        let resumed = Instant::now();
+        member.consumer.resume(&place).unwrap();
+        wait_for("the next messages", || {
+            member.turn();
+            (member.seen.len() >= 10 * (round + 1)).then_some(())
+        });
+        took.push(resumed.elapsed());
+    }
+    took.sort_unstable();
+    // librdkafka would rest for up to a second.
+    assert!(took[2] < Duration::from_millis(250), "{took:?}");
+}
+
 /// A position that is not there is reported with its partition, and a seek mends it.
 #[test]
 fn position_out_of_range_is_reported_with_its_partition() {
