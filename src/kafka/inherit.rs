@@ -27,8 +27,10 @@ use crate::delivery::holder;
 
 /// One request to the broker.
 const REQUEST: Duration = Duration::from_secs(5);
-/// For taking over one id: ending a transaction takes the coordinator about half a second.
+/// For taking over one id.
 const FENCING: Duration = Duration::from_secs(10);
+/// How long a first attempt at it lasts, doubled with each that follows.
+const ATTEMPT: Duration = Duration::from_millis(150);
 
 /// The work under way, on a thread of its own.
 pub struct Inheritance {
@@ -124,15 +126,19 @@ impl Task {
         Ok(fenced)
     }
 
+    /// While the coordinator ends a transaction, some milliseconds, it puts off whoever takes the id over,
+    /// and librdkafka asks again only after half a second (`rd_kafka_idemp_pid_timer_restart`); another
+    /// client asks at once.
     fn fence(&self, id: &str) -> Result<(), KafkaError> {
         let config = settings::transactional(&self.cluster, &self.group, id);
-        let context = Context::new(id, &self.cluster.servers);
         let kind = RDKafkaType::RD_KAFKA_PRODUCER;
-        let client = Client::new(kind, &config, context, false)?;
         let deadline = Instant::now() + FENCING;
+        let mut attempt = ATTEMPT;
         loop {
-            match client.init_transactions(REQUEST) {
-                Err(error) if error.retriable && Instant::now() < deadline => {}
+            let context = Context::new(id, &self.cluster.servers);
+            let client = Client::new(kind, &config, context, false)?;
+            match client.init_transactions(attempt) {
+                Err(error) if error.retriable && Instant::now() < deadline => attempt *= 2,
                 result => {
                     let what = format!("what {id} left open can't be ended");
                     return result.map_err(|error| error.while_trying(&what));

@@ -52,16 +52,26 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
 ];
 
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
-    // A rebalance is noticed at the next heartbeat.
-    ("heartbeat.interval.ms", "500"),
-    ("session.timeout.ms", "45000"),
+    // A rebalance is noticed at the next heartbeat. librdkafka looks every half second whether one is due,
+    // so that with 500 an idle member often sends one a second.
+    ("heartbeat.interval.ms", "400"),
+    (SESSION_TIMEOUT, "45000"),
 ];
 
+const SESSION_TIMEOUT: &str = "session.timeout.ms";
+
+/// In milliseconds, what passes from the end of a member's session until the others work on its partitions:
+/// half a second until they hear of it, then the rebalance, and with transactions what it left open is
+/// ended.
+const TAKING_OVER: u64 = 1000;
+
+/// In milliseconds, the shortest session that brokers take if nothing else is set
+/// (`group.min.session.timeout.ms`).
+const SHORTEST_SESSION: u64 = 6000;
+
 /// On the embedded broker, whose rebalances wait for session timeouts.
-const EMBEDDED_CLASSIC_DEFAULTS: &[(&str, &str)] = &[
-    ("heartbeat.interval.ms", "200"),
-    ("session.timeout.ms", "2000"),
-];
+const EMBEDDED_CLASSIC_DEFAULTS: &[(&str, &str)] =
+    &[("heartbeat.interval.ms", "200"), (SESSION_TIMEOUT, "2000")];
 
 const PRODUCER: &[(&str, &str)] = &[
     ("enable.idempotence", "true"),
@@ -113,6 +123,7 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     }
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, &group.properties);
+    end_sessions_in_time(&mut config);
     set_all(&mut config, CONSUMER);
     if group.guarantee == Guarantee::ExactlyOnce {
         // Also makes it wait for offsets that are part of a transaction still open.
@@ -132,6 +143,18 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
         config.set("group.instance.id", name);
     }
     Ok(config)
+}
+
+/// Who sets a session timeout means how long partitions may be without a member that works. The broker
+/// counts until it gives a member up, so it is told less.
+fn end_sessions_in_time(config: &mut ClientConfig) {
+    let set = config.get(SESSION_TIMEOUT).map(str::parse::<u64>);
+    if let Some(Ok(millis)) = set
+        && let Some(told) = millis.checked_sub(TAKING_OVER)
+        && told >= SHORTEST_SESSION
+    {
+        config.set(SESSION_TIMEOUT, told.to_string());
+    }
 }
 
 /// The prefetch's share of a member's `buffer`: a quarter in bytes of messages, and so few messages
@@ -252,6 +275,36 @@ mod tests {
     use super::super::testing;
     use super::*;
     use crate::config::PropertyValue;
+
+    /// The partitions of a member that hangs are in other hands when the session timeout is over; what is
+    /// as short as brokers take it is left so.
+    #[test]
+    fn sessions_end_before_their_timeout() {
+        let cluster = Cluster {
+            embedded: false,
+            ..testing::cluster("localhost:9092")
+        };
+        let told = |millis: Option<&str>| {
+            let mut group = testing::group();
+            if let Some(millis) = millis {
+                let value = PropertyValue::Plain(millis.to_owned());
+                group.properties.insert(SESSION_TIMEOUT.to_owned(), value);
+            }
+            let settings = ConsumerSettings {
+                cluster: &cluster,
+                group_id: "g",
+                group: &group,
+                member: 1,
+                wake: std::sync::Arc::default(),
+            };
+            let config = consumer(&settings).unwrap();
+            config.get(SESSION_TIMEOUT).map(str::to_owned)
+        };
+        assert_eq!(told(None).as_deref(), Some("44000"));
+        assert_eq!(told(Some("10000")).as_deref(), Some("9000"));
+        assert_eq!(told(Some("6500")).as_deref(), Some("6500"));
+        assert_eq!(told(Some("nonsense")).as_deref(), Some("nonsense"));
+    }
 
     /// Statistics come to clients whose queues are emptied, of a group's first members and as often as the
     /// config says; others would keep them for ever.
