@@ -71,6 +71,7 @@ fn chaos(mode: Mode) {
     table::total(&outcomes);
 
     let written = load.stop();
+    let missing = round::wait_for_all(&written, &ledger);
     scene.stop();
     let promises = outcomes
         .iter()
@@ -82,7 +83,6 @@ fn chaos(mode: Mode) {
         broken.join("\n"),
         scale.seed
     );
-    let missing = round::wait_for_all(&written, &ledger);
     let misplaced = std::mem::take(&mut ledger.pages().misplaced);
     ledger.close();
     assert_eq!(missing, 0, "lost at the end");

@@ -36,11 +36,31 @@ struct Entry {
 }
 
 /// A copy of a message that had been copied already.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Repeat {
     pub came: Time,
     pub partition: i32,
     pub offset: i64,
+    /// Where the copy is.
+    at: Place,
+}
+
+/// A partition of the output, or the dead letters' with their number, and an offset.
+type Place = (usize, i64);
+
+/// The dead letters' partition as a [`Place`] has it.
+const DEAD: usize = PARTITIONS as usize;
+
+impl std::fmt::Debug for Repeat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Repeat {
+            came,
+            partition,
+            offset,
+            at: (out, copy),
+        } = self;
+        write!(f, "{partition}@{offset} again as {out}@{copy} at {came:?}")
+    }
 }
 
 /// From one message of a partition to its next.
@@ -63,6 +83,8 @@ impl Gap {
 pub struct Pages {
     keys: Vec<Key>,
     last: Vec<Option<Time>>,
+    /// The offset that was read last, of each partition of the output and of the dead letters.
+    read: Vec<i64>,
     /// When each message was sent and how long it took, in microseconds.
     pub latencies: Vec<(u64, u32)>,
     pub gaps: Vec<Gap>,
@@ -117,6 +139,7 @@ impl Ledger {
         let pages = Pages {
             keys: vec![Key::default(); KEYS],
             last: vec![None; PARTITIONS as usize + 1],
+            read: vec![-1; DEAD + 1],
             ..Pages::default()
         };
         let pages = Arc::new(Mutex::new(pages));
@@ -162,8 +185,16 @@ impl Pages {
         self.keys.iter().zip(written).map(missing).sum()
     }
 
+    /// Whether it has not been read yet: what the reader's client hands out twice is no repetition.
+    fn is_new(&mut self, (partition, offset): Place) -> bool {
+        let last = &mut self.read[partition];
+        let new = *last < offset;
+        *last = offset.max(*last);
+        new
+    }
+
     /// Enters a copy; the handler took it from `partition` at `offset`.
-    fn copied(&mut self, entry: &Entry, came: Time, partition: i32, offset: i64) {
+    fn copied(&mut self, entry: &Entry, came: Time, partition: i32, offset: i64, at: Place) {
         if entry.poison {
             self.misplaced.push(format!("poison copied: {entry:?}"));
         }
@@ -180,6 +211,7 @@ impl Pages {
                 came,
                 partition,
                 offset,
+                at,
             });
         }
         self.heard(partition as usize, Some(partition), came);
@@ -199,7 +231,7 @@ impl Pages {
     }
 
     /// Enters a dead letter; the message was read from `partition` at `offset`.
-    fn buried(&mut self, entry: &Entry, came: Time, partition: i32, offset: i64) {
+    fn buried(&mut self, entry: &Entry, came: Time, partition: i32, offset: i64, at: Place) {
         if !entry.poison {
             self.misplaced
                 .push(format!("dead, and not poison: {entry:?}"));
@@ -211,6 +243,7 @@ impl Pages {
                 came,
                 partition,
                 offset,
+                at,
             });
         }
     }
@@ -233,14 +266,24 @@ impl Reader {
         let entry: Entry = serde_json::from_slice(message.payload().unwrap_or_default())
             .unwrap_or_else(|error| panic!("{error} in {:?}", message.payload_view::<str>()));
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let copied = message.topic() == self.out;
+        let from = if copied {
+            message.partition() as usize
+        } else {
+            DEAD
+        };
+        let at = (from, message.offset());
+        if !pages.is_new(at) {
+            return;
+        }
         match (entry.partition, entry.offset) {
-            (Some(partition), Some(offset)) if message.topic() == self.out => {
-                pages.copied(&entry, came, partition, offset);
+            (Some(partition), Some(offset)) if copied => {
+                pages.copied(&entry, came, partition, offset, at);
             }
             _ => {
                 let [partition, offset] =
                     ["deliveryd-partition", "deliveryd-offset"].map(|name| number(&message, name));
-                pages.buried(&entry, came, partition as i32, offset);
+                pages.buried(&entry, came, partition as i32, offset, at);
             }
         }
     }

@@ -22,7 +22,7 @@ pub struct Outcome {
     pub messages: usize,
     pub dead: u64,
     pub lost: u64,
-    pub repeated: usize,
+    pub repeated: Vec<Repeat>,
     /// Of these: copies of what a commit covered when it struck.
     pub unexcused: usize,
     pub out_of_order: usize,
@@ -54,16 +54,20 @@ impl Outcome {
             Kind::Calm | Kind::Term | Kind::Storm | Kind::Poison
         );
         let no_repeats = mode == Mode::ExactlyOnce || orderly;
+        let repeated: &[Repeat] = if no_repeats { &self.repeated } else { &[] };
         let promises = [
-            ("lost", self.lost),
-            ("out of order", self.out_of_order as u64),
-            ("repeated", u64::from(no_repeats) * self.repeated as u64),
-            ("repeated though committed", self.unexcused as u64),
+            ("lost", self.lost as usize),
+            ("out of order", self.out_of_order),
+            ("repeated", repeated.len()),
+            ("repeated though committed", self.unexcused),
         ];
+        let (mode, kind) = (mode.name(), self.kind.title());
         let broken = promises.into_iter().filter(|(_, count)| *count > 0);
+        let mut broken: Vec<String> = broken
+            .map(|(what, count)| format!("{mode}: {kind}: {count} {what}"))
+            .collect();
+        broken.extend(repeated.iter().map(|repeat| format!("{repeat:?}")));
         broken
-            .map(|(what, count)| format!("{}: {}: {count} {what}", mode.name(), self.kind.title()))
-            .collect()
     }
 }
 
@@ -93,7 +97,7 @@ pub fn run(round: scale::Round, striker: &mut Striker<'_>, ledger: &Ledger) -> O
         messages: latencies.len(),
         dead: pages.dead - span.dead,
         lost,
-        repeated: repeats.len(),
+        repeated: repeats.to_vec(),
         unexcused: unexcused.count(),
         out_of_order: pages.out_of_order.len() - span.out_of_order,
         latencies,

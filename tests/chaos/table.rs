@@ -66,7 +66,7 @@ pub fn row(outcome: &Outcome) {
         messages.to_string(),
         dead.to_string(),
         lost.to_string(),
-        repeated.to_string(),
+        repeated.len().to_string(),
         out_of_order.to_string(),
         time(outcome.latency(0.5)),
         time(outcome.latency(0.99)),
@@ -98,7 +98,7 @@ pub fn total(outcomes: &[Outcome]) {
         sum(|outcome| outcome.faults as u64),
         sum(|outcome| outcome.dead),
         sum(|outcome| outcome.lost),
-        sum(|outcome| outcome.repeated as u64),
+        sum(|outcome| outcome.repeated.len() as u64),
         sum(|outcome| outcome.out_of_order as u64),
     );
 }
