@@ -197,6 +197,16 @@ impl Consumer {
         result.and_then(|()| self.client.wake_fetchers())
     }
 
+    /// Lets the partitions that are kept go on although an assignment can't be answered yet: librdkafka
+    /// has paused them until it is. `assign` with the new ones follows.
+    pub fn go_on_meanwhile(&self) -> Result<(), KafkaError> {
+        if !self.context.answer_for_now() {
+            return Ok(());
+        }
+        self.client.assign(&TopicPartitionList::new())?;
+        self.client.wake_fetchers()
+    }
+
     /// Gives these up; the answer to a revoke.
     pub fn unassign(&self, partitions: &[Partition]) -> Result<(), KafkaError> {
         let inbox = &mut *self.inbox.borrow_mut();

@@ -25,6 +25,8 @@ pub(super) struct Context {
     heard: Mutex<Option<Rebalance>>,
     /// Questions of the group that wait for an answer by assign or unassign.
     unanswered: AtomicU32,
+    /// What was heard is answered so far that what is kept goes on.
+    answered_for_now: AtomicBool,
     errors: Mutex<VecDeque<KafkaError>>,
     /// Why the last connection failed; "all brokers are down" does not say it itself.
     cause: Mutex<Option<(Instant, KafkaError)>>,
@@ -51,6 +53,7 @@ impl Context {
             rebalances: Mutex::default(),
             heard: Mutex::default(),
             unanswered: AtomicU32::new(0),
+            answered_for_now: AtomicBool::new(false),
             errors: Mutex::default(),
             cause: Mutex::default(),
             certificates: Mutex::default(),
@@ -118,8 +121,24 @@ impl Context {
         self.unanswered.load(Ordering::Acquire)
     }
 
+    /// The assignment that was heard is answered without its partitions, which are answered for later.
+    /// False: it was before.
+    pub fn answer_for_now(&self) -> bool {
+        let first = !self.answered_for_now.swap(true, Ordering::AcqRel);
+        if first {
+            self.count_answer();
+        }
+        first
+    }
+
     pub fn answered(&self) {
         *lock(&self.heard) = None;
+        if !self.answered_for_now.swap(false, Ordering::AcqRel) {
+            self.count_answer();
+        }
+    }
+
+    fn count_answer(&self) {
         // Partitions may be given up unasked; that answers nothing.
         let less = |count: u32| count.checked_sub(1);
         if self

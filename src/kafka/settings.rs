@@ -61,9 +61,10 @@ const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
 const SESSION_TIMEOUT: &str = "session.timeout.ms";
 
 /// In milliseconds, what passes from the end of a member's session until the others work on its partitions:
-/// half a second until they hear of it, then the rebalance, and with transactions what it left open is
-/// ended.
+/// half a second until they hear of it, and the rebalance.
 const TAKING_OVER: u64 = 1000;
+/// With transactions, what it left open is ended before.
+const TAKING_OVER_TRANSACTIONS: u64 = 1500;
 
 /// In milliseconds, the shortest session that brokers take if nothing else is set
 /// (`group.min.session.timeout.ms`).
@@ -123,7 +124,7 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
     }
     override_with(&mut config, &cluster.properties);
     override_with(&mut config, &group.properties);
-    end_sessions_in_time(&mut config);
+    end_sessions_in_time(&mut config, group.guarantee);
     set_all(&mut config, CONSUMER);
     if group.guarantee == Guarantee::ExactlyOnce {
         // Also makes it wait for offsets that are part of a transaction still open.
@@ -147,10 +148,14 @@ pub(super) fn consumer(settings: &ConsumerSettings<'_>) -> Result<ClientConfig, 
 
 /// Who sets a session timeout means how long partitions may be without a member that works. The broker
 /// counts until it gives a member up, so it is told less.
-fn end_sessions_in_time(config: &mut ClientConfig) {
+fn end_sessions_in_time(config: &mut ClientConfig, guarantee: Guarantee) {
+    let taking_over = match guarantee {
+        Guarantee::ExactlyOnce => TAKING_OVER_TRANSACTIONS,
+        Guarantee::AtLeastOnce | Guarantee::AtMostOnce => TAKING_OVER,
+    };
     let set = config.get(SESSION_TIMEOUT).map(str::parse::<u64>);
     if let Some(Ok(millis)) = set
-        && let Some(told) = millis.checked_sub(TAKING_OVER)
+        && let Some(told) = millis.checked_sub(taking_over)
         && told >= SHORTEST_SESSION
     {
         config.set(SESSION_TIMEOUT, told.to_string());
@@ -284,8 +289,9 @@ mod tests {
             embedded: false,
             ..testing::cluster("localhost:9092")
         };
-        let told = |millis: Option<&str>| {
+        let told = |millis: Option<&str>, guarantee| {
             let mut group = testing::group();
+            group.guarantee = guarantee;
             if let Some(millis) = millis {
                 let value = PropertyValue::Plain(millis.to_owned());
                 group.properties.insert(SESSION_TIMEOUT.to_owned(), value);
@@ -300,10 +306,13 @@ mod tests {
             let config = consumer(&settings).unwrap();
             config.get(SESSION_TIMEOUT).map(str::to_owned)
         };
-        assert_eq!(told(None).as_deref(), Some("44000"));
-        assert_eq!(told(Some("10000")).as_deref(), Some("9000"));
-        assert_eq!(told(Some("6500")).as_deref(), Some("6500"));
-        assert_eq!(told(Some("nonsense")).as_deref(), Some("nonsense"));
+        use Guarantee::{AtLeastOnce, ExactlyOnce};
+        assert_eq!(told(None, AtLeastOnce).as_deref(), Some("44000"));
+        assert_eq!(told(Some("10000"), AtLeastOnce).as_deref(), Some("9000"));
+        assert_eq!(told(Some("10000"), ExactlyOnce).as_deref(), Some("8500"));
+        assert_eq!(told(Some("6500"), AtLeastOnce).as_deref(), Some("6500"));
+        let nonsense = told(Some("nonsense"), AtLeastOnce);
+        assert_eq!(nonsense.as_deref(), Some("nonsense"));
     }
 
     /// Statistics come to clients whose queues are emptied, of a group's first members and as often as the

@@ -120,15 +120,11 @@ impl Member {
         let committed = match self.offsets_to_begin_at(&partitions) {
             Ok(Some(committed)) => committed,
             // It wakes the loop when it is done.
-            Ok(None) => {
-                self.pending.assign = Some(partitions);
-                return;
-            }
+            Ok(None) => return self.take_up_later(partitions),
             Err(error) => {
                 tracing::warn!(%error, "could not learn the committed offsets; trying again");
-                self.pending.assign = Some(partitions);
                 self.pending.retry_at = Instant::now() + AGAIN;
-                return;
+                return self.take_up_later(partitions);
             }
         };
         let positions: Vec<(Partition, Position)> = committed
@@ -147,6 +143,16 @@ impl Member {
         self.pending.joined = true;
         self.call_on_assign(&partitions);
         self.tell_assigned();
+    }
+
+    /// What the member holds already goes on until then.
+    fn take_up_later(&mut self, partitions: Vec<Partition>) {
+        self.pending.assign = Some(partitions);
+        if !self.lanes.is_empty()
+            && let Err(error) = self.consumer.go_on_meanwhile()
+        {
+            tracing::warn!(%error, "what is kept stands still until the rebalance is over");
+        }
     }
 
     /// The group's offsets of these partitions. `None`: what their earlier holders left open is being ended.
