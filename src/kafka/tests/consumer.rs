@@ -276,8 +276,7 @@ fn pause_stops_at_once_and_loses_nothing() {
     assert_eq!(offsets, (0..500).collect::<Vec<i64>>());
 }
 
-/// What is resumed, or sought, is fetched from at once, though the client has had nothing to fetch for a
-/// while and rests.
+/// What is resumed is fetched from at once, though the client has had nothing to fetch for a while and rests.
 #[test]
 fn a_resumed_partition_is_fetched_from_at_once() {
     const RESTS: Duration = Duration::from_millis(100);
