@@ -194,7 +194,7 @@ impl Consumer {
         }
         let result = self.client.assign(&list);
         self.answered(inbox);
-        result.and_then(|()| self.client.wake_fetchers())
+        result
     }
 
     /// Lets the partitions that are kept go on although an assignment can't be answered yet: librdkafka
@@ -203,8 +203,9 @@ impl Consumer {
         if !self.context.answer_for_now() {
             return Ok(());
         }
-        self.client.assign(&TopicPartitionList::new())?;
-        self.client.wake_fetchers()
+        let result = self.client.assign(&TopicPartitionList::new());
+        self.go_on(&self.inbox.borrow());
+        result
     }
 
     /// Gives these up; the answer to a revoke.
@@ -215,11 +216,16 @@ impl Consumer {
         }
         let result = self.client.unassign(&list(partitions));
         self.answered(inbox);
-        result.and_then(|()| self.client.wake_fetchers())
+        result
     }
 
     fn answered(&self, inbox: &Inbox) {
         self.context.answered();
+        self.go_on(inbox);
+    }
+
+    /// What is at hand may be polled again.
+    fn go_on(&self, inbox: &Inbox) {
         if !inbox.is_empty() {
             self.wake.notify_one();
         }
@@ -240,11 +246,8 @@ impl Consumer {
         for partition in partitions {
             inbox.release(partition);
         }
-        if !inbox.is_empty() {
-            self.wake.notify_one();
-        }
-        self.client.resume(&list(partitions))?;
-        self.client.wake_fetchers()
+        self.go_on(inbox);
+        self.client.resume(&list(partitions))
     }
 
     /// Moves the fetch position of one assigned partition; its prefetched messages are dropped.
@@ -266,11 +269,10 @@ impl Consumer {
             // Fetching has ended for a partition whose position was out of range: begin it anew.
             Err(error) if error.code == "_STATE" => {
                 self.client.unassign(&list)?;
-                self.client.assign(&list)?;
+                self.client.assign(&list)
             }
-            result => result?,
+            result => result,
         }
-        self.client.wake_fetchers()
     }
 
     /// The group's committed offsets. Blocks for up to `timeout`.

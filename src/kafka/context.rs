@@ -122,9 +122,10 @@ impl Context {
     }
 
     /// The assignment that was heard is answered without its partitions, which are answered for later.
-    /// False: it was before.
+    /// False: nothing is to be answered, or this was done before.
     pub fn answer_for_now(&self) -> bool {
-        let first = !self.answered_for_now.swap(true, Ordering::AcqRel);
+        let first =
+            lock(&self.heard).is_some() && !self.answered_for_now.swap(true, Ordering::AcqRel);
         if first {
             self.count_answer();
         }

@@ -171,36 +171,6 @@ impl Client {
         check(self, unsafe { sys::rd_kafka_unsubscribe(self.ptr()) })
     }
 
-    /// Adds to the assignment, or replaces it under an eager protocol.
-    pub fn assign(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
-        // SAFETY: both pointers are valid; librdkafka copies the list.
-        unsafe {
-            if cooperative(self.ptr()) {
-                check_error(sys::rd_kafka_incremental_assign(
-                    self.ptr(),
-                    partitions.ptr(),
-                ))
-            } else {
-                check(self, sys::rd_kafka_assign(self.ptr(), partitions.ptr()))
-            }
-        }
-    }
-
-    /// Takes from the assignment, or empties it under an eager protocol.
-    pub fn unassign(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
-        // SAFETY: both pointers are valid; librdkafka copies the list; a null list empties the assignment.
-        unsafe {
-            if cooperative(self.ptr()) {
-                check_error(sys::rd_kafka_incremental_unassign(
-                    self.ptr(),
-                    partitions.ptr(),
-                ))
-            } else {
-                check(self, sys::rd_kafka_assign(self.ptr(), ptr::null()))
-            }
-        }
-    }
-
     /// Sends a commit; its answer arrives on `answers`.
     pub fn commit(&self, offsets: &TopicPartitionList, answers: &Queue) -> Result<(), KafkaError> {
         // SAFETY: the pointers are valid; without a callback the answer is an event on the queue.
