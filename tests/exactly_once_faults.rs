@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use support::case::{COPY, Case, SOON, assert_each_once_in_order};
 use support::once::{ONCE, committed, wait_for_committed, work_on};
-use support::{Daemon, Kafka, Settings, wait_for};
+use support::{Daemon, Kafka, Release, Settings, wait_for};
 
 /// The group notices a member that is gone after three seconds; a transaction that nobody ends stays
 /// open for far longer than any of these tests takes.
@@ -109,7 +109,7 @@ fn a_zombie_neither_commits_nor_writes_over_its_successor() {
 #[test]
 fn a_broker_that_goes_and_comes_back_repeats_nothing() {
     needs_kafka!();
-    let kafka = Kafka::start(Settings::kraft(1));
+    let kafka = Kafka::start(Settings::kraft(1).release(Release::FourZero));
     let case = Case::on(&kafka, "once-away", 2);
     case.fill(0..2, 4000);
     let daemon = case.start(&format!("members = 2\nrate = 800.0\n{ONCE}"), COPY);

@@ -53,6 +53,8 @@ const BATCH: usize = 256;
 const SERVE_EVERY: Duration = Duration::from_millis(20);
 /// For what librdkafka does within the process.
 const LOCAL: Duration = Duration::from_secs(5);
+/// For a broker that is connected: an answer that comes later does its work too.
+const SOON: Duration = Duration::from_millis(20);
 /// So often a seek is tried again that was overtaken.
 const OVERTAKEN: u32 = 10;
 
@@ -334,6 +336,18 @@ impl Consumer {
             Ok(_) => Ok(()),
             Err(error) => Err(self.context.explain(error)),
         }
+    }
+
+    /// Has librdkafka look at once whether a heartbeat is due. Asks no broker.
+    pub fn look_after_the_group(&self) {
+        // A question that its main thread answers, which looks after the group when it has.
+        self.client.member_id();
+    }
+
+    /// Has librdkafka join the group soon, where it has been put off; true if there was a broker to ask.
+    pub fn join_soon(&self) -> bool {
+        // Any answer about topics ends its rest (`rd_kafka_parse_Metadata0`).
+        self.client.brokers(SOON).is_ok()
     }
 
     /// Empties the hand; returned for closing, when nothing of it may be alive.

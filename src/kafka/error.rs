@@ -74,7 +74,7 @@ const OUTAGE: &[&str] = &[
 
 impl KafkaError {
     /// An error of our own finding, under librdkafka's nearest name.
-    pub(super) fn new(code: &str, message: String) -> Self {
+    pub fn new(code: &str, message: String) -> Self {
         Self {
             message,
             code: code.to_owned(),

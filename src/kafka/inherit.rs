@@ -17,11 +17,11 @@ use rdkafka::types::RDKafkaType;
 use tokio::sync::Notify;
 
 use super::admin::group_client;
-use super::consumer::list;
+use super::consumer::{found, list};
 use super::context::{Context, lock};
 use super::error::KafkaError;
 use super::raw::Client;
-use super::{Cluster, Partition, settings};
+use super::{Cluster, Committed, Partition, settings};
 use crate::config::Group;
 use crate::delivery::holder;
 
@@ -82,6 +82,18 @@ impl Inheritance {
     pub fn done(&self) -> Option<Result<Vec<String>, KafkaError>> {
         lock(&self.result).take()
     }
+}
+
+/// The group's offsets of these partitions, whatever transactions are open over them; as an outsider.
+pub fn open_offsets(
+    cluster: &Cluster,
+    group_id: &str,
+    partitions: &[Partition],
+) -> Result<Vec<Committed>, KafkaError> {
+    let name = format!("{}-{group_id}-offsets", cluster.instance);
+    let (client, context) = group_client(cluster, &name, group_id)?;
+    let results = client.group_offsets(group_id, &list(partitions), REQUEST);
+    Ok(found(results.map_err(|error| context.explain(error))?))
 }
 
 struct Task {

@@ -53,7 +53,7 @@ pub use embedded::Embedded;
 pub use emitter::Emitter;
 pub use error::{KafkaError, Outage};
 pub use following::{Followed, Follower};
-pub use inherit::{Heir, Inheritance};
+pub use inherit::{Heir, Inheritance, open_offsets};
 pub use outlet::Outlet;
 pub use places::{Owner, Spot, Target};
 pub use properties::{PropertyMistake, PropertyScope, check_client, check_cluster, check_property};

@@ -22,10 +22,10 @@ const COMMON: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
     ("socket.keepalive.enable", "true"),
     ("socket.nagle.disable", "true"),
-    // A broker that is back is found within a second instead of ten. Half of the first is also how long
-    // a new client waits between its first connections, several times until its first message.
+    // A broker that is back is found within half a second instead of ten. Half of the first is also how
+    // long a new client waits between its first connections, several times until its first message.
     ("reconnect.backoff.ms", "20"),
-    ("reconnect.backoff.max.ms", "1000"),
+    ("reconnect.backoff.max.ms", "500"),
     // Also how late new partitions are seen by themselves.
     ("topic.metadata.refresh.interval.ms", "30000"),
 ];
@@ -53,8 +53,8 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
 
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
     // A rebalance is noticed at the next heartbeat. librdkafka looks every half second whether one is due,
-    // so that with 500 an idle member often sends one a second.
-    ("heartbeat.interval.ms", "400"),
+    // and more often only while it has something to do.
+    ("heartbeat.interval.ms", "200"),
     (SESSION_TIMEOUT, "45000"),
 ];
 

@@ -74,7 +74,7 @@ const CALL: Duration = Duration::from_secs(2);
 const ABORT_CALL: Duration = Duration::from_millis(250);
 /// librdkafka 2.12 keeps to no time limit while the broker is away that it knows as the group's
 /// coordinator, though another one has become that meanwhile. Then only another producer gets on.
-const HANGS: Duration = Duration::from_secs(8);
+const HANGS: Duration = Duration::from_secs(3);
 /// Between two attempts at what was refused for the moment.
 const AGAIN: Duration = Duration::from_millis(50);
 

@@ -18,6 +18,7 @@ use crate::kafka::{
 };
 
 use super::lane::{Lane, Mode};
+use super::lost_end::LastCommits;
 use super::transaction::{Bounds, Heard, Step, Transaction};
 use super::turn::Member;
 use super::{Event, Setup};
@@ -30,6 +31,7 @@ pub(super) struct ExactlyOnce {
     id: String,
     /// What the commit under way carries.
     signed: Vec<Signed>,
+    last_commits: LastCommits,
     /// Partitions are being freed of what earlier holders left open.
     inheritance: Option<Inheritance>,
     told_trouble: Option<Instant>,
@@ -74,6 +76,7 @@ impl ExactlyOnce {
             transactions,
             id,
             signed: Vec::new(),
+            last_commits: LastCommits::default(),
             inheritance: None,
             told_trouble: None,
             joined: false,
@@ -86,6 +89,15 @@ impl ExactlyOnce {
     pub(super) fn pass_over(&mut self, lane: &mut Lane, now: Instant) {
         lane.dirty = true;
         self.state.add(now, 0);
+    }
+
+    /// The transactional id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn last_commits(&self) -> &LastCommits {
+        &self.last_commits
     }
 
     /// Whether partitions wait for what earlier holders left open, or this one itself; the end wakes
@@ -167,13 +179,14 @@ impl Member {
         };
         if !own.joined {
             own.joined = true;
+            self.awake.is_outside();
             return self.consumer.subscribe(&self.group.topics);
         }
         self.is_let_in();
         // Whether its last commit came through is known only to the broker.
         let dirty = self.lanes.iter().filter(|(_, lane)| lane.dirty);
         let partitions: Vec<Partition> = dirty.map(|(_, lane)| lane.partition.clone()).collect();
-        for committed in self.consumer.committed(&partitions, ANSWER)? {
+        for committed in self.settled_offsets(&partitions)? {
             let is_it = |lane: &&mut Lane| lane.partition == committed.partition;
             let found = self.lanes.iter_mut().map(|(_, lane)| lane).find(is_it);
             if let (Some(lane), Some(offset)) = (found, committed.offset) {
@@ -193,7 +206,7 @@ impl Member {
         }
         self.drop_flights();
         self.flights.clear();
-        let Some(old) = &self.exactly_once else {
+        let Some(old) = &mut self.exactly_once else {
             return Ok(());
         };
         let state = old.state.anew(self.now);
@@ -202,6 +215,7 @@ impl Member {
         let wake = self.inbox.wake.clone();
         let (emitter, mut new) = ExactlyOnce::with(&self.setup, wake, state, rest)?;
         new.joined = old.joined;
+        new.last_commits = std::mem::take(&mut old.last_commits);
         self.emitter = Some(emitter);
         self.exactly_once = Some(new);
         Ok(())
@@ -272,6 +286,12 @@ impl Member {
             let Some(lane) = self.lanes.get_mut(id.index).filter(|lane| lane.id == id) else {
                 continue;
             };
+            match signed.released {
+                true => own.last_commits.remove(&lane.partition),
+                false => own
+                    .last_commits
+                    .insert(&lane.partition, signed.offset, &signed.list),
+            }
             lane.committed = Some(signed.offset);
             lane.list = signed.list;
             lane.unclaimed = false;

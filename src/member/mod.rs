@@ -12,6 +12,7 @@
 
 mod abandon;
 mod again;
+mod awake;
 mod commit;
 mod denied;
 mod exactly_once;
@@ -22,6 +23,7 @@ mod letter;
 mod life_cycle;
 mod lines;
 mod lone;
+mod lost_end;
 mod out_of_range;
 mod pauses;
 mod publish;

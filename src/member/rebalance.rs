@@ -91,14 +91,17 @@ impl Leave {
 impl Member {
     /// Goes on with whatever the group asked.
     pub(super) fn rebalance(&mut self) {
-        while self.leave.is_none() && self.pending.assign.is_none() {
-            match self.consumer.next_rebalance() {
-                Some(Rebalance::Assign(partitions)) => {
+        while self.leave.is_none()
+            && self.pending.assign.is_none()
+            && let Some(asked) = self.consumer.next_rebalance()
+        {
+            self.awake.rebalanced(self.now);
+            match asked {
+                Rebalance::Assign(partitions) => {
                     self.pending.assign = Some(partitions);
                     self.pending.retry_at = self.now;
                 }
-                Some(Rebalance::Revoke { partitions, lost }) => self.revoke(partitions, lost),
-                None => break,
+                Rebalance::Revoke { partitions, lost } => self.revoke(partitions, lost),
             }
         }
         self.go_on_leaving();
@@ -141,6 +144,7 @@ impl Member {
             self.add_lane(committed);
         }
         self.pending.joined = true;
+        self.awake.is_inside();
         self.call_on_assign(&partitions);
         self.tell_assigned();
     }
@@ -164,7 +168,7 @@ impl Member {
         if in_transactions && !partitions.is_empty() && !self.inherit(partitions)? {
             return Ok(None);
         }
-        let mut committed = self.consumer.committed(partitions, ANSWER)?;
+        let mut committed = self.settled_offsets(partitions)?;
         for committed in &mut committed {
             if committed.offset.is_none() {
                 committed.offset = self.setup.shared.start_of(&committed.partition);
@@ -228,6 +232,7 @@ impl Member {
             .collect();
         if lost {
             // They belong to others already: what is in flight here is theirs to repeat.
+            self.awake.is_outside();
             let why = "the partitions went to other members";
             self.abandon(&lanes, why);
             self.let_go(&partitions, lanes, true);
@@ -388,6 +393,8 @@ impl Member {
         let lanes: Vec<LaneId> = self.lanes.iter().map(|(_, lane)| lane.id).collect();
         let partitions = self.held_partitions();
         self.begin_leave(lanes, partitions, false);
+        // Where nothing is in flight nothing would wake the loop to go on.
+        self.go_on_leaving();
     }
 
     /// Whether nothing holds the member back from leaving the group.

@@ -14,6 +14,7 @@ use crate::kafka::{
 };
 use crate::script::Handler;
 
+use super::awake::Awake;
 use super::commit::Commits;
 use super::exactly_once::ExactlyOnce;
 use super::lane::Lane;
@@ -75,6 +76,7 @@ pub(super) struct Member {
     /// Bytes of them.
     pub(super) under_way_bytes: usize,
     pub(super) pending: Pending,
+    pub(super) awake: Awake,
     pub(super) leave: Option<Leave>,
     pub(super) commits: Commits,
     /// With `guarantee = "exactly_once"`.
@@ -188,6 +190,7 @@ impl Member {
             under_way: 0,
             under_way_bytes: 0,
             pending: Pending::new(now),
+            awake: Awake::new(now),
             leave: None,
             commits: Commits::new(now),
             stop: None,
@@ -230,6 +233,7 @@ impl Member {
             };
             self.follow_handler();
             self.rebalance();
+            self.keep_awake();
             self.steer();
             self.commit();
             if let Err(error) = self.transact() {
@@ -417,6 +421,7 @@ impl Member {
                 .due()
                 .filter(|_| !self.exactly_once.as_ref().is_some_and(|own| own.holds_up()))
                 .map(until),
+            self.awake.due().map(until),
             self.rate_wait,
         ]
         .into_iter()

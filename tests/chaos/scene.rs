@@ -9,7 +9,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::scale::Scale;
-use crate::support::{Daemon, Kafka, Settings, Setup};
+use crate::support::{Daemon, Kafka, Release, Settings, Setup};
 
 /// Of the input and of the output.
 pub const PARTITIONS: i32 = 6;
@@ -59,6 +59,7 @@ pub fn brokers(count: usize) -> &'static Kafka {
             "-XX:-UsePerfData",
         ];
         let settings = Settings::kraft(count)
+            .release(Release::FourZero)
             .jvm(jvm)
             .proxied()
             .with("min.insync.replicas", if count == 1 { "1" } else { "2" })

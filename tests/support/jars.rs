@@ -11,6 +11,9 @@ use super::run_dir::{repository, target};
 pub enum Release {
     /// Current Apache Kafka, KRaft.
     Current,
+    /// Kafka 4.0: unlike 4.1 to 4.4 it does not forget the ends of transactions while no broker leads a
+    /// partition (KAFKA-20734).
+    FourZero,
     /// Kafka 3.3.1 with ZooKeeper 3.6.3.
     Zookeeper,
 }
@@ -20,6 +23,7 @@ impl Release {
     pub fn pom(self) -> PathBuf {
         repository().join(match self {
             Release::Current => "tests/kafka/pom.xml",
+            Release::FourZero => "tests/kafka/4.0/pom.xml",
             Release::Zookeeper => "tests/kafka/zookeeper/pom.xml",
         })
     }

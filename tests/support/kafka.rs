@@ -60,6 +60,11 @@ impl Settings {
         }
     }
 
+    /// Not the current release but this one.
+    pub fn release(self, release: Release) -> Settings {
+        Settings { release, ..self }
+    }
+
     /// One more line of every broker's server.properties.
     pub fn with(mut self, property: &str, value: &str) -> Settings {
         self.properties
@@ -121,7 +126,7 @@ impl Kafka {
     /// Starts a cluster and waits until it answers.
     pub fn start(settings: Settings) -> Kafka {
         let kafka = match settings.release {
-            Release::Current => Self::prepare_kraft(settings),
+            Release::Current | Release::FourZero => Self::prepare_kraft(settings),
             Release::Zookeeper => Self::prepare_zookeeper(settings),
         };
         for broker in &kafka.brokers {

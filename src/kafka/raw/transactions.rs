@@ -2,7 +2,7 @@
 //! time is up; after a time-out the same call goes on where it was.
 
 use std::ptr::NonNull;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -32,9 +32,17 @@ impl Client {
     }
 
     /// Takes over the transactional id: fences whoever had it, and ends what they left open.
+    ///
+    /// Asked before a broker is connected, librdkafka looks for the coordinator only half a second later
+    /// (`rd_kafka_txn_coord_query`). So something else is asked first, which waits for a broker.
     pub fn init_transactions(&self, timeout: Duration) -> Result<(), KafkaError> {
+        let begin = Instant::now();
+        if let Err(error) = self.brokers(timeout) {
+            tracing::debug!(%error, "no broker is connected yet");
+        }
+        let left = timeout.saturating_sub(begin.elapsed());
         // SAFETY: the handle is a producer's.
-        check_error(unsafe { sys::rd_kafka_init_transactions(self.ptr(), millis(timeout)) })
+        check_error(unsafe { sys::rd_kafka_init_transactions(self.ptr(), millis(left)) })
     }
 
     /// What is produced from here on belongs to a transaction. Asks no broker.
