@@ -143,6 +143,13 @@ impl Member {
         {
             self.transaction_failed(error);
         }
+        if let Some(own) = &mut self.exactly_once
+            && own
+                .state
+                .looks_after_the_group(self.now, self.group.transaction_interval)
+        {
+            self.consumer.look_after_the_group();
+        }
         let bounds = self.bounds();
         let Some(own) = &mut self.exactly_once else {
             return Ok(());

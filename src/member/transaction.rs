@@ -21,6 +21,11 @@ use crate::kafka::{KafkaError, TransactionOutcome};
 const REST: Duration = Duration::from_millis(100);
 const LONGEST_REST: Duration = Duration::from_secs(5);
 
+/// So long before a commit the group is looked after. Else the commit itself brings librdkafka's thread to
+/// send the heartbeat that is due and, in a rebalance, to join again, which makes the group refuse the
+/// commit that is on its way.
+const LOOK_BEFORE: Duration = Duration::from_millis(20);
+
 /// What a member with `exactly_once` has at the broker.
 #[derive(Debug)]
 pub(super) struct Transaction {
@@ -29,6 +34,8 @@ pub(super) struct Transaction {
     begun: bool,
     /// Bytes of what was sent in it.
     bytes: u64,
+    /// The group has been looked after before its commit.
+    looked: bool,
     doom: Option<Doom>,
     /// Aborts in a row that no message was to blame for.
     failures: u32,
@@ -111,6 +118,7 @@ impl Transaction {
             phase: Phase::Starting,
             begun: false,
             bytes: 0,
+            looked: false,
             doom: None,
             failures: 0,
             rests_until: None,
@@ -226,10 +234,18 @@ impl Transaction {
     /// When something is to be done that nothing else wakes the loop for.
     pub(super) fn due(&self, interval: Duration) -> Option<Instant> {
         match self.phase {
-            Phase::Open { since } => Some(since + interval),
+            Phase::Open { since } if self.looked => Some(since + interval),
+            Phase::Open { since } => Some(since + interval.saturating_sub(LOOK_BEFORE)),
             Phase::Idle => self.rests_until,
             _ => None,
         }
+    }
+
+    /// Whether the group is to be looked after now, once in each transaction.
+    pub(super) fn looks_after_the_group(&mut self, now: Instant, interval: Duration) -> bool {
+        let begins = matches!(self.phase, Phase::Open { .. }) && !self.looked;
+        self.looked |= begins && self.due(interval).is_some_and(|due| due <= now);
+        begins && self.looked
     }
 
     pub(super) fn step(&mut self, bounds: Bounds) -> Step {
@@ -319,6 +335,7 @@ impl Transaction {
         self.phase = Phase::Idle;
         self.begun = false;
         self.bytes = 0;
+        self.looked = false;
         self.doom = None;
         self.alone = false;
         self.wanted_alone = false;
@@ -371,6 +388,11 @@ mod tests {
         bounds.unanswered = true;
         assert_eq!(transaction.step(bounds), Step::Nothing);
         assert!(transaction.takes(bounds.now));
+        let look = bounds.now + INTERVAL - LOOK_BEFORE;
+        assert_eq!(transaction.due(INTERVAL), Some(look));
+        assert!(!transaction.looks_after_the_group(bounds.now, INTERVAL));
+        assert!(transaction.looks_after_the_group(look, INTERVAL));
+        assert!(!transaction.looks_after_the_group(look, INTERVAL), "once");
         assert_eq!(transaction.due(INTERVAL), Some(bounds.now + INTERVAL));
         bounds.now += INTERVAL;
         assert_eq!(transaction.step(bounds), Step::Flush);

@@ -115,7 +115,8 @@ pub struct Strike {
     pub at: Time,
     /// When all was mended.
     pub over: Time,
-    /// The partitions of the daemon that was struck; none where it was no single one.
+    /// The partitions of the daemon that was struck, and those it was given when it was back; none where
+    /// it was no single one.
     pub held: BTreeSet<i32>,
     /// The group's offsets when it struck, where they could be learnt: a message before them may not
     /// come again.
@@ -211,12 +212,14 @@ impl Striker<'_> {
     /// The others take over, and must do so before it goes on.
     fn stop(&mut self) -> Strike {
         let index = self.any();
-        let strike = self.begin(Some(index));
+        let mut strike = self.begin(Some(index));
         self.scene
             .with(index, |daemon| daemon.signal(libc::SIGSTOP));
         rest(self.scale.session + Duration::from_secs(4));
         self.scene
             .with(index, |daemon| daemon.signal(libc::SIGCONT));
+        self.scene.settle();
+        strike.held.extend(self.scene.held(index));
         strike
     }
 
