@@ -238,6 +238,9 @@ impl Striker<'_> {
         rest(self.scale.down);
         let back = self.scene.kafka.start_brokers(ids);
         strike.back = Some(back - self.epoch);
+        // Else the next strike would hide when this one's silence was over.
+        self.scene.settle();
+        rest(Duration::from_secs(2));
         strike
     }
 
