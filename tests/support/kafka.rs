@@ -393,7 +393,7 @@ fn common(settings: &Settings, brokers: usize) -> Properties {
     ] {
         set(&mut properties, name, value);
     }
-    if settings.release == Release::Current {
+    if settings.release != Release::Zookeeper {
         set(
             &mut properties,
             "share.coordinator.state.topic.replication.factor",
