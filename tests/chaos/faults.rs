@@ -170,6 +170,10 @@ impl Striker<'_> {
             Kind::Mixed => panic!("the mixture strikes by itself"),
         };
         self.scene.settle();
+        if strike.back.is_some() {
+            // Else the next strike would hide when this one's silence was over.
+            rest(Duration::from_secs(2));
+        }
         strike.over = self.now();
         if let Some(left) = (strike.at + self.scale.every).checked_sub(strike.over) {
             rest(left);
@@ -238,9 +242,6 @@ impl Striker<'_> {
         rest(self.scale.down);
         let back = self.scene.kafka.start_brokers(ids);
         strike.back = Some(back - self.epoch);
-        // Else the next strike would hide when this one's silence was over.
-        self.scene.settle();
-        rest(Duration::from_secs(2));
         strike
     }
 
