@@ -99,6 +99,8 @@ pub const LARGEST_MESSAGE: &str = "max.message.bytes";
 pub(super) const REQUEST: Duration = Duration::from_secs(10);
 /// Long enough for an answer where there is a broker.
 const FIRST: Duration = Duration::from_secs(2);
+/// Before a topic that others create is taken for missing.
+const LATE: Duration = Duration::from_secs(2);
 /// For what was created to be seen by this client.
 const SEEN: Duration = Duration::from_secs(10);
 
@@ -132,7 +134,12 @@ impl Admin {
     ) -> Result<TopicOutcome, KafkaError> {
         let what = || format!("topic `{name}`");
         let fail = |error: KafkaError| error.while_trying(&what());
-        let found = self.describe(&[name.to_owned()]).await?.remove(name);
+        let mut found = self.describe(&[name.to_owned()]).await?.remove(name);
+        if found.is_none() && !wanted.create {
+            // A broker that has just come back does not know of every topic at once.
+            tokio::time::sleep(LATE).await;
+            found = self.describe(&[name.to_owned()]).await?.remove(name);
+        }
         let found = match found {
             Some(found) => found,
             None if !wanted.create => {
