@@ -340,8 +340,7 @@ impl Consumer {
 
     /// Has librdkafka look at once whether a heartbeat is due. Asks no broker.
     pub fn look_after_the_group(&self) {
-        // A question that its main thread answers, which looks after the group when it has.
-        self.client.member_id();
+        self.client.wake_main_thread();
     }
 
     /// Has librdkafka join the group soon, where it has been put off; true if there was a broker to ask.

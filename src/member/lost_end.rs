@@ -17,6 +17,8 @@ use super::turn::Member;
 
 /// A broker's answer is waited for at most so long; until then most transactions are over.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How librdkafka says that they are not settled; it does not tell that from no answer at all.
+const TIMED_OUT: &str = "_TIMED_OUT";
 /// For one more look at one partition.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -59,7 +61,7 @@ impl Member {
     ) -> Result<Vec<Committed>, KafkaError> {
         let answer = self.consumer.committed(partitions, ANSWER);
         match (&answer, &self.exactly_once) {
-            (Err(error), Some(own)) if error.code == "_TIMED_OUT" => {
+            (Err(error), Some(own)) if error.code == TIMED_OUT => {
                 self.despite_a_lost_end(partitions, own.id(), own.last_commits())
             }
             _ => answer,
@@ -75,20 +77,19 @@ impl Member {
         let mut found = Vec::new();
         for stands in open_offsets(&self.setup.cluster, &self.setup.group_id, partitions)? {
             let partition = &stands.partition;
-            let settled = self
-                .consumer
-                .committed(slice::from_ref(partition), LOOK)
-                .unwrap_or_default();
-            if !settled.is_empty() {
-                found.extend(settled);
-            } else if let Some(own) = last.newer_than(&stands, own_id) {
-                tracing::warn!(
-                    "the brokers have lost the end of this member's last transaction in {partition} \
-                     (KAFKA-20734): it goes on where that ended"
-                );
-                found.push(own);
-            } else {
-                return Err(lost_end(&stands));
+            match self.consumer.committed(slice::from_ref(partition), LOOK) {
+                Ok(settled) => found.extend(settled),
+                Err(error) if error.code != TIMED_OUT => return Err(error),
+                Err(_) => {
+                    let Some(own) = last.newer_than(&stands, own_id) else {
+                        return Err(lost_end(&stands));
+                    };
+                    tracing::warn!(
+                        "the brokers have lost the end of this member's last transaction in {partition} \
+                         (KAFKA-20734): it goes on where that ended"
+                    );
+                    found.push(own);
+                }
             }
         }
         Ok(found)

@@ -85,6 +85,12 @@ impl Client {
         self.wake_fetchers()
     }
 
+    /// Has librdkafka's main thread do what is due, and waits for it. Asks no broker.
+    pub fn wake_main_thread(&self) {
+        // A question that this thread answers; any would do.
+        self.member_id();
+    }
+
     /// Has librdkafka look at once for what there is to fetch.
     ///
     /// It pauses all partitions for a moment at each rebalance, those that are kept too. A broker's
@@ -92,8 +98,8 @@ impl Client {
     /// resume does not wake it (`rd_kafka_toppar_pause_resume`, librdkafka 2.12). What can wake it from
     /// outside without asking a broker is to be given the credentials that it has.
     fn wake_fetchers(&self) -> Result<(), KafkaError> {
-        // A question that its main thread answers: by then it has resumed what was to be resumed.
-        self.member_id();
+        // By then it has resumed what was to be resumed.
+        self.wake_main_thread();
         let Credentials { user, password } = &self.credentials;
         // SAFETY: the pointers are valid; librdkafka copies the texts.
         check_error(unsafe {
