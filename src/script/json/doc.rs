@@ -200,12 +200,14 @@ pub(super) fn walked(steps: usize) {
 /// Whether the string or name at `node` of the text `bytes` is `text`.
 #[inline(always)]
 fn is_text(bytes: &[u8], node: &Node, text: &str) -> bool {
-    // The length first, which tells most names apart. By bytes, so that UTF-8 is not checked again.
     let inside = || bytes.get(node.start as usize + 1..node.end.wrapping_sub(1) as usize);
     if node.kind == Kind::Escaped {
         return is_escaped_text(inside(), text);
     }
+    // The length and the first letter before the rest, which tell most names apart. By bytes, so that
+    // UTF-8 is not checked again.
     node.end.wrapping_sub(node.start) as usize == text.len() + 2
+        && bytes.get(node.start as usize + 1) == text.as_bytes().first().or(Some(&b'"'))
         && inside() == Some(text.as_bytes())
 }
 

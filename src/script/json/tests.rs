@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use proptest::prelude::*;
-use rhai::{Array, Dynamic, Map};
+use rhai::{Array, Dynamic, ImmutableString, Map};
 use serde_json::Value;
 
 use super::doc::Doc;
@@ -55,6 +55,7 @@ fn string() -> impl Strategy<Value = String> {
 /// Few names, so that some repeat, and some the same in escapes.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
+        Just("\"\"".to_owned()),
         Just("\"a\"".to_owned()),
         Just("\"\\u0061\"".to_owned()),
         Just("\"b\"".to_owned()),
@@ -217,7 +218,7 @@ proptest! {
         let mut root = view(&text);
         let mut ours = root.write_lock::<JsonObject>().unwrap();
         for (name, new, write_back) in edits {
-            let name: String = serde_json::from_str(&name).unwrap();
+            let name: ImmutableString = serde_json::from_str::<String>(&name).unwrap().into();
             let theirs = theirs.as_object_mut().unwrap();
             if write_back {
                 let same = ours.field(&name);
@@ -227,19 +228,19 @@ proptest! {
                 Some(new) => {
                     let value = view(&new);
                     // `()` where there is no such member is no member.
-                    if !value.is_unit() || theirs.contains_key(&name) {
+                    if !value.is_unit() || theirs.contains_key(name.as_str()) {
                         // What becomes a value of the script is written as the script reads it.
                         let read = if value.is::<JsonObject>() || value.is::<JsonArray>() {
                             serde_json::from_str(&new).unwrap()
                         } else {
                             seen(&value)
                         };
-                        theirs.insert(name.clone(), read);
+                        theirs.insert(name.to_string(), read);
                     }
                     ours.set(&name, value);
                 }
                 None => {
-                    theirs.remove(&name);
+                    theirs.remove(name.as_str());
                     drop(ours.remove(&name));
                 }
             }

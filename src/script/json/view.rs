@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map};
+use smallvec::SmallVec;
 
 use super::doc::{Doc, walked};
 use super::names::Names;
@@ -27,8 +28,8 @@ pub(crate) struct JsonObject {
 /// Members, elements or changes of them that are looked at for about the price of one operation.
 pub(super) const VALUES_PER_OPERATION: usize = 8;
 
-/// Members by name with their new values.
-pub(super) type Patches = Vec<(ImmutableString, Option<Dynamic>)>;
+/// Members by name with their new values; most handlers set one or two, which need no memory of their own.
+pub(super) type Patches = SmallVec<[(ImmutableString, Option<Dynamic>); 2]>;
 
 /// See [`JsonObject::patches_by_name`].
 pub(super) type PatchTable<'a> = HashMap<&'a str, &'a (ImmutableString, Option<Dynamic>)>;
@@ -113,7 +114,7 @@ impl JsonObject {
 
     /// Sets a member. Writing back what stands there, as Rhai does after each method call on a
     /// member, changes nothing; nor does writing `()` where there is no such member.
-    pub(crate) fn set(&mut self, name: &str, new: Dynamic) {
+    pub(crate) fn set(&mut self, name: &ImmutableString, new: Dynamic) {
         let new = new.flatten();
         if self.patch(name).is_none() {
             let unchanged = match self.doc.find(self.node, name) {
@@ -130,7 +131,7 @@ impl JsonObject {
     }
 
     /// Removes a member and returns it, `()` where there is none.
-    pub(crate) fn remove(&mut self, name: &str) -> Dynamic {
+    pub(crate) fn remove(&mut self, name: &ImmutableString) -> Dynamic {
         let old = self.field(name);
         if self.contains(name) {
             self.put(name, None);
@@ -138,11 +139,11 @@ impl JsonObject {
         old
     }
 
-    fn put(&mut self, name: &str, patch: Option<Dynamic>) {
+    fn put(&mut self, name: &ImmutableString, patch: Option<Dynamic>) {
         let patches = Rc::make_mut(self.patches.get_or_insert_default());
         match patches.iter_mut().find(|(patched, _)| patched == name) {
             Some((_, slot)) => *slot = patch,
-            None => patches.push((strings::shared(name), patch)),
+            None => patches.push((name.clone(), patch)),
         }
     }
 
@@ -155,7 +156,7 @@ impl JsonObject {
 
     /// Pays for a look at every member and every change.
     pub(super) fn pay(&self) {
-        let patches = self.patches.as_deref().map_or(0, Vec::len);
+        let patches = self.patches.as_deref().map_or(0, SmallVec::len);
         let members = self.doc.node(self.node).len as usize;
         meter::charge((members + patches) / VALUES_PER_OPERATION);
     }

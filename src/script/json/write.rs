@@ -82,7 +82,11 @@ pub(crate) fn write(
         end: out.len().saturating_add(limit),
         digits,
     };
-    write_at(value, out, 0, terms)?;
+    match value.read_lock::<JsonObject>() {
+        // First here, because it is what most handlers emit.
+        Some(object) => write_object(&object, out, 0, terms)?,
+        None => write_at(value, out, 0, terms)?,
+    }
     terms.check(out)
 }
 
