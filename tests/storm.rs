@@ -124,7 +124,7 @@ fn a_storm_of_changes_under_load_loses_repeats_and_reorders_nothing() {
     let load = Load::start(&kafka.servers(), scene.inputs(), scale.rate);
 
     scene.wait_until_calm();
-    let before = Vitals::of(&scene.daemon);
+    let before = scene.vitals_at_rest();
     let begin = Instant::now();
     let mut answers = blow(&scene, &mut edits, scale.first_edits, &scale, 0);
     scene.calm_down();

@@ -205,6 +205,17 @@ impl<'a> Scene<'a> {
             });
     }
 
+    /// What the daemon has at rest.
+    pub fn vitals_at_rest(&self) -> Vitals {
+        wait_for("what has begun with the start to be over", PATIENCE, || {
+            let now = Vitals::of(&self.daemon);
+            match now.is_settled() {
+                true => Ok(now),
+                false => Err(format!("{now:?}")),
+            }
+        })
+    }
+
     /// Waits until threads and descriptors are what they were.
     pub fn wait_until_back_at(&self, before: &Vitals) -> Vitals {
         wait_for("threads and descriptors to come back", PATIENCE, || {

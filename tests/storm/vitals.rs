@@ -39,6 +39,14 @@ impl Vitals {
         self.threads.values().sum()
     }
 
+    /// Whether nothing is on its way out: neither the check that a start or reload makes, nor clients of it
+    /// whose threads are still ending.
+    pub fn is_settled(&self) -> bool {
+        !["preflight", "kafka-destroy"]
+            .iter()
+            .any(|name| self.threads.contains_key(*name))
+    }
+
     /// Whether threads and descriptors are the same, up to the runtime's pool: that one keeps a
     /// thread more for as long as now and then two have something to do.
     pub fn is_back_at(&self, before: &Vitals) -> bool {
