@@ -54,8 +54,17 @@ pub(crate) fn type_shown(of: &str) -> &str {
         "&str | ImmutableString | String" => "string",
         "Fn" => "function",
         of if of.contains("Range") || of.contains("range") => "range",
-        // Rust's path of a type tells nobody anything.
-        of => of.rsplit("::").next().unwrap_or(of),
+        // Rust's path of a type tells nobody anything. Rhai gives it where it does not look up the name.
+        of => match of.rsplit("::").next().unwrap_or(of) {
+            "JsonObject" => "map",
+            "JsonArray" => "array",
+            "Headers" => "headers",
+            "Message" => "message",
+            "Url" => "url",
+            // What variables share, such as `msg`; Rhai does not say what it is.
+            "Dynamic>>" => "value of another type",
+            name => name,
+        },
     }
 }
 
