@@ -39,6 +39,7 @@ fn settings() -> Settings {
         params: Params::default(),
         timeout: Duration::from_secs(20),
         seed: Some(1),
+        compile: true,
     }
 }
 

@@ -53,6 +53,7 @@ fn settings(script: &str, limits: Limits) -> Settings {
         params: Params::default(),
         timeout: Duration::from_millis(milliseconds as u64),
         seed: Some(1),
+        compile: true,
     }
 }
 

@@ -81,6 +81,7 @@ impl Script {
             // Far beyond what any script may take: the operations must end it first.
             timeout: Duration::from_secs(60),
             seed: Some(1),
+            compile: true,
         }
     }
 }

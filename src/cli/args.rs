@@ -67,7 +67,7 @@ pub enum Command {
     Run,
     /// Validate everything, compile every handler, touch nothing
     #[command(after_help = super::examples::CHECK)]
-    Check,
+    Check(super::check::CheckArgs),
     /// Run the handlers' own tests, without a broker
     #[command(after_help = super::examples::TEST)]
     Test(super::test::TestArgs),

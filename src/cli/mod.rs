@@ -35,7 +35,7 @@ use std::io::{self, Write};
 pub use args::{
     Cli, Command, ConfigCommand, HandlersCommand, LogFormat, ServiceArgs, ServiceCommand,
 };
-pub use check::check;
+pub use check::{CheckArgs, check};
 pub use completions::{completions, man};
 pub use config_schema::config_schema;
 pub use config_show::config_show;
@@ -144,7 +144,9 @@ pub fn execute(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     };
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => with_file(global, output, |file, output| run(file, format, output)),
-        Command::Check => with_file(global, output, |file, output| check(&file, output)),
+        Command::Check(args) => {
+            with_file(global, output, |file, output| check(&args, &file, output))
+        }
         Command::Config(ConfigCommand::Show) => with_file(global, output, |file, output| {
             config_show(&file, &Compiler::default(), output)
         }),
@@ -229,7 +231,7 @@ mod tests {
     /// A good configuration is summed up in one line.
     #[test]
     fn check_sums_up() {
-        let (out, err, exit) = run(|output| check(&sample(&[]), output));
+        let (out, err, exit) = run(|output| check(&CheckArgs::default(), &sample(&[]), output));
         let expected = "config/default.toml is good: \
                         1 topic, 1 producer, 2 groups with 3 members, 2 handlers\n";
         assert_eq!(
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn check_and_show_tell_mistakes() {
         let wrong = sample(&["groups.group-1.members=0", "log.keep=0"]);
-        let (out, err, exit) = run(|output| check(&wrong, output));
+        let (out, err, exit) = run(|output| check(&CheckArgs::default(), &wrong, output));
         assert_eq!((out.as_str(), exit.code()), ("", 78));
         assert!(
             err.ends_with("\n2 mistakes; nothing was started.\n"),
@@ -257,7 +259,7 @@ mod tests {
     #[test]
     fn warnings_go_beside_the_result() {
         let sample = sample(&["daemon.shutdown_timeout=5s"]);
-        let (out, err, exit) = run(|output| check(&sample, output));
+        let (out, err, exit) = run(|output| check(&CheckArgs::default(), &sample, output));
         assert!(err.starts_with("warning: "), "{err}");
         assert!(out.contains("is good"), "{out}");
         assert_eq!(exit, Exit::Done);

@@ -200,6 +200,8 @@ settings! {
         count: optional(whole(1, i64::MAX as u64)) => Absent("it does not stop by itself");
         /// Makes the random values the same in every run.
         seed: optional(whole(0, i64::MAX as u64)) => Absent("other values every run");
+        /// Compile the handler's functions; `false` leaves them to the interpreter.
+        compile: flag() => Default("false");
         /// Constants for the handler: `params.NAME`.
         params: params() => Default("{}");
         /// The script's cage.
@@ -246,6 +248,8 @@ settings! {
         params: params() => Default("{}");
         /// Run the handler's tests before a changed version is taken.
         test_before_swap: flag() => Default("false");
+        /// Compile the handler's functions; `false` leaves them to the interpreter.
+        compile: flag() => Default("false");
         /// The script's cage.
         limits: section::<Limits>() => Default("{}");
         /// What happens when the handler fails.

@@ -145,6 +145,8 @@ pub struct Producer {
     pub count: Option<u64>,
     /// Makes the random values repeatable.
     pub seed: Option<u64>,
+    /// Whether the generator's functions are compiled.
+    pub compile: bool,
     /// Constants for the generator.
     pub params: Params,
     pub limits: Limits,
@@ -189,6 +191,8 @@ pub struct Group {
     pub properties: Properties,
     pub params: Params,
     pub test_before_swap: bool,
+    /// Whether the handler's functions are compiled.
+    pub compile: bool,
     pub limits: Limits,
     pub on_failure: OnFailure,
     /// Set where `deliveryd verify` rehearses the group; no setting of the user's.

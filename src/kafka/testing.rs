@@ -56,6 +56,7 @@ pub fn group() -> Group {
         properties: Default::default(),
         params: Default::default(),
         test_before_swap: false,
+        compile: true,
         limits: Limits::default(),
         on_failure: OnFailure {
             retries: 3,

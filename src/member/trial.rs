@@ -17,6 +17,7 @@ pub(super) fn settings(group_id: &Arc<str>, member: &Arc<str>, group: &Group) ->
         params: group.params.clone(),
         timeout: group.handler_timeout,
         seed: None,
+        compile: group.compile,
     }
 }
 

@@ -283,7 +283,8 @@ impl Member {
     fn change(&mut self, group: Arc<Group>, settings: u64) {
         self.handler_outdated |= group.limits != self.group.limits
             || group.params != self.group.params
-            || group.handler_timeout != self.group.handler_timeout;
+            || group.handler_timeout != self.group.handler_timeout
+            || group.compile != self.group.compile;
         let policy_changed = group.on_failure != self.group.on_failure
             || group.on_out_of_range != self.group.on_out_of_range;
         for (_, lane) in &mut self.lanes {

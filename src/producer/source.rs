@@ -87,7 +87,9 @@ impl Source for ScriptSource {
 
     fn configure(&mut self, config: &Producer, settings: u64) {
         // Built at the next message: what the last one made may still wait for room.
-        self.outdated |= config.params != self.config.params || config.limits != self.config.limits;
+        self.outdated |= config.params != self.config.params
+            || config.limits != self.config.limits
+            || config.compile != self.config.compile;
         self.config = config.clone();
         self.settings = settings;
     }
@@ -112,6 +114,7 @@ fn settings(name: &Arc<str>, config: &Producer) -> Settings {
         params: config.params.clone(),
         timeout: TIMEOUT,
         seed: config.seed,
+        compile: config.compile,
     }
 }
 
@@ -161,6 +164,7 @@ mod tests {
             rate: Rate::Unlimited,
             count: None,
             seed: None,
+            compile: true,
             params: BTreeMap::from([("mark".to_owned(), mark.into())]),
             limits: Limits::default(),
         }

@@ -95,6 +95,7 @@ fn config(rate: Rate, count: Option<u64>) -> Producer {
         rate,
         count,
         seed: None,
+        compile: true,
         params: BTreeMap::new(),
         limits: Limits::default(),
     }

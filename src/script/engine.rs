@@ -40,6 +40,8 @@ pub(crate) fn bare(limits: &Limits) -> Engine {
 pub(crate) struct Built {
     pub engine: Engine,
     pub ast: AST,
+    /// The constant that scripts know as `params`.
+    pub params: Dynamic,
     /// Whether closures in it share variables.
     pub shares: bool,
 }
@@ -86,7 +88,7 @@ pub(crate) fn build(
         in_every_closure(&mut engine, params.clone());
     }
     let mut constants = Module::new();
-    constants.set_var("params", params);
+    constants.set_var("params", params.clone());
     engine.register_global_module(constants.into());
     engine.set_module_resolver(Snapshot {
         modules,
@@ -97,6 +99,7 @@ pub(crate) fn build(
     Ok(Built {
         engine,
         ast,
+        params,
         shares,
     })
 }

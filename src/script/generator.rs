@@ -39,10 +39,10 @@ impl Generator {
         }
         let (caller, limits) = (settings.caller.clone(), settings.limits);
         let state = State::new(caller, limits, Some(topic.into()), settings.seed);
-        let runtime = Runtime::new(program, state, &settings.params, settings.timeout)?;
+        let runtime = Runtime::new(program, state, &settings.params, settings.terms())?;
         Ok(Generator {
             program: Arc::clone(program),
-            generate: runtime.function("generate", 1),
+            generate: runtime.function("generate", 1, None),
             settings,
             runtime,
             effects: Box::default(),
@@ -83,18 +83,18 @@ impl Generator {
         self.effects.clear();
         let panicked = matches!(ended, Ended::Panic(_));
         let Settings {
-            params,
-            limits,
-            timeout,
-            ..
+            limits, timeout, ..
         } = &self.settings;
         let entry = self.runtime.entry.as_str();
         let outcome = diagnose::outcome(&self.program, ended, limits, *timeout, entry, None);
         if panicked {
             let state = Rc::clone(&self.runtime.state);
             // What could not be built again stays as it is: the next call reports what it does.
-            if let Ok(mut runtime) = Runtime::new(&self.program, state, params, *timeout) {
-                self.generate = runtime.function("generate", 1);
+            let terms = self.settings.terms();
+            if let Ok(mut runtime) =
+                Runtime::new(&self.program, state, &self.settings.params, terms)
+            {
+                self.generate = runtime.function("generate", 1, None);
                 runtime.left = self.runtime.left.clone();
                 self.runtime = runtime;
             }

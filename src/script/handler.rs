@@ -34,12 +34,12 @@ struct Functions {
 impl Functions {
     fn of(runtime: &Runtime) -> Self {
         Self {
-            handle: runtime.function("handle", 1),
-            on_failed: runtime.function("on_failed", 2),
-            on_start: runtime.function("on_start", 0),
-            on_assign: runtime.function("on_assign", 1),
-            on_revoke: runtime.function("on_revoke", 1),
-            on_stop: runtime.function("on_stop", 0),
+            handle: runtime.function("handle", 1, Some(0)),
+            on_failed: runtime.function("on_failed", 2, Some(0)),
+            on_start: runtime.function("on_start", 0, None),
+            on_assign: runtime.function("on_assign", 1, None),
+            on_revoke: runtime.function("on_revoke", 1, None),
+            on_stop: runtime.function("on_stop", 0, None),
         }
     }
 }
@@ -62,7 +62,7 @@ impl Handler {
             None,
             settings.seed,
         );
-        let runtime = Runtime::new(program, state, &settings.params, settings.timeout)?;
+        let runtime = Runtime::new(program, state, &settings.params, settings.terms())?;
         Ok(Handler {
             program: Arc::clone(program),
             functions: Functions::of(&runtime),
@@ -80,12 +80,18 @@ impl Handler {
     /// first, and so are this call's unless it is done.
     #[inline]
     pub fn handle(&mut self, record: &Rc<Record>, attempt: u32) -> Outcome {
+        let handle = self.functions.handle.as_ref();
+        let nothing = handle.is_some_and(Function::does_nothing);
+        if nothing && self.runtime.left.is_too_much().is_none() {
+            self.effects.clear();
+            return Outcome::Done;
+        }
         self.begin(Some(record), attempt);
         let result = match &mut self.functions.handle {
-            Some(handle) => self.runtime.call(handle, [self.runtime.message()]),
-            None => Ok(Dynamic::UNIT),
+            Some(handle) => self.runtime.call_on_message(handle),
+            None => Ok(()),
         };
-        self.end(result.map(drop), Some(record))
+        self.end(result, Some(record))
     }
 
     /// Calls `on_failed(msg, reason)` where the script has it; its effects can then be taken.
@@ -193,11 +199,9 @@ impl Handler {
 
     /// A panic can leave anything half done inside the engine: a new one takes its place.
     fn rebuild(&mut self) -> Result<(), Box<Failure>> {
-        let Settings {
-            params, timeout, ..
-        } = &self.settings;
         let state = Rc::clone(&self.runtime.state);
-        match Runtime::new(&self.program, state, params, *timeout) {
+        let terms = self.settings.terms();
+        match Runtime::new(&self.program, state, &self.settings.params, terms) {
             Ok(mut runtime) => {
                 self.functions = Functions::of(&runtime);
                 runtime.left = self.runtime.left.clone();

@@ -114,6 +114,41 @@ pub(crate) fn tick() -> bool {
     })
 }
 
+/// Counts `more` operations if none of them would have to look up; else none.
+#[inline]
+pub(crate) fn ticks(more: u64) -> bool {
+    METER.with(|meter| {
+        let operations = meter.operations.get() + more;
+        let quiet = operations < memory::alarm() && memory::held() <= meter.memory_limit.get();
+        if quiet {
+            meter.operations.set(operations);
+        }
+        quiet
+    })
+}
+
+/// Whether no limit on operations or memory is in the way of `more` operations.
+pub(crate) fn allows(more: u64) -> bool {
+    METER.with(|meter| {
+        let operations = meter.operations.get().saturating_add(more);
+        operations <= meter.operation_limit.get()
+            && memory::held() <= meter.memory_limit.get()
+            && !meter.stopped.get()
+    })
+}
+
+/// How many operations the call has made.
+#[inline]
+pub(crate) fn operations() -> u64 {
+    METER.with(|meter| meter.operations.get())
+}
+
+/// Takes back what was counted since there were so many: it will be done again, and counted then.
+#[inline]
+pub(crate) fn recount(operations: u64) {
+    METER.with(|meter| meter.operations.set(operations));
+}
+
 /// Counts `operations` more for a native whose work grows with its input.
 pub(crate) fn charge(operations: usize) {
     METER.with(|meter| {

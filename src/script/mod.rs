@@ -8,8 +8,10 @@
 mod api;
 mod body;
 mod check;
+mod compiled;
 mod diagnose;
 mod engine;
+mod explain;
 mod generator;
 pub mod guide;
 mod handler;
@@ -30,6 +32,7 @@ mod told;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use explain::{Explained, explain};
 pub use generator::Generator;
 pub use handler::Handler;
 pub use program::Program;
@@ -82,6 +85,17 @@ pub struct Settings {
     pub timeout: Duration,
     /// For a generator; `None` is a random seed.
     pub seed: Option<u64>,
+    /// Whether functions are compiled. No call can tell but by its time.
+    pub compile: bool,
+}
+
+impl Settings {
+    fn terms(&self) -> runtime::Terms {
+        runtime::Terms {
+            timeout: self.timeout,
+            compile: self.compile,
+        }
+    }
 }
 
 /// How one call of `handle` ended.

@@ -1,5 +1,8 @@
 //! One engine with everything that Rhai would otherwise make anew for each call.
 //!
+//! It decides for each function whether the interpreter runs it or what [`compiled`] made of it;
+//! nobody else can tell.
+//!
 //! [`Runtime::new`] compiles and runs the files' top level once, for constants and imports; `call`
 //! runs a function's statements in state that is kept: the caches of function resolution, the scope
 //! with `msg` in it. What a call leaves behind is taken away after it.
@@ -15,6 +18,8 @@ use rhai::{
 };
 
 use super::api::message::Message;
+use super::compiled::{self, Compiled, Uncompiled, Value};
+use super::json::JsonObject;
 use super::left::Left;
 use super::meter::Exceeded;
 use super::program::Program;
@@ -48,8 +53,19 @@ pub(crate) struct Runtime {
     /// The function of the last call that did not return.
     pub entry: ImmutableString,
     message: Dynamic,
+    params: Dynamic,
     limits: Limits,
     timeout: Duration,
+    compile: bool,
+}
+
+/// What a runtime is held to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// One call.
+    pub timeout: Duration,
+    /// Whether functions are compiled.
+    pub compile: bool,
 }
 
 /// A function of the script, with the scope it is called in.
@@ -59,8 +75,18 @@ pub(crate) struct Function {
     scope: Scope<'static>,
 }
 
+impl Function {
+    /// Whether a call of it does nothing at all.
+    #[inline]
+    pub(crate) fn does_nothing(&self) -> bool {
+        matches!(&self.work, Work::Compiled(compiled) if compiled.is_empty())
+    }
+}
+
 /// What is run.
 enum Work {
+    /// What was compiled.
+    Compiled(Box<Compiled>),
     /// Statements, right in the scope: no call to pay for, and a limit that is reached keeps its
     /// place, which a call would replace by its own.
     Statements(Vec<Stmt>),
@@ -74,9 +100,9 @@ impl Runtime {
         program: &Arc<Program>,
         state: Rc<State>,
         params: &Params,
-        timeout: Duration,
+        terms: Terms,
     ) -> Result<Self, Vec<Diagnostic>> {
-        Self::with(program, state, params, timeout, |_| ())
+        Self::with(program, state, params, terms, |_| ())
     }
 
     /// The same with an engine on which `more` has registered what is not in the API.
@@ -84,7 +110,7 @@ impl Runtime {
         program: &Arc<Program>,
         state: Rc<State>,
         params: &Params,
-        timeout: Duration,
+        Terms { timeout, compile }: Terms,
         more: impl FnOnce(&mut Engine),
     ) -> Result<Self, Vec<Diagnostic>> {
         let limits = state.limits;
@@ -102,9 +128,11 @@ impl Runtime {
             caches: Caches::new(),
             imports: 0,
             modules_loaded: 0,
+            params: built.params,
             state,
             limits,
             timeout,
+            compile,
         };
         runtime.caches.push_fn_resolution_cache();
         let top = Work::Statements(runtime.ast.statements().to_vec());
@@ -120,22 +148,91 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// The script's function of this name, if it has one.
-    pub(crate) fn function(&self, name: &str, parameters: usize) -> Option<Function> {
-        let definition = Shared::clone(self.ast.shared_lib().get_script_fn(name, parameters)?);
-        let work = match body::statements(&self.ast, &definition) {
-            Some(statements) => Work::Statements(statements),
-            None => Work::Call(name.to_owned()),
+    /// The script's function of this name, if it has one; `message` is the parameter that is called with
+    /// [`Runtime::message`].
+    pub(crate) fn function(
+        &self,
+        name: &str,
+        parameters: usize,
+        message: Option<usize>,
+    ) -> Option<Function> {
+        let definition = self.ast.shared_lib().get_script_fn(name, parameters)?;
+        let statements = body::statements(&self.ast, definition);
+        Some(self.prepared(definition, statements, message))
+    }
+
+    /// All functions of so many parameters, by name.
+    #[cfg(test)]
+    pub(crate) fn functions(
+        &self,
+        parameters: usize,
+        message: Option<usize>,
+    ) -> std::collections::BTreeMap<String, Function> {
+        let bodies = body::bodies(&self.ast).unwrap_or_default().into_iter();
+        bodies
+            .filter(|body| body.definition.params.len() == parameters)
+            .map(|body| {
+                let name = body.definition.name.to_string();
+                let statements = Some(body.statements);
+                (name, self.prepared(&body.definition, statements, message))
+            })
+            .collect()
+    }
+
+    fn prepared(
+        &self,
+        definition: &Shared<ScriptFuncDef>,
+        statements: Option<Vec<Stmt>>,
+        message: Option<usize>,
+    ) -> Function {
+        let work = match statements {
+            Some(statements) => match self.compile(definition, message, &statements) {
+                Some(Ok(compiled)) => Work::Compiled(Box::new(compiled)),
+                Some(Err(_)) | None => Work::Statements(statements),
+            },
+            None => Work::Call(definition.name.to_string()),
         };
         let mut scope = Scope::new();
         for parameter in &definition.params {
             scope.push_dynamic(parameter.as_str(), Dynamic::UNIT);
         }
-        Some(Function {
-            definition,
+        Function {
+            definition: Shared::clone(definition),
             work,
             scope,
-        })
+        }
+    }
+
+    /// Another limit, for the calls that follow.
+    #[cfg(test)]
+    pub(crate) fn limit_operations(&mut self, operations: u64) {
+        self.limits.operations = operations;
+    }
+
+    /// What [`compiled`] makes of a function; `None` where nothing is to be compiled.
+    fn compile(
+        &self,
+        definition: &ScriptFuncDef,
+        message: Option<usize>,
+        statements: &[Stmt],
+    ) -> Option<Result<Compiled, Uncompiled>> {
+        if !self.compile {
+            return None;
+        }
+        let functions = self.ast.iter_functions();
+        let own: Vec<String> = functions.map(|function| function.name.to_owned()).collect();
+        let source = compiled::Source {
+            parameters: &definition.params,
+            message,
+            kept: message.is_some().then_some(&self.message),
+            params: self
+                .params
+                .read_lock::<JsonObject>()
+                .map(|view| view.clone()),
+            statements,
+            own: &own,
+        };
+        Some(compiled::compile(&source, &self.limits))
     }
 
     /// `msg`, for an argument.
@@ -149,15 +246,19 @@ impl Runtime {
         function: &mut Function,
         arguments: [Dynamic; N],
     ) -> Result<Dynamic, Ended> {
-        if let Some(bytes) = self.left.is_too_much() {
-            self.entry = function.definition.name.clone();
-            return Err(Ended::Exceeded(Exceeded::Left(bytes), None));
-        }
         let Function {
             definition,
             work,
             scope,
         } = function;
+        if let Work::Compiled(compiled) = work {
+            let result = match compiled.keeps_the_message() {
+                true => self.compiled(definition, compiled, []),
+                false => self.compiled(definition, compiled, arguments),
+            };
+            return result.map(Value::into_dynamic);
+        }
+        self.is_not_too_much(definition)?;
         for (parameter, argument) in definition.params.iter().zip(arguments) {
             if let Some(place) = scope.get_mut(parameter) {
                 *place = argument;
@@ -168,9 +269,70 @@ impl Runtime {
             self.entry = definition.name.clone();
         }
         scope.rewind(definition.params.len());
+        self.tidy();
+        result
+    }
+
+    /// Calls `function`, whose one parameter is the message.
+    #[inline]
+    pub(crate) fn call_on_message(&mut self, function: &mut Function) -> Result<(), Ended> {
+        let Function {
+            definition, work, ..
+        } = &mut *function;
+        if let Work::Compiled(compiled) = work
+            && compiled.keeps_the_message()
+        {
+            return self.compiled(definition, compiled, []).map(drop);
+        }
+        let message = self.message();
+        self.call(function, [message]).map(drop)
+    }
+
+    #[inline]
+    fn compiled<const N: usize>(
+        &mut self,
+        definition: &ScriptFuncDef,
+        compiled: &mut Compiled,
+        arguments: [Dynamic; N],
+    ) -> Result<Value, Ended> {
+        self.is_not_too_much(definition)?;
+        let result = self.measured(|runtime| {
+            let (engine, global) = (&runtime.engine, &mut runtime.global);
+            compiled.run(
+                engine,
+                global,
+                &mut runtime.caches,
+                &runtime.state,
+                arguments,
+            )
+        });
+        if result.is_err() {
+            self.entry = definition.name.clone();
+        }
+        self.tidy();
+        result
+    }
+
+    /// Whether calls may go on after what the earlier ones have left behind.
+    #[inline]
+    fn is_not_too_much(&mut self, definition: &ScriptFuncDef) -> Result<(), Ended> {
+        match self.left.is_too_much() {
+            Some(bytes) => {
+                self.entry = definition.name.clone();
+                Err(Ended::Exceeded(Exceeded::Left(bytes), None))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes away what a call has left behind.
+    #[inline]
+    fn tidy(&mut self) {
         // `msg = …` puts a value in the place that all calls share.
-        if !self.message.is::<Message>() {
-            self.message = Dynamic::from(Message(Rc::clone(&self.state))).into_shared();
+        if !self.message.is::<Message>()
+            && let Some(mut place) = self.message.write_lock::<Dynamic>()
+        {
+            *place = Dynamic::from(Message(Rc::clone(&self.state)));
         }
         if self.global.num_imports() > self.imports {
             self.global.truncate_imports(self.imports);
@@ -178,7 +340,6 @@ impl Runtime {
         self.global.num_modules_loaded = self.modules_loaded;
         self.global.always_search_scope = false;
         self.forget_names();
-        result
     }
 
     /// A name that a script makes up, as in `Fn(x).call()`, stays among the functions that were looked
@@ -192,25 +353,21 @@ impl Runtime {
     }
 
     fn run(&mut self, work: &Work, scope: &mut Scope<'static>) -> Result<Dynamic, Ended> {
+        self.measured(|runtime| {
+            let (engine, global) = (&runtime.engine, &mut runtime.global);
+            interpreted(engine, global, &mut runtime.caches, work, scope)
+        })
+    }
+
+    /// Runs a call within its limits.
+    #[inline]
+    fn measured<R>(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Result<R, Box<EvalAltResult>>,
+    ) -> Result<R, Ended> {
         meter::begin(self.limits.operations, self.limits.memory, self.timeout);
-        let (engine, global, caches) = (&self.engine, &mut self.global, &mut self.caches);
         // Unwind safety: on a panic the whole runtime is thrown away and built again.
-        let result = catch_unwind(AssertUnwindSafe(|| match work {
-            #[allow(deprecated)] // the only way to run statements in a kept state
-            Work::Statements(statements) => {
-                engine.eval_statements_raw(global, caches, scope, statements)
-            }
-            Work::Call(name) => {
-                let mut values: Vec<Dynamic> = scope.iter().map(|(.., value)| value).collect();
-                let mut arguments: Vec<&mut Dynamic> = values.iter_mut().collect();
-                EvalContext::new(engine, global, caches, &mut Scope::new(), None).call_fn_raw(
-                    name,
-                    false,
-                    false,
-                    &mut arguments,
-                )
-            }
-        }));
+        let result = catch_unwind(AssertUnwindSafe(|| run(self)));
         let exceeded = meter::end();
         let result = match result {
             Ok(result) => result,
@@ -225,5 +382,32 @@ impl Runtime {
             (Some(stop), _) => Err(Ended::Stopped(stop)),
             (None, result) => result.map_err(Ended::Error),
         }
+    }
+}
+
+/// Has the interpreter run a function.
+fn interpreted(
+    engine: &Engine,
+    global: &mut GlobalRuntimeState,
+    caches: &mut Caches,
+    work: &Work,
+    scope: &mut Scope<'static>,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    match work {
+        #[allow(deprecated)] // the only way to run statements in a kept state
+        Work::Statements(statements) => {
+            engine.eval_statements_raw(global, caches, scope, statements)
+        }
+        Work::Call(name) => {
+            let mut values: Vec<Dynamic> = scope.iter().map(|(.., value)| value).collect();
+            let mut arguments: Vec<&mut Dynamic> = values.iter_mut().collect();
+            EvalContext::new(engine, global, caches, &mut Scope::new(), None).call_fn_raw(
+                name,
+                false,
+                false,
+                &mut arguments,
+            )
+        }
+        Work::Compiled(_) => Ok(Dynamic::UNIT),
     }
 }

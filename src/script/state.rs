@@ -62,6 +62,8 @@ pub(crate) struct State {
 
 struct Root {
     parsed: bool,
+    /// Whether `value` is `object`, the view of the whole text.
+    viewed: bool,
     object: Dynamic,
     value: Dynamic,
 }
@@ -95,6 +97,7 @@ impl State {
             doc: RefCell::default(),
             root: RefCell::new(Root {
                 parsed: false,
+                viewed: false,
                 object,
                 value: Dynamic::UNIT,
             }),
@@ -140,6 +143,7 @@ impl State {
             return;
         }
         root.parsed = false;
+        root.viewed = false;
         root.value = Dynamic::UNIT;
         if let Some(mut object) = root.object.write_lock::<JsonObject>() {
             *object = JsonObject::new(&self.nothing, 0);
@@ -160,13 +164,36 @@ impl State {
 
     /// `msg.json`: the value parsed, once.
     pub(crate) fn json(&self, context: &NativeCallContext) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.parse(context)?;
+        Ok(self.parsed())
+    }
+
+    /// What `msg.json` is, once [`State::parse`] has been asked for it.
+    pub(crate) fn parsed(&self) -> Dynamic {
+        self.root.borrow().value.clone()
+    }
+
+    /// Calls `with` with the object that `msg.json` is, if it is one and the script has put nothing else
+    /// in its place.
+    #[inline]
+    pub(crate) fn with_view<R>(&self, with: impl FnOnce(Option<&JsonObject>) -> R) -> R {
+        let root = self.root.borrow();
+        match root.object.read_lock::<JsonObject>() {
+            Some(object) if root.viewed => with(Some(&object)),
+            _ => with(None),
+        }
+    }
+
+    /// Parses the value, once.
+    #[inline]
+    pub(crate) fn parse(&self, context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
         let mut root = self.root.borrow_mut();
         if root.parsed {
-            return Ok(root.value.clone());
+            return Ok(());
         }
         let record = self.record.borrow();
         let Some(record) = record.as_ref().filter(|record| record.value().is_some()) else {
-            return Ok(Dynamic::UNIT);
+            return Ok(());
         };
         let mut doc = self.doc.borrow_mut();
         if Rc::get_mut(&mut doc).is_none() {
@@ -179,7 +206,8 @@ impl State {
         }
         self.digits.enter(&doc);
         root.parsed = true;
-        root.value = if doc.is_object() {
+        root.viewed = doc.is_object();
+        root.value = if root.viewed {
             if let Some(mut object) = root.object.write_lock::<JsonObject>() {
                 *object = JsonObject::new(&doc, 0);
             }
@@ -187,7 +215,7 @@ impl State {
         } else {
             json::value(&doc, 0)
         };
-        Ok(root.value.clone())
+        Ok(())
     }
 
     /// `msg.json = …`, which Rhai also does by itself after every change below it.
@@ -199,6 +227,7 @@ impl State {
         }
         let new = new.take().flatten();
         root.parsed = true;
+        root.viewed = false;
         root.value = new;
     }
 

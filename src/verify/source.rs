@@ -67,6 +67,7 @@ impl Source {
                     params,
                     timeout: TIMEOUT,
                     seed: Some(seed),
+                    compile: true,
                 };
                 let generator = Generator::new(&program, settings, topic).map_err(|mistakes| {
                     let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();

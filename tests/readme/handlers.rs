@@ -41,6 +41,7 @@ fn settings() -> Settings {
         params: [("currency".to_owned(), json!("EUR"))].into(),
         timeout: Duration::from_secs(10),
         seed: Some(1),
+        compile: true,
     }
 }
 

@@ -91,7 +91,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::super::tests::run;
     use super::*;
-    use crate::cli::check;
+    use crate::cli::{CheckArgs, check};
     use crate::config::Invocation;
 
     /// What is written is good as it is.
@@ -107,7 +107,7 @@ mod tests {
             sets: Vec::new(),
             env: std::collections::BTreeMap::new(),
         };
-        let (out, err, exit) = run(|output| check(&invocation, output));
+        let (out, err, exit) = run(|output| check(&CheckArgs::default(), &invocation, output));
         assert_eq!((err.as_str(), exit), ("", Exit::Done));
         assert!(out.contains("2 groups with 3 members"), "{out}");
     }

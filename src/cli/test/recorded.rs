@@ -122,6 +122,7 @@ fn versions(
             timeout: group.map_or(Cage::default().call, |(_, group)| group.handler_timeout),
             // The same for both, and anew for each message.
             seed: Some(0),
+            compile: group.is_some_and(|(_, group)| group.compile),
         },
     })
 }

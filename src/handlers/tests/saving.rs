@@ -268,6 +268,7 @@ fn members_share_what_was_read_once() {
             params: Default::default(),
             timeout: Duration::from_secs(10),
             seed: None,
+            compile: true,
         };
         let handler = Handler::new(&slot.current(), settings).expect("built");
         assert!(Arc::ptr_eq(handler.program(), &slot.current()));

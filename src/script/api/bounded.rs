@@ -136,6 +136,11 @@ fn collect<'a>(len: usize, parts: impl Iterator<Item = &'a str>, limit: usize) -
     Ok(array)
 }
 
+/// `text.split(by)`.
+pub(crate) fn split(text: &str, by: &str, limit: usize) -> Fallible<Array> {
+    collect(text.len(), text.split(by), limit)
+}
+
 /// Rhai takes a count below 1 as 1.
 fn segments(count: INT) -> usize {
     usize::try_from(count.max(1)).unwrap_or(usize::MAX)
@@ -147,7 +152,7 @@ fn splitting(engine: &mut Engine, limit: usize) {
             collect(text.len(), text.split_whitespace(), limit)
         })
         .register_fn("split", move |text: &mut ImmutableString, by: &str| {
-            collect(text.len(), text.split(by), limit)
+            split(text, by, limit)
         })
         .register_fn("split", move |text: &mut ImmutableString, by: char| {
             collect(text.len(), text.split(by), limit)

@@ -9,7 +9,7 @@ use super::Fallible;
 use super::catalog::{Api, Section};
 use super::headers::Headers;
 use crate::delivery::{EmitBuilder, Record};
-use crate::script::json::{Digits, not_writable, own, write};
+use crate::script::json::{Digits, JsonObject, not_writable, own, write, write_view};
 use crate::script::state::State;
 use crate::script::told::{article, mistake, type_shown};
 use crate::script::{diagnose, meter};
@@ -17,11 +17,24 @@ use crate::script::{diagnose, meter};
 /// What `emit(#{…})` and a generator's map may hold.
 pub(crate) const FIELDS: &[&str] = &["topic", "key", "value", "headers", "partition", "timestamp"];
 
+/// A key or a value as a script gives it.
+pub(crate) enum Given {
+    /// A view that is no Rhai value.
+    Object(JsonObject),
+    Value(Dynamic),
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self::Value(Dynamic::UNIT)
+    }
+}
+
 /// The part of a message that a map spells out.
 #[derive(Default)]
 struct Parts {
-    key: Option<Dynamic>,
-    value: Dynamic,
+    key: Option<Given>,
+    value: Given,
     headers: Option<Dynamic>,
     partition: Option<i32>,
     timestamp: Option<i64>,
@@ -44,28 +57,54 @@ pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
     .form(
         "emit(topic: string, value: any)",
         move |topic: Dynamic, value: Dynamic| -> Fallible<()> {
-            let parts = Parts {
-                value,
-                ..Parts::default()
-            };
-            keep(&short, &topic_name(&topic)?, parts, KeyFrom::Message)
+            named(&short, &topic, None, Given::Value(value))
         },
     )
     .form(
         "emit(topic: string, key: any, value: any)",
         move |topic: Dynamic, key: Dynamic, value: Dynamic| -> Fallible<()> {
-            let parts = Parts {
-                key: Some(key),
-                value,
-                ..Parts::default()
-            };
-            keep(&keyed, &topic_name(&topic)?, parts, KeyFrom::Script)
+            named(&keyed, &topic, Some(Given::Value(key)), Given::Value(value))
         },
     )
     .form("emit(message: map)", move |message: Dynamic| {
         spelt_out(&spelt, &message)
     })
     .done();
+}
+
+/// `emit(topic, value)` and `emit(topic, key, value)`.
+///
+/// # Errors
+/// The topic is no name, or key or value can't be written.
+pub(crate) fn named(
+    state: &State,
+    topic: &Dynamic,
+    key: Option<Given>,
+    value: Given,
+) -> Fallible<()> {
+    positional(state, &topic_name(topic)?, key, value)
+}
+
+/// The same where the topic is known to be a text.
+///
+/// # Errors
+/// As [`named`].
+pub(crate) fn positional(
+    state: &State,
+    topic: &str,
+    key: Option<Given>,
+    value: Given,
+) -> Fallible<()> {
+    let key_from = match key {
+        Some(_) => KeyFrom::Script,
+        None => KeyFrom::Message,
+    };
+    let parts = Parts {
+        key,
+        value,
+        ..Parts::default()
+    };
+    keep(state, topic, parts, key_from)
 }
 
 /// `emit(#{…})`.
@@ -100,7 +139,7 @@ pub(crate) fn generated(state: &State, returned: &Dynamic) -> Fallible<()> {
         // A map without `value` is a value itself.
         Some(map) if map.contains_key("value") => parts(map, &FIELDS[1..])?,
         _ => Parts {
-            value: returned.clone(),
+            value: Given::Value(returned.clone()),
             ..Parts::default()
         },
     };
@@ -203,8 +242,8 @@ fn parts(map: &Map, fields: &[&str]) -> Fallible<Parts> {
         .get("value")
         .ok_or_else(|| lacks("value", "write `value: …`; `value: ()` is a tombstone"))?;
     Ok(Parts {
-        key: map.get("key").cloned(),
-        value: value.clone(),
+        key: map.get("key").cloned().map(Given::Value),
+        value: Given::Value(value.clone()),
         headers: map.get("headers").cloned(),
         partition: number(map, "partition")?,
         timestamp: number(map, "timestamp")?,
@@ -244,7 +283,19 @@ fn json(value: &Dynamic, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
     write(value, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
 }
 
-fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic, limit: Limit<'_>) -> Fallible<()> {
+fn object(object: &JsonObject, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
+    write_view(object, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
+}
+
+fn write_key(emit: &mut EmitBuilder<'_>, key: &Given, limit: Limit<'_>) -> Fallible<()> {
+    let key = match key {
+        Given::Value(key) => key,
+        Given::Object(view) => {
+            let mut written = Ok(());
+            emit.key_with(|out| written = object(view, out, limit));
+            return written;
+        }
+    };
     if key.is_unit() {
         return Ok(());
     }
@@ -259,7 +310,15 @@ fn write_key(emit: &mut EmitBuilder<'_>, key: &Dynamic, limit: Limit<'_>) -> Fal
     written
 }
 
-fn write_value(emit: &mut EmitBuilder<'_>, value: &Dynamic, limit: Limit<'_>) -> Fallible<()> {
+fn write_value(emit: &mut EmitBuilder<'_>, value: &Given, limit: Limit<'_>) -> Fallible<()> {
+    let value = match value {
+        Given::Value(value) => value,
+        Given::Object(view) => {
+            let mut written = Ok(());
+            emit.value_with(|out| written = object(view, out, limit));
+            return written;
+        }
+    };
     if value.is_unit() {
         return Ok(());
     }

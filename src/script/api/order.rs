@@ -17,7 +17,7 @@ const PRECEDENCE: u8 = 130;
 
 /// One of the four.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
+pub(crate) enum Operator {
     Less,
     LessOrEqual,
     Greater,
@@ -70,7 +70,7 @@ fn compare(name: &str, operator: Operator, left: &Dynamic, right: &Dynamic) -> F
 
 impl Operator {
     #[inline]
-    fn holds(self, order: Ordering) -> bool {
+    pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Less => order.is_lt(),
             Self::LessOrEqual => order.is_le(),
@@ -81,7 +81,7 @@ impl Operator {
 
     /// Floats that differ by no more than rounding does are equal, as Rhai has it.
     #[inline]
-    fn holds_of(self, left: FLOAT, right: FLOAT) -> bool {
+    pub(crate) fn holds_of(self, left: FLOAT, right: FLOAT) -> bool {
         let largest = match left * right == 0.0 {
             true => 1.0,
             false => left.abs().max(right.abs()),

@@ -4,6 +4,8 @@
 
 use std::rc::Rc;
 
+use rhai::INT;
+
 use super::digits::{Digits, Home};
 use super::escape::unescape;
 use super::not_json::NotJson;
@@ -64,6 +66,30 @@ impl Doc {
         self.tape
             .first()
             .is_some_and(|node| node.kind == Kind::Object)
+    }
+
+    fn kind(&self, index: u32) -> Kind {
+        self.node(index).kind
+    }
+
+    pub(crate) fn is_null_at(&self, index: u32) -> bool {
+        self.kind(index) == Kind::Null
+    }
+
+    pub(crate) fn is_object_at(&self, index: u32) -> bool {
+        self.kind(index) == Kind::Object
+    }
+
+    pub(crate) fn is_array_at(&self, index: u32) -> bool {
+        self.kind(index) == Kind::Array
+    }
+
+    pub(crate) fn is_container_at(&self, index: u32) -> bool {
+        matches!(self.kind(index), Kind::Object | Kind::Array)
+    }
+
+    pub(crate) fn is_text_at(&self, index: u32) -> bool {
+        matches!(self.kind(index), Kind::Plain | Kind::Escaped)
     }
 
     fn bytes(&self) -> &[u8] {
@@ -171,6 +197,18 @@ impl Doc {
             self.members(object)
                 .any(|(other, _)| other > key && self.is_text(self.node(other), name))
         })
+    }
+
+    /// The tape index of an array's element, counted from the end where `index` is negative.
+    pub(crate) fn element_from_either_end(&self, array: u32, index: INT) -> Option<u32> {
+        let node = self.node(array);
+        if node.kind != Kind::Array {
+            return None;
+        }
+        self.element(
+            array,
+            super::view::position(node.len as usize, index)? as u32,
+        )
     }
 
     /// The tape index of an array's element.

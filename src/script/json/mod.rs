@@ -1,13 +1,15 @@
 //! JSON as a script sees it: parsed once, read where it is touched, patched where it is written.
 //!
 //! `parse` makes the tape, `doc` answers questions about it, `number` reads numbers, `view` gives Rhai
-//! values, `methods` registers what a script can call on them and `arguments` what takes them, `write`
-//! turns values back into text, `digits` gives back a number's own text where it comes to be written.
+//! values and `look` the same for compiled code, `methods` registers what a script can call on them and
+//! `arguments` what takes them, `write` turns values back into text, `digits` gives back a number's own
+//! text where it comes to be written.
 
 mod arguments;
 mod digits;
 mod doc;
 mod escape;
+mod look;
 mod methods;
 mod names;
 mod not_json;
@@ -20,7 +22,8 @@ mod write;
 
 pub(crate) use digits::Digits;
 pub(crate) use doc::Doc;
+pub(crate) use look::{Look, Looked, look};
 pub(crate) use methods::{own, register, register_field};
 pub(crate) use not_json::NotJson;
-pub(crate) use view::{JsonArray, JsonObject, value};
-pub(crate) use write::{NoJson, not_writable, write};
+pub(crate) use view::{Elements, JsonArray, JsonObject, value};
+pub(crate) use write::{NoJson, not_writable, write, write_view};

@@ -84,7 +84,7 @@ impl JsonObject {
     }
 
     /// What was done to the member called `name`, if anything.
-    fn patch(&self, name: &str) -> Option<&Option<Dynamic>> {
+    pub(super) fn patch(&self, name: &str) -> Option<&Option<Dynamic>> {
         let patches = self.patches.as_deref()?;
         walked(patches.len());
         patches
@@ -377,19 +377,16 @@ fn is_small_integer(doc: &Doc, index: u32) -> bool {
 
 /// The elements of an array, read as they are asked for.
 pub(crate) struct Elements {
-    doc: Rc<Doc>,
-    at: u32,
-    left: u32,
+    pub(super) doc: Rc<Doc>,
+    pub(super) at: u32,
+    pub(super) left: u32,
 }
 
 impl Iterator for Elements {
     type Item = Dynamic;
 
     fn next(&mut self) -> Option<Dynamic> {
-        self.left = self.left.checked_sub(1)?;
-        let element = value(&self.doc, self.at);
-        self.at = self.doc.node(self.at).next;
-        Some(element)
+        self.next_with(value)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -77,16 +77,24 @@ pub(crate) fn write(
     limit: usize,
     digits: Option<&Digits>,
 ) -> Result<(), NoJson> {
-    let terms = Terms {
-        bytes: limit,
-        end: out.len().saturating_add(limit),
-        digits,
-    };
-    match value.read_lock::<JsonObject>() {
-        // First here, because it is what most handlers emit.
-        Some(object) => write_object(&object, out, 0, terms)?,
-        None => write_at(value, out, 0, terms)?,
+    // First, because it is what most handlers emit.
+    if let Some(object) = value.read_lock::<JsonObject>() {
+        return write_view(&object, out, limit, digits);
     }
+    let terms = Terms::new(out, limit, digits);
+    write_at(value, out, 0, terms)?;
+    terms.check(out)
+}
+
+/// The same for a view that is no Rhai value.
+pub(crate) fn write_view(
+    object: &JsonObject,
+    out: &mut Vec<u8>,
+    limit: usize,
+    digits: Option<&Digits>,
+) -> Result<(), NoJson> {
+    let terms = Terms::new(out, limit, digits);
+    write_object(object, out, 0, terms)?;
     terms.check(out)
 }
 
@@ -98,7 +106,15 @@ struct Terms<'d> {
     digits: Option<&'d Digits>,
 }
 
-impl Terms<'_> {
+impl<'d> Terms<'d> {
+    fn new(out: &[u8], limit: usize, digits: Option<&'d Digits>) -> Self {
+        Self {
+            bytes: limit,
+            end: out.len().saturating_add(limit),
+            digits,
+        }
+    }
+
     fn check(self, out: &[u8]) -> Result<(), NoJson> {
         if out.len() > self.end {
             return Err(NoJson::TooLong(self.bytes));

@@ -13,7 +13,7 @@ use crate::config::{Limits, Params};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::script::meter::Exceeded;
 use crate::script::program::{Source, shown};
-use crate::script::runtime::{Ended, Runtime};
+use crate::script::runtime::{Ended, Runtime, Terms};
 use crate::script::state::State;
 use crate::script::{Caller, Kind, Outcome, Program, diagnose, engine};
 
@@ -118,8 +118,12 @@ impl Suite {
             asserts::register(engine, &context);
         };
         let params = Params::new();
-        let mut runtime = match Runtime::with(&self.tests, state, &params, settings.test, register)
-        {
+        let terms = Terms {
+            timeout: settings.test,
+            // A test runs once: compiling it would not pay.
+            compile: false,
+        };
+        let mut runtime = match Runtime::with(&self.tests, state, &params, terms, register) {
             Ok(runtime) => runtime,
             Err(mistakes) => {
                 let mut verdict = context.verdict();
@@ -129,7 +133,7 @@ impl Suite {
         };
         let mut ended = None;
         for function in [SETUP, name] {
-            let Some(mut function) = runtime.function(function, 0) else {
+            let Some(mut function) = runtime.function(function, 0, None) else {
                 continue;
             };
             if let Err(how) = runtime.call(&mut function, []) {

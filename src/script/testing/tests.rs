@@ -179,6 +179,7 @@ fn sides(old: &str, new: &str) -> (Side, Side) {
             params: Params::new(),
             timeout: PATIENT,
             seed: Some(3),
+            compile: true,
         };
         Side::new(&program(&folder, name), settings).unwrap()
     };

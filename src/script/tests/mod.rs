@@ -2,8 +2,10 @@
 
 mod api;
 mod cage;
+mod differential;
 mod digits;
 mod emits;
+mod explained;
 mod flow;
 mod generators;
 mod helpers;
@@ -34,6 +36,7 @@ fn settings() -> Settings {
         params: Params::default(),
         timeout: Duration::from_secs(10),
         seed: Some(7),
+        compile: true,
     }
 }
 

@@ -8,6 +8,8 @@ const DELIVERY: &str = r#"{"id":9007199254740993,"customer":"c-4711","city":"Rot
 const NOTHING: &str = "";
 const METADATA: &str =
     "if msg.partition > 100 && msg.offset > 5 && msg.key == \"x\" { emit(\"t\", 1) }";
+const FILTER_A_COPY: &str =
+    "let d = msg.json; if d.status == \"delivered\" && d.weight_kg > 100 { emit(\"t\", d) }";
 const FILTER: &str =
     "if msg.json.status == \"delivered\" && msg.json.weight_kg > 100 { emit(\"t\", msg.json) }";
 
@@ -15,8 +17,22 @@ const FILTER: &str =
 /// or reads metadata.
 #[test]
 fn reading_two_fields_allocates_nothing() {
-    for statements in [NOTHING, METADATA, FILTER] {
-        let mut handler = body(statements);
+    for (statements, compile) in [
+        (NOTHING, false),
+        (METADATA, false),
+        (FILTER, false),
+        (NOTHING, true),
+        (METADATA, true),
+        (FILTER, true),
+        // Compiled, a copy of a view is no Rhai value.
+        (FILTER_A_COPY, true),
+    ] {
+        let text = format!("fn handle(msg) {{ {statements} }}");
+        let settings = Settings {
+            compile,
+            ..settings()
+        };
+        let mut handler = handler_with(&text, settings);
         let record = record(DELIVERY);
         for _ in 0..8 {
             done(handler.handle(&record, 1));

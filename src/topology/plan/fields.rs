@@ -190,6 +190,7 @@ pub(super) fn group(was: &Group, now: &Group) -> GroupChanges {
         properties,
         params,
         test_before_swap,
+        compile,
         limits,
         on_failure,
         // The configuration of a rehearsal is never reloaded.
@@ -248,6 +249,7 @@ pub(super) fn group(was: &Group, now: &Group) -> GroupChanges {
         now.test_before_swap,
         show::plain,
     );
+    in_place.look("compile", *compile, now.compile, show::plain);
     in_place.limits(limits, &now.limits);
     in_place.on_failure(on_failure, &now.on_failure);
     GroupChanges {
@@ -263,6 +265,7 @@ pub(super) fn producer(was: &Producer, now: &Producer) -> ProducerChanges {
         rate,
         count,
         seed,
+        compile,
         params,
         limits,
     } = was;
@@ -281,6 +284,7 @@ pub(super) fn producer(was: &Producer, now: &Producer) -> ProducerChanges {
     in_place.look("handler", handler, &now.handler, |p| show::path(p));
     in_place.look("rate", *rate, now.rate, show::rate);
     in_place.look("count", *count, now.count, count_text);
+    in_place.look("compile", *compile, now.compile, show::plain);
     in_place.params(params, &now.params);
     in_place.limits(limits, &now.limits);
     ProducerChanges {

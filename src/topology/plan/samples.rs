@@ -36,6 +36,7 @@ pub(super) fn group(members: u32) -> Group {
         properties: BTreeMap::new(),
         params: BTreeMap::new(),
         test_before_swap: false,
+        compile: true,
         limits: Limits::default(),
         on_failure: OnFailure {
             retries: 3,
@@ -56,6 +57,7 @@ pub(super) fn producer(rate: f64) -> Producer {
         rate: Rate::PerSecond(rate),
         count: None,
         seed: None,
+        compile: true,
         params: BTreeMap::new(),
         limits: Limits::default(),
     }

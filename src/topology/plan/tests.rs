@@ -98,6 +98,7 @@ fn group_settings_change_in_place() {
             |g| g.test_before_swap = true,
             "test_before_swap false → true",
         ),
+        (|g| g.compile = false, "compile true → false"),
         (
             |g| drop(g.params.insert("currency".to_owned(), "EUR".into())),
             "params.currency (not set) → \"EUR\"",

@@ -24,6 +24,8 @@ pub struct Case {
     pub work: Work,
     /// The most that deliveryd may need: nanoseconds, or times the native one.
     pub at_most: Option<Bound>,
+    /// The same where it compiles the handler.
+    pub compiled_at_most: Bound,
     /// The body of `handle(msg)`.
     pub rhai: &'static str,
     /// The same where `msg` is a map and its value is text.
@@ -44,6 +46,7 @@ pub const CASES: &[Case] = &[
         id: "no-op",
         work: Work::Nothing,
         at_most: Some(Bound::Nanoseconds(100.0)),
+        compiled_at_most: Bound::Nanoseconds(20.0),
         rhai: "",
         obvious: "",
         lua: "",
@@ -53,6 +56,7 @@ pub const CASES: &[Case] = &[
         id: "metadata",
         work: Work::Metadata,
         at_most: None,
+        compiled_at_most: Bound::Nanoseconds(100.0),
         rhai: r#"if msg.partition > 100 && msg.offset > 5 && msg.key == "x" { emit("t", 1) }"#,
         obvious: r#"if msg.partition > 100 && msg.offset > 5 && msg.key == "x" { emit("t", 1) }"#,
         lua: r#"if msg.partition > 100 and msg.offset > 5 and msg.key == "x" then emit("t", 1) end"#,
@@ -62,6 +66,7 @@ pub const CASES: &[Case] = &[
         id: "filter",
         work: Work::Filter,
         at_most: Some(Bound::Native(2.6)),
+        compiled_at_most: Bound::Native(0.9),
         rhai: r#"let d = msg.json; if d.status == "delivered" && d.weight_kg > 100 { emit("t", d) }"#,
         obvious: r#"let d = parse_json(msg.value); if d.status == "delivered" && d.weight_kg > 100 { emit("t", d) }"#,
         lua: r#"local d = msg.json; if d.status == "delivered" and d.weight_kg > 100 then emit("t", d) end"#,
@@ -72,6 +77,7 @@ pub const CASES: &[Case] = &[
         id: "total",
         work: Work::Total,
         at_most: Some(Bound::Native(2.7)),
+        compiled_at_most: Bound::Native(0.6),
         rhai: r#"let d = msg.json; let total = 0.0; for i in d.items { total += i.qty * i.price; } d.total = total; emit("t", d)"#,
         obvious: r#"let d = parse_json(msg.value); let total = 0.0; for i in d.items { total += i.qty * i.price; } d.total = total; emit("t", d)"#,
         lua: r#"local d = msg.json; local total = 0.0
@@ -87,6 +93,7 @@ pub const CASES: &[Case] = &[
         id: "strings",
         work: Work::Strings,
         at_most: Some(Bound::Native(5.5)),
+        compiled_at_most: Bound::Native(0.9),
         rhai: r#"let d = msg.json; let parts = d.note.split(" "); let s = ""; for p in parts { s += p; s += "-"; } emit("t", s + d.city)"#,
         obvious: r#"let d = parse_json(msg.value); let parts = d.note.split(" "); let s = ""; for p in parts { s += p; s += "-"; } emit("t", s + d.city)"#,
         lua: r#"local d = msg.json; local s = ""

@@ -62,7 +62,12 @@ const CONTENDERS: &[Contender] = &[
     Contender {
         id: "deliveryd",
         name: "deliveryd",
-        make: ours::handler,
+        make: ours::interpreted,
+    },
+    Contender {
+        id: "compiled",
+        name: "deliveryd, compile = true",
+        make: ours::compiled,
     },
     Contender {
         id: "obvious",

@@ -16,7 +16,17 @@ struct Ours {
     record: Rc<Record>,
 }
 
-pub fn handler(case: &Case) -> Box<dyn Call> {
+/// With its functions compiled.
+pub fn compiled(case: &Case) -> Box<dyn Call> {
+    handler(case, true)
+}
+
+/// With its functions left to the interpreter.
+pub fn interpreted(case: &Case) -> Box<dyn Call> {
+    handler(case, false)
+}
+
+fn handler(case: &Case, compile: bool) -> Box<dyn Call> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("handler.rhai");
     let text = format!("fn handle(msg) {{ {} }}", case.rhai);
@@ -33,6 +43,7 @@ pub fn handler(case: &Case) -> Box<dyn Call> {
         params: Params::default(),
         timeout: Duration::from_secs(1),
         seed: None,
+        compile,
     };
     let handler = Handler::new(&program, settings).expect("a handler that starts");
     let mut record = Record::default();

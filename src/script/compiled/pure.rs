@@ -1,0 +1,244 @@
+//! Expressions without effects: constants, variables, fields, operators.
+//!
+//! Each is compiled to a [`Pure`]: the places of the operations that it begins with, and the code of the
+//! rest. Where the code finds values that it has no rule for it says [`Exit::Unsure`], and because
+//! nothing has happened, the interpreter can then do the whole expression from its beginning: see
+//! [`Part`](super::part::Part).
+
+use rhai::{Expr, FnCallExpr, ImmutableString, Position};
+
+use super::chain;
+use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
+use super::locals::Locals;
+use super::operators;
+use super::text;
+use super::value::Value;
+use crate::script::json::JsonObject;
+
+/// A compiled expression without effects.
+pub(super) struct Pure {
+    /// Where it counts operations before it looks at anything.
+    pub lead: Vec<Position>,
+    pub rest: Rest,
+}
+
+/// What follows the lead.
+pub(super) enum Rest {
+    Constant(Value),
+    /// A variable's value.
+    Slot(usize),
+    Code(Code),
+}
+
+impl Pure {
+    fn code(lead: Vec<Position>, code: Code) -> Self {
+        Self {
+            lead,
+            rest: Rest::Code(code),
+        }
+    }
+
+    /// The same with an operation at `position` before it.
+    pub(super) fn after(mut self, position: Position) -> Self {
+        self.lead.insert(0, position);
+        self
+    }
+}
+
+impl Rest {
+    /// The value, after the lead.
+    #[inline]
+    pub(super) fn value(&self, frame: &mut Frame<'_>) -> Outcome {
+        match self {
+            Self::Constant(value) => Ok(value.clone()),
+            Self::Slot(slot) => variable(frame, *slot),
+            Self::Code(code) => code(frame),
+        }
+    }
+}
+
+/// A copy of a variable. What is not of a known type is left to the interpreter.
+#[inline]
+fn variable(frame: &Frame<'_>, slot: usize) -> Outcome {
+    match frame.slots.get(slot) {
+        Some(Value::Other(_)) | None => Err(Exit::Unsure),
+        Some(value) => Ok(value.clone()),
+    }
+}
+
+/// What the compiler knows at a place.
+pub(super) struct Place<'a> {
+    pub locals: &'a Locals,
+    /// The longest string.
+    pub longest: usize,
+    /// The most elements of an array.
+    pub most: usize,
+    /// The names of the script's own functions, which may stand in for any other.
+    pub own: &'a [String],
+    /// The constants of the configuration.
+    pub params: Option<&'a JsonObject>,
+}
+
+impl Place<'_> {
+    /// The constants of the configuration, where `variable` stands for them: no variable in scope does.
+    pub(super) fn params(&self, variable: &Expr) -> Option<&JsonObject> {
+        let Expr::Variable(long, None, _) = variable else {
+            return None;
+        };
+        let theirs = long.0.is_none() && long.1 == "params" && long.2.is_empty();
+        let hidden = || self.locals.iter().any(|local| local.name == "params");
+        self.params.filter(|_| theirs && !hidden())
+    }
+}
+
+/// `None` for an expression that is not in the subset.
+pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
+    let at = expression.position();
+    match expression {
+        Expr::IntegerConstant(..)
+        | Expr::FloatConstant(..)
+        | Expr::BoolConstant(..)
+        | Expr::StringConstant(..)
+        | Expr::DynamicConstant(..)
+        | Expr::Unit(_) => Some(Pure {
+            lead: vec![at],
+            rest: Rest::Constant(Value::of(expression.get_literal_value(None)?)),
+        }),
+        Expr::Variable(..) => Some(Pure {
+            lead: vec![at],
+            rest: Rest::Slot(place.locals.slot(expression)?),
+        }),
+        Expr::Dot(..) | Expr::Index(..) => chain::compile(expression, place),
+        Expr::FnCall(call, _) => Some(operator(call, at, place)?.after(at)),
+        Expr::And(parts, _) => logic(parts, at, false, place),
+        Expr::Or(parts, _) => logic(parts, at, true, place),
+        Expr::Coalesce(parts, _) => coalesce(parts, at, place),
+        Expr::InterpolatedString(parts, _) => text::interpolated(parts, at, place),
+        _ => None,
+    }
+}
+
+/// The same for an argument of a function or operator: a literal counts once, whatever is in it.
+pub(super) fn argument(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
+    match expression.get_literal_value(None) {
+        Some(literal) => Some(Pure {
+            lead: vec![expression.start_position()],
+            rest: Rest::Constant(Value::of(literal)),
+        }),
+        None => compile(expression, place),
+    }
+}
+
+/// A call of an operator, without the operation that an expression counts for itself.
+pub(super) fn operator(call: &FnCallExpr, at: Position, place: &Place<'_>) -> Option<Pure> {
+    let token = call.op_token.as_ref()?;
+    match &*call.args {
+        [operand] => unary(operators::unary(token)?, argument(operand, place)?),
+        [left, right] => {
+            let rule = operators::binary(token)?;
+            let call = operators::is_called(token).then_some(at);
+            let (left, right) = (argument(left, place)?, argument(right, place)?);
+            Some(binary(rule, place.longest, left, right, call))
+        }
+        _ => None,
+    }
+}
+
+fn unary(rule: fn(&Value) -> Option<Value>, operand: Pure) -> Option<Pure> {
+    let rest = operand.rest;
+    Some(Pure::code(
+        operand.lead,
+        Box::new(move |frame| rule(&rest.value(frame)?).ok_or(Exit::Unsure)),
+    ))
+}
+
+/// The operands from left to right, then the rule; `call` is where a function's call counts.
+fn binary(
+    rule: operators::Rule,
+    longest: usize,
+    left: Pure,
+    right: Pure,
+    call: Option<Position>,
+) -> Pure {
+    let (lead, left) = (left.lead, left.rest);
+    match right.rest {
+        // Nothing happens between the operations of a constant and of the call.
+        Rest::Constant(constant) => {
+            let mut counted = right.lead;
+            counted.extend(call);
+            Pure::code(
+                lead,
+                Box::new(move |frame| {
+                    let left = left.value(frame)?;
+                    ticks(&counted)?;
+                    rule(&left, &constant, longest).ok_or(Exit::Unsure)
+                }),
+            )
+        }
+        rest => {
+            let counted = right.lead;
+            Pure::code(
+                lead,
+                Box::new(move |frame| {
+                    let left = left.value(frame)?;
+                    ticks(&counted)?;
+                    let right = rest.value(frame)?;
+                    if let Some(call) = call {
+                        tick(call)?;
+                    }
+                    rule(&left, &right, longest).ok_or(Exit::Unsure)
+                }),
+            )
+        }
+    }
+}
+
+/// All the parts, or `None` if one is not in the subset.
+fn compile_all(parts: &[Expr], place: &Place<'_>) -> Option<Vec<Pure>> {
+    parts.iter().map(|part| compile(part, place)).collect()
+}
+
+/// `&&` and `||`: until a part is `ends`.
+fn logic(parts: &[Expr], at: Position, ends: bool, place: &Place<'_>) -> Option<Pure> {
+    let parts = compile_all(parts, place)?;
+    Some(Pure::code(
+        vec![at],
+        Box::new(move |frame| {
+            for part in &parts {
+                ticks(&part.lead)?;
+                match part.rest.value(frame)? {
+                    Value::Bool(flag) if flag == ends => return Ok(Value::Bool(ends)),
+                    Value::Bool(_) => {}
+                    _ => return Err(Exit::Unsure),
+                }
+            }
+            Ok(Value::Bool(!ends))
+        }),
+    ))
+}
+
+/// `??`: until a part is not `()`.
+fn coalesce(parts: &[Expr], at: Position, place: &Place<'_>) -> Option<Pure> {
+    let parts = compile_all(parts, place)?;
+    Some(Pure::code(
+        vec![at],
+        Box::new(move |frame| {
+            for part in &parts {
+                ticks(&part.lead)?;
+                match part.rest.value(frame)? {
+                    Value::Unit => {}
+                    value => return Ok(value),
+                }
+            }
+            Ok(Value::Unit)
+        }),
+    ))
+}
+
+/// The name of a property.
+pub(super) fn property(expression: &Expr) -> Option<(ImmutableString, Position)> {
+    match expression {
+        Expr::Property(property, at) => Some((property.2.clone(), *at)),
+        _ => None,
+    }
+}

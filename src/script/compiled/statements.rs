@@ -1,0 +1,293 @@
+//! Statements: one function each, in the order of Rhai's `eval/stmt.rs`.
+//!
+//! Each counts an operation at its place and then does what the interpreter does. One that is not in
+//! the subset is left to the interpreter as a whole.
+
+use rhai::{ASTFlags, BinaryExpr, EvalAltResult, Expr, FlowControl, Position, Stmt, StmtBlock};
+
+use super::frame::{Code, Exit, Frame, Outcome, tick};
+use super::interpreted::Interpreted;
+use super::locals::Locals;
+use super::part::Part;
+use super::pure::{self, Place};
+use super::report::Report;
+use super::value::Value;
+use super::{assign, calls, each};
+use crate::script::json::JsonObject;
+
+/// The compiler at a place of a function.
+pub(super) struct Compiler<'a> {
+    pub locals: Locals,
+    pub longest: usize,
+    pub most: usize,
+    pub own: &'a [String],
+    pub params: Option<&'a JsonObject>,
+    pub report: Report,
+}
+
+/// A construct that no part of a function may have which is compiled.
+pub(super) struct Refused {
+    pub position: Position,
+    pub what: &'static str,
+}
+
+type Compiled<T = Code> = Result<T, Refused>;
+
+/// Statements in a row.
+pub(super) struct Block {
+    statements: Vec<Code>,
+    /// So many variables were there before it.
+    outside: usize,
+}
+
+impl Block {
+    /// The value of the last statement; the variables go away however it ends.
+    #[inline]
+    pub(super) fn run(&self, frame: &mut Frame<'_>) -> Outcome {
+        let result = self.run_open(frame);
+        frame.slots.truncate(self.outside);
+        result
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    #[inline]
+    fn run_open(&self, frame: &mut Frame<'_>) -> Outcome {
+        let Some((last, others)) = self.statements.split_last() else {
+            return Ok(Value::Unit);
+        };
+        for statement in others {
+            statement(frame)?;
+        }
+        last(frame)
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn block(&mut self, statements: &[Stmt]) -> Compiled<Block> {
+        let outside = self.locals.len();
+        let compiled: Compiled<Vec<Code>> =
+            statements.iter().map(|one| self.statement(one)).collect();
+        self.locals.rewind(outside);
+        Ok(Block {
+            statements: compiled?,
+            outside,
+        })
+    }
+
+    pub(super) fn part(&mut self, expression: &Expr, before: Vec<Position>) -> Part {
+        let place = Place {
+            locals: &self.locals,
+            longest: self.longest,
+            most: self.most,
+            own: self.own,
+            params: self.params,
+        };
+        let pure = pure::compile(expression, &place);
+        Part::new(expression, before, pure, &place, &mut self.report)
+    }
+
+    /// An argument of a function.
+    pub(super) fn argument(&mut self, expression: &Expr, before: Vec<Position>) -> Part {
+        let place = Place {
+            locals: &self.locals,
+            longest: self.longest,
+            most: self.most,
+            own: self.own,
+            params: self.params,
+        };
+        let pure = pure::argument(expression, &place);
+        Part::new(expression, before, pure, &place, &mut self.report)
+    }
+
+    pub(super) fn pure(&self, expression: &Expr) -> Option<pure::Pure> {
+        let place = Place {
+            locals: &self.locals,
+            longest: self.longest,
+            most: self.most,
+            own: self.own,
+            params: self.params,
+        };
+        pure::compile(expression, &place)
+    }
+
+    /// The statement as the interpreter runs it.
+    pub(super) fn whole(&self, statement: &Stmt) -> Interpreted {
+        Interpreted::statement(statement, &self.locals)
+    }
+
+    fn statement(&mut self, statement: &Stmt) -> Compiled {
+        match statement {
+            Stmt::Noop(at) => Ok(nothing(*at)),
+            Stmt::Expr(expression) => Ok(self.expression(expression, statement.position())),
+            Stmt::FnCall(call, at) => Ok(match calls::emit(self, call, *at, vec![*at]) {
+                Some(emit) => emit,
+                None => self.left(statement),
+            }),
+            Stmt::Block(block) => self.nested(block),
+            Stmt::If(control, at) => self.if_else(control, *at),
+            Stmt::While(control, at) => self.repeat(control, *at),
+            Stmt::For(each, at) => each::compile(self, statement, each, *at),
+            Stmt::Var(declared, flags, at) => Ok(self.declare(declared, *flags, *at)),
+            Stmt::Assignment(assignment) => {
+                Ok(match assign::compile(self, statement, assignment) {
+                    Some(code) => code,
+                    None => self.left(statement),
+                })
+            }
+            Stmt::BreakLoop(value, flags, at) => Ok(self.leave_loop(value, *flags, *at)),
+            Stmt::Return(value, flags, at) => Ok(self.leave(value, *flags, *at)),
+            Stmt::Import(_, position) | Stmt::Export(_, position) => Err(Refused {
+                position: *position,
+                what: "`import` or `export` in a function",
+            }),
+            _ => Ok(self.left(statement)),
+        }
+    }
+
+    /// Left to the interpreter.
+    pub(super) fn left(&mut self, statement: &Stmt) -> Code {
+        self.report.statement(statement);
+        let whole = self.whole(statement);
+        Box::new(move |frame| whole.run(frame))
+    }
+
+    fn expression(&mut self, expression: &Expr, at: Position) -> Code {
+        if let Expr::FnCall(call, here) = expression
+            && let Some(emit) = calls::emit(self, call, *here, vec![at, *here])
+        {
+            return emit;
+        }
+        let part = self.part(expression, vec![at]);
+        Box::new(move |frame| Ok(part.value(frame)?.flatten()))
+    }
+
+    fn nested(&mut self, block: &StmtBlock) -> Compiled {
+        let at = block.position();
+        let block = self.block(block.statements())?;
+        Ok(Box::new(move |frame| {
+            tick(at)?;
+            block.run(frame)
+        }))
+    }
+
+    fn if_else(&mut self, control: &FlowControl, at: Position) -> Compiled {
+        let condition = self.part(&control.expr, vec![at]);
+        let asked = control.expr.position();
+        let then = self.block(control.body.statements())?;
+        let otherwise = self.block(control.branch.statements())?;
+        Ok(Box::new(move |frame| {
+            match condition.flag(asked, frame)? {
+                true => then.run(frame),
+                false => otherwise.run(frame),
+            }
+        }))
+    }
+
+    /// `while` and `loop`.
+    fn repeat(&mut self, control: &FlowControl, at: Position) -> Compiled {
+        let endless = matches!(control.expr, Expr::Unit(..) | Expr::BoolConstant(true, ..));
+        let condition = (!endless).then(|| self.part(&control.expr, Vec::new()));
+        let asked = control.expr.position();
+        let empty = control.body.is_empty().then(|| control.body.position());
+        let body = self.block(control.body.statements())?;
+        Ok(Box::new(move |frame| {
+            tick(at)?;
+            loop {
+                match &condition {
+                    Some(condition) if !condition.flag(asked, frame)? => return Ok(Value::Unit),
+                    Some(_) => {}
+                    None => empty.map_or(Ok(()), tick)?,
+                }
+                match body.run(frame) {
+                    Ok(_) | Err(Exit::Continue) => {}
+                    Err(Exit::Break) => return Ok(std::mem::take(&mut frame.carried)),
+                    Err(other) => return Err(other),
+                }
+            }
+        }))
+    }
+
+    /// `let` and `const`.
+    fn declare(
+        &mut self,
+        declared: &(rhai::Ident, Expr, Option<std::num::NonZeroUsize>),
+        flags: ASTFlags,
+        at: Position,
+    ) -> Code {
+        let (name, value, again) = declared;
+        let part = self.part(value, vec![at]);
+        let constant = flags.intersects(ASTFlags::CONSTANT);
+        let made = move |frame: &mut Frame<'_>| -> Outcome {
+            let value = part.value(frame)?.owned();
+            Ok(match constant {
+                true => Value::Other(value.into_dynamic().into_read_only()),
+                false => value,
+            })
+        };
+        match again.and_then(|index| self.locals.len().checked_sub(index.get())) {
+            // Rhai uses the place of an earlier variable of this name again.
+            Some(slot) => Box::new(move |frame| {
+                let value = made(frame)?;
+                if let Some(place) = frame.slots.get_mut(slot) {
+                    *place = value;
+                }
+                Ok(Value::Unit)
+            }),
+            None => {
+                self.locals.push(&name.name);
+                Box::new(move |frame| {
+                    let value = made(frame)?;
+                    frame.slots.push(value);
+                    Ok(Value::Unit)
+                })
+            }
+        }
+    }
+
+    /// `break` and `continue`.
+    fn leave_loop(&mut self, value: &Option<Box<Expr>>, flags: ASTFlags, at: Position) -> Code {
+        let breaks = flags.intersects(ASTFlags::BREAK);
+        let part = value.as_ref().map(|value| self.part(value, vec![at]));
+        Box::new(move |frame| {
+            let value = carried(&part, at, frame)?;
+            if !breaks {
+                return Err(Exit::Continue);
+            }
+            frame.carried = value;
+            Err(Exit::Break)
+        })
+    }
+
+    /// `return` and `throw`.
+    fn leave(&mut self, value: &Option<Box<Expr>>, flags: ASTFlags, at: Position) -> Code {
+        let throws = flags.intersects(ASTFlags::BREAK);
+        let part = value.as_ref().map(|value| self.part(value, vec![at]));
+        Box::new(move |frame| {
+            let value = carried(&part, at, frame)?.flatten();
+            if throws {
+                let error = EvalAltResult::ErrorRuntime(value.into_dynamic(), at);
+                return Err(Exit::Error(error.into()));
+            }
+            frame.carried = value;
+            Err(Exit::Return)
+        })
+    }
+}
+
+/// The value that `break`, `return` or `throw` carries, `()` for none.
+fn carried(part: &Option<Part>, at: Position, frame: &mut Frame<'_>) -> Outcome {
+    match part {
+        Some(part) => part.value(frame),
+        None => tick(at).map(|()| Value::Unit),
+    }
+}
+
+fn nothing(at: Position) -> Code {
+    Box::new(move |_| tick(at).map(|()| Value::Unit))
+}
+
+/// The two sides of an assignment.
+pub(super) type Sides = BinaryExpr;

@@ -1,0 +1,98 @@
+//! What compiled code asks of a text and its views: the same as a script sees, but no Rhai values.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, FLOAT, INT};
+
+use super::doc::Doc;
+use super::number;
+use super::parse::Kind;
+use super::view::{Elements, JsonArray, JsonObject};
+
+/// What stands at a node, without a Rhai value of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Look {
+    Null,
+    Bool(bool),
+    Int(INT),
+    /// With the tag that leads to its text.
+    Float(FLOAT, i32),
+    Text,
+    Object,
+    Array,
+}
+
+/// Looks at a node; a number is read.
+#[inline]
+pub(crate) fn look(doc: &Doc, index: u32) -> Look {
+    let node = doc.node(index);
+    let float = |text| Look::Float(number::float(text), doc.home.tag(index, text));
+    match node.kind {
+        Kind::Null => Look::Null,
+        Kind::True => Look::Bool(true),
+        Kind::False => Look::Bool(false),
+        Kind::Integer => {
+            let text = doc.raw(node);
+            number::integer(text).map_or_else(|| float(text), Look::Int)
+        }
+        Kind::Float => float(doc.raw(node)),
+        Kind::Plain | Kind::Escaped => Look::Text,
+        Kind::Object => Look::Object,
+        Kind::Array => Look::Array,
+    }
+}
+
+/// Where a member's value is.
+pub(crate) enum Looked<'a> {
+    Missing,
+    /// In the text.
+    Node(u32),
+    /// A script has set it.
+    Given(&'a Dynamic),
+}
+
+impl JsonObject {
+    /// The text that it shows.
+    #[inline]
+    pub(crate) fn doc(&self) -> &Rc<Doc> {
+        &self.doc
+    }
+
+    /// Where the value of the member called `name` is.
+    #[inline]
+    pub(crate) fn lookup(&self, name: &str) -> Looked<'_> {
+        match self.patch(name) {
+            Some(Some(value)) => Looked::Given(value),
+            Some(None) => Looked::Missing,
+            None => match self.doc.find(self.node, name) {
+                Some(node) => Looked::Node(node),
+                None => Looked::Missing,
+            },
+        }
+    }
+}
+
+impl JsonArray {
+    /// The text that it shows.
+    #[inline]
+    pub(crate) fn doc(&self) -> &Rc<Doc> {
+        &self.doc
+    }
+
+    /// Its place in the text.
+    #[inline]
+    pub(crate) fn node(&self) -> u32 {
+        self.node
+    }
+}
+
+impl Elements {
+    /// The next element, in the form that `read` gives it.
+    #[inline]
+    pub(crate) fn next_with<T>(&mut self, read: impl FnOnce(&Rc<Doc>, u32) -> T) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        let element = read(&self.doc, self.at);
+        self.at = self.doc.node(self.at).next;
+        Some(element)
+    }
+}

@@ -1,0 +1,434 @@
+//! Random function bodies, biased to the edges of types, numbers and scopes.
+
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+
+/// Functions and constants that the bodies use.
+pub(super) const HELPERS: &str = r#"
+const LIMIT = 100; const NAME = "limit"; const LIST = [1, 2, 3];
+fn twice(x) { x + x }
+fn pick(d, name) { if d == () { return "none"; } d[name] }
+fn add_to(list) { list.push(1); list }
+fn grow() { this += 1; }
+fn deep(n) { if n <= 0 { throw "deep"; } deep(n - 1) }
+fn nothing(x) {}
+"#;
+
+/// A body with its variables.
+struct Body<'r> {
+    random: &'r mut Xoshiro256PlusPlus,
+    variables: Vec<&'static str>,
+    loops: usize,
+    /// What may still be generated.
+    left: usize,
+}
+
+/// Statements of a function of `msg`.
+pub(super) fn body(random: &mut Xoshiro256PlusPlus) -> String {
+    let left = random.random_range(4..40);
+    let mut body = Body {
+        random,
+        variables: Vec::new(),
+        loops: 0,
+        left,
+    };
+    if body.chance(70) {
+        body.variables.push("d");
+        let rest = body.statements(4);
+        return format!("let d = msg.json; {rest}");
+    }
+    body.statements(4)
+}
+
+const NAMES: &[&str] = &["a", "b", "s", "d", "n", "item", "msg2"];
+const FIELDS: &[&str] = &[
+    "n",
+    "status",
+    "city",
+    "weight_kg",
+    "items",
+    "note",
+    "a",
+    "x",
+    "id",
+    "ok",
+    "missing",
+    "total",
+    "len",
+    "tag",
+];
+const TEXTS: &[&str] = &["", "a", "delivered", "é😀", "a b  c", "x\\ny", "12"];
+const NUMBERS: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "-1",
+    "7",
+    "100",
+    "9223372036854775807",
+    "-9223372036854775807",
+    "4611686018427387904",
+    "64",
+];
+const FLOATS: &[&str] = &[
+    "0.0", "1.0", "1.5", "-2.25", "1e300", "0.1", "3.0", "1e-320", "100.0",
+];
+const OPERATORS: &[&str] = &[
+    "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "==", "!=", ">", "**", "&", "|",
+    "^", "<<", ">>",
+];
+
+impl Body<'_> {
+    fn chance(&mut self, percent: u32) -> bool {
+        self.random.random_range(0..100) < percent
+    }
+
+    fn one(&mut self, of: &[&'static str]) -> &'static str {
+        of[self.random.random_range(0..of.len())]
+    }
+
+    fn number(&mut self, below: usize) -> usize {
+        self.random.random_range(0..below)
+    }
+
+    fn statements(&mut self, depth: usize) -> String {
+        let variables = self.variables.len();
+        let mut text = String::new();
+        for _ in 0..=self.number(4) {
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            text.push_str(&self.statement(depth));
+            text.push('\n');
+        }
+        if self.chance(25) {
+            text.push_str(&self.expression(depth));
+        }
+        self.variables.truncate(variables);
+        text
+    }
+
+    fn variable(&mut self) -> String {
+        match self.variables.len() {
+            0 => self.literal(),
+            many => {
+                let at = self.number(many);
+                self.variables[at].to_owned()
+            }
+        }
+    }
+
+    fn statement(&mut self, depth: usize) -> String {
+        let less = depth.saturating_sub(1);
+        let kinds = if depth == 0 { 11 } else { 22 };
+        match self.number(kinds) {
+            0..=2 => {
+                let (name, value) = (self.one(NAMES), self.expression(less));
+                self.variables.push(name);
+                let word = if self.chance(12) { "const" } else { "let" };
+                format!("{word} {name} = {value};")
+            }
+            3 => format!("{} = {};", self.variable_only(), self.expression(less)),
+            4 | 5 => {
+                let operator = self.one(&["+=", "-=", "*=", "/=", "%=", "+=", "+=", "**=", "|="]);
+                format!(
+                    "{} {operator} {};",
+                    self.variable_only(),
+                    self.expression(less)
+                )
+            }
+            6 => {
+                let field = self.one(FIELDS);
+                let operator = self.one(&["=", "=", "=", "+=", "*="]);
+                format!(
+                    "{}.{field} {operator} {};",
+                    self.variable_only(),
+                    self.expression(less)
+                )
+            }
+            7 => format!("emit({}, {});", self.topic(less), self.expression(less)),
+            8 => {
+                let (key, value) = (self.expression(less), self.expression(less));
+                format!("emit({}, {key}, {value});", self.topic(less))
+            }
+            9 => format!("count(\"seen\", {});", self.expression(0)),
+            10 => format!("{};", self.expression(less)),
+            11 | 12 => {
+                let (condition, then) = (self.condition(less), self.statements(less));
+                match self.chance(40) {
+                    true => format!(
+                        "if {condition} {{ {then} }} else {{ {} }}",
+                        self.statements(less)
+                    ),
+                    false => format!("if {condition} {{ {then} }}"),
+                }
+            }
+            13 | 14 => self.for_loop(less),
+            15 => {
+                let name = self.one(&["i", "j"]);
+                self.variables.push(name);
+                self.loops += 1;
+                let body = self.statements(less);
+                self.loops -= 1;
+                let bound = self.number(5);
+                match self.chance(50) {
+                    true => {
+                        format!("let {name} = 0; while {name} < {bound} {{ {name} += 1; {body} }}")
+                    }
+                    false => format!(
+                        "let {name} = 0; loop {{ {name} += 1; if {name} > {bound} {{ break; }} {body} }}"
+                    ),
+                }
+            }
+            16 => {
+                let body = self.statements(less);
+                self.variables.push("e");
+                let caught = self.statements(less);
+                self.variables.pop();
+                format!("try {{ {body} }} catch (e) {{ {caught} }}")
+            }
+            17 => {
+                let value = self.expression(less);
+                match self.number(5) {
+                    0 => format!("return {value};"),
+                    1 => format!("throw {value};"),
+                    2 => format!("reject({value});"),
+                    3 => format!("retry({value});"),
+                    _ if self.loops > 0 => {
+                        self.one(&["break;", "continue;", "break 1;"]).to_owned()
+                    }
+                    _ => "return;".to_owned(),
+                }
+            }
+            18 => {
+                let (value, one, other) = (
+                    self.expression(less),
+                    self.statements(less),
+                    self.statements(less),
+                );
+                let case = self.literal();
+                format!(
+                    "switch {value} {{ 1 => {{ {one} }}, {case} => {{ {other} }}, 2..9 => 5, _ => {{ }} }}"
+                )
+            }
+            19 => {
+                let (name, inner) = (self.one(NAMES), self.expression(0));
+                let value = self.variable();
+                self.variables.push(name);
+                format!(
+                    "let {name} = {value}; let f = |x| {{ {name} = x; {inner} }}; f.call({});",
+                    self.expression(0)
+                )
+            }
+            20 => format!("msg.json.{} = {};", self.one(FIELDS), self.expression(less)),
+            _ => format!("{{ {} }}", self.statements(less)),
+        }
+    }
+
+    fn topic(&mut self, depth: usize) -> String {
+        match self.number(6) {
+            0 => self.expression(depth),
+            1 => self.variable(),
+            2 => "msg.topic + \".x\"".to_owned(),
+            _ => "\"t\"".to_owned(),
+        }
+    }
+
+    fn variable_only(&mut self) -> String {
+        match self.variables.is_empty() {
+            true => "msg.json.n".to_owned(),
+            false => self.variable(),
+        }
+    }
+
+    fn for_loop(&mut self, depth: usize) -> String {
+        let over = match self.number(8) {
+            0 => "0..4".to_owned(),
+            1 => format!("0..={}", self.variable()),
+            2 => format!("{}.items", self.variable()),
+            3 => "msg.json.items".to_owned(),
+            4 => format!("{}.note.split(\" \")", self.variable()),
+            5 => "[1, \"b\", msg.json, 2.5, global::NAME]".to_owned(),
+            6 => "global::LIST".to_owned(),
+            _ => self.variable(),
+        };
+        let variables = self.variables.len();
+        let name = self.one(&["i", "item", "a"]);
+        let counter = self.chance(20);
+        if counter {
+            self.variables.push("k");
+        }
+        self.variables.push(name);
+        self.loops += 1;
+        let body = self.statements(depth);
+        self.loops -= 1;
+        self.variables.truncate(variables);
+        match counter {
+            true => format!("for ({name}, k) in {over} {{ {body} }}"),
+            false => format!("for {name} in {over} {{ {body} }}"),
+        }
+    }
+
+    fn condition(&mut self, depth: usize) -> String {
+        match self.number(8) {
+            0 => self.expression(depth),
+            1 | 2 => {
+                let glue = self.one(&["&&", "||"]);
+                format!(
+                    "{} {glue} {}",
+                    self.comparison(depth),
+                    self.comparison(depth)
+                )
+            }
+            3 => format!("!({})", self.comparison(depth)),
+            _ => self.comparison(depth),
+        }
+    }
+
+    fn comparison(&mut self, depth: usize) -> String {
+        let operator = self.one(&["==", "!=", "<", "<=", ">", ">="]);
+        let less = depth.saturating_sub(1);
+        format!("{} {operator} {}", self.operand(less), self.operand(less))
+    }
+
+    fn operand(&mut self, depth: usize) -> String {
+        match self.number(4) {
+            0 => self.expression(depth),
+            1 => self.literal(),
+            2 => self.variable(),
+            _ => self.field(),
+        }
+    }
+
+    fn literal(&mut self) -> String {
+        match self.number(12) {
+            0..=3 => self.one(NUMBERS).to_owned(),
+            4 | 5 => self.one(FLOATS).to_owned(),
+            6..=8 => format!("\"{}\"", self.one(TEXTS)),
+            9 => self.one(&["true", "false"]).to_owned(),
+            10 => "()".to_owned(),
+            _ => self.one(&["'a'", "'é'"]).to_owned(),
+        }
+    }
+
+    fn field(&mut self) -> String {
+        let base = match self.number(4) {
+            0 => "msg.json".to_owned(),
+            1 => {
+                let field = self.one(&[
+                    "partition",
+                    "offset",
+                    "timestamp",
+                    "key",
+                    "value",
+                    "topic",
+                    "attempt",
+                    "group",
+                    "member",
+                    "json",
+                    "headers[\"via\"]",
+                ]);
+                return format!("msg.{field}");
+            }
+            _ => self.variable(),
+        };
+        let (one, other) = (self.one(FIELDS), self.one(FIELDS));
+        match self.number(9) {
+            0 => format!("{base}.{one}.{other}"),
+            1 => format!("{base}.{one}?.{other}"),
+            2 => format!("{base}[\"{one}\"]"),
+            3 => format!("{base}.items[{}]", self.one(&["0", "1", "-1", "9"])),
+            4 => format!("{base}.items[0].{one}"),
+            5 => format!("{base}?.a?.b?.c"),
+            _ => format!("{base}.{one}"),
+        }
+    }
+
+    fn expression(&mut self, depth: usize) -> String {
+        if depth == 0 {
+            return match self.number(3) {
+                0 => self.literal(),
+                1 => self.variable(),
+                _ => self.field(),
+            };
+        }
+        let less = depth - 1;
+        match self.number(24) {
+            0 => self.literal(),
+            1 | 2 => self.variable(),
+            3..=6 => self.field(),
+            7..=10 => {
+                let operator = self.one(OPERATORS);
+                format!("({} {operator} {})", self.operand(less), self.operand(less))
+            }
+            11 => format!("-({})", self.operand(less)),
+            12 => format!("({} ?? {})", self.field(), self.operand(less)),
+            13 => format!("`<${{{}}}|${{{}}}>`", self.operand(less), self.variable()),
+            14 => self.method(less),
+            15 => self.call(less),
+            16 => format!("[{}, {}]", self.operand(less), self.operand(less)),
+            17 => format!(
+                "#{{ a: {}, n: {} }}",
+                self.operand(less),
+                self.operand(less)
+            ),
+            18 => format!(
+                "if {} {{ {} }} else {{ {} }}",
+                self.condition(less),
+                self.operand(less),
+                self.operand(less)
+            ),
+            19 => format!("({} in {})", self.operand(less), self.operand(less)),
+            20 => format!("({})", self.condition(less)),
+            21 => self
+                .one(&[
+                    "global::LIMIT",
+                    "global::NAME",
+                    "global::LIST",
+                    "params.currency",
+                    "params.most",
+                    "params",
+                ])
+                .to_owned(),
+            22 => format!("({} ?? {} ?? 0)", self.field(), self.field()),
+            _ => format!("{{ let q = {}; q }}", self.operand(less)),
+        }
+    }
+
+    fn method(&mut self, depth: usize) -> String {
+        let on = self.operand(0);
+        let argument = self.operand(depth.saturating_sub(1));
+        match self.number(16) {
+            0 | 1 => format!("({on}).len()"),
+            2 => format!("{}.len()", self.field()),
+            3 => format!("{}.split(\" \")", self.field()),
+            4 => format!("{}.split(\",\")", self.variable()),
+            5 => format!("{}.items.len()", self.variable()),
+            6 => format!("({on}).to_upper()"),
+            7 => format!("{}.push({argument})", self.variable()),
+            8 => format!("({on}).contains({argument})"),
+            9 => format!("{}.items.map(|x| x ?? {argument})", self.variable()),
+            10 => format!("{}.trim()", self.field()),
+            11 => format!("{}.grow()", self.variable()),
+            12 => format!("({on}).to_string()"),
+            13 => format!("({on}).type_of()"),
+            14 => format!("{}.items.filter(|x| x.qty > 1)", self.variable()),
+            _ => format!("{}.keys()", self.variable()),
+        }
+    }
+
+    fn call(&mut self, depth: usize) -> String {
+        let argument = self.operand(depth.saturating_sub(1));
+        match self.number(8) {
+            0 => format!("twice({argument})"),
+            1 => format!("pick({argument}, \"n\")"),
+            2 => format!("add_to({argument})"),
+            3 => format!("deep({})", self.number(40)),
+            4 => format!("nothing({argument})"),
+            5 => format!("type_of({argument})"),
+            6 => format!("parse_int({argument})"),
+            _ => format!("to_json(#{{ v: {argument} }})"),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The messages that every function is called with: JSON of all kinds at its edges, and none.
+
+use super::*;
+
+/// Values at the edges of what JSON, strings and numbers can be.
+const VALUES: &[&[u8]] = &[
+    br#"{"id":9007199254740993,"status":"delivered","city":"Rotterdam","weight_kg":12.5,"items":[{"sku":"a-1","qty":2,"price":9.99},{"sku":"b-22","qty":1,"price":24.5}],"note":"leave at a door","n":7,"ok":true}"#,
+    br#"{"status":"open","weight_kg":250,"items":[],"note":"","n":-1,"ok":false,"a":{"b":{"c":[1,[2,{"d":null}]]}},"x":null}"#,
+    br#"{"status":"d\u00e9\ud83d\ude00\n\"","city":"\u0041","weight_kg":1e300,"items":[1,"two",3.0,null,true,[],{}],"note":"a  b ","n":9223372036854775807,"a":{"b":1.50}}"#,
+    br#"{"n":-9223372036854775808,"weight_kg":-0.0,"id":12345678901234567890123,"status":5,"city":null,"items":{"qty":1},"note":3,"ok":"true","a":[]}"#,
+    br#"{"n":1.0,"weight_kg":100,"status":"","city":"","items":[[1,2],[3]],"note":"x","a":{},"n":2,"x":0.1,"default":1,"len":4,"tag":9}"#,
+    br#"{}"#,
+    br#"[1,2.5,"three",{"n":4},null]"#,
+    br#""just text""#,
+    b"42",
+    b"1.10",
+    b"null",
+    b"{\"n\":1",
+    b"\xff\xfe",
+    b"",
+];
+
+/// A message of each value, and a tombstone.
+pub(super) fn all() -> Vec<Rc<Record>> {
+    let values = VALUES.iter().map(|value| Some(*value)).chain([None]);
+    let keys: [Option<&[u8]>; 4] = [Some(b"d-17"), None, Some(b"\xff"), Some(b"")];
+    let of = |(at, value): (usize, Option<&[u8]>)| {
+        let headers: &[(&str, &[u8])] = match at % 3 {
+            0 => &[("via", b"a"), ("via", b"b"), ("traceparent", b"00-1")],
+            _ => &[],
+        };
+        record_of(keys[at % keys.len()], value, headers)
+    };
+    values.enumerate().map(of).collect()
+}
+
+/// A few that take most ways.
+pub(super) fn some() -> Vec<Rc<Record>> {
+    let all = all();
+    [0, 1, 2, 3, 4, 6, 14]
+        .into_iter()
+        .map(|at| Rc::clone(&all[at]))
+        .collect()
+}
