@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::http::{self, Response};
-use super::output::Output;
+use super::output::{LastWords, Output};
 use super::process::Process;
 use super::run_dir::repository;
 use super::status::Status;
@@ -158,6 +158,7 @@ impl Setup {
         ];
         Daemon {
             process,
+            _last_words: output.last_words(),
             output,
             readers: readers.into_iter().flatten().collect(),
             address: None,
@@ -169,6 +170,7 @@ impl Setup {
 /// A running daemon.
 pub struct Daemon {
     process: Process,
+    _last_words: LastWords,
     pub output: Output,
     readers: Vec<std::thread::JoinHandle<()>>,
     address: Option<SocketAddr>,

@@ -50,7 +50,24 @@ impl Output {
             .count()
     }
 
+    /// Tells the last lines beside the panic of the test that drops it, if one does.
+    pub fn last_words(&self) -> LastWords {
+        LastWords(self.clone())
+    }
+
     fn lines(&self) -> MutexGuard<'_, Vec<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Output::last_words`].
+#[derive(Debug)]
+pub struct LastWords(Output);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the daemon's last lines:\n{}", self.0.tail());
+        }
     }
 }
