@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use rhai::ScriptFuncDef;
 
-use super::check::line_and_column;
+use super::check::{entries, line_and_column};
 use super::compiled::{self, Compiled, Uncompiled};
 use super::json::JsonObject;
-use super::{Kind, Program, body, engine};
+use super::{Program, body, engine};
 use crate::config::Limits;
 
 /// What becomes of a function.
@@ -24,20 +24,10 @@ pub struct Explained {
     pub left: Vec<(usize, usize, String)>,
 }
 
-/// The functions that deliveryd calls itself, with the parameter that is the message.
-const CALLED: &[(&str, usize, Option<usize>)] = &[
-    ("handle", 1, Some(0)),
-    ("on_failed", 2, Some(0)),
-    ("on_start", 0, None),
-    ("on_assign", 1, None),
-    ("on_revoke", 1, None),
-    ("on_stop", 0, None),
-    ("generate", 1, None),
-];
-
 /// Every function of every file, the handler's own first.
 pub fn explain(program: &Program, limits: &Limits) -> Vec<Explained> {
     let engine = engine::bare(limits);
+    let called = entries::of(program.kind());
     let mut all = Vec::new();
     for source in program.sources() {
         let Ok(ast) = engine.compile(&source.text) else {
@@ -49,14 +39,13 @@ pub fn explain(program: &Program, limits: &Limits) -> Vec<Explained> {
             if function.name.starts_with("anon$") {
                 continue;
             }
-            let called = CALLED.iter().find(|(name, parameters, _)| {
-                *name == function.name && *parameters == function.params.len()
+            let called = called.iter().find(|entry| {
+                entry.name == function.name && entry.parameters.len() == function.params.len()
             });
-            let known = called.filter(|_| source.import.is_empty() && program.kind() != Kind::Test);
-            let compiled = known.map(|(.., message)| {
+            let compiled = called.filter(|_| source.import.is_empty()).map(|entry| {
                 let source = compiled::Source {
                     parameters: &function.params,
-                    message: *message,
+                    message: entry.parameters.iter().position(|name| *name == "msg"),
                     kept: None,
                     // Which there are makes no difference.
                     params: Some(JsonObject::new(&Rc::default(), 0)),

@@ -85,8 +85,12 @@ impl Function {
 
 /// What is run.
 enum Work {
-    /// What was compiled.
     Compiled(Box<Compiled>),
+    Interpreted(Interpreted),
+}
+
+/// What the interpreter runs.
+enum Interpreted {
     /// Statements, right in the scope: no call to pay for, and a limit that is reached keeps its
     /// place, which a call would replace by its own.
     Statements(Vec<Stmt>),
@@ -135,7 +139,7 @@ impl Runtime {
             compile,
         };
         runtime.caches.push_fn_resolution_cache();
-        let top = Work::Statements(runtime.ast.statements().to_vec());
+        let top = Interpreted::Statements(runtime.ast.statements().to_vec());
         runtime
             .run(&top, &mut Scope::new())
             .map(drop)
@@ -188,9 +192,9 @@ impl Runtime {
         let work = match statements {
             Some(statements) => match self.compile(definition, message, &statements) {
                 Some(Ok(compiled)) => Work::Compiled(Box::new(compiled)),
-                Some(Err(_)) | None => Work::Statements(statements),
+                Some(Err(_)) | None => Work::Interpreted(Interpreted::Statements(statements)),
             },
-            None => Work::Call(definition.name.to_string()),
+            None => Work::Interpreted(Interpreted::Call(definition.name.to_string())),
         };
         let mut scope = Scope::new();
         for parameter in &definition.params {
@@ -251,13 +255,16 @@ impl Runtime {
             work,
             scope,
         } = function;
-        if let Work::Compiled(compiled) = work {
-            let result = match compiled.keeps_the_message() {
-                true => self.compiled(definition, compiled, []),
-                false => self.compiled(definition, compiled, arguments),
-            };
-            return result.map(Value::into_dynamic);
-        }
+        let work = match work {
+            Work::Compiled(compiled) => {
+                let result = match compiled.keeps_the_message() {
+                    true => self.compiled(definition, compiled, []),
+                    false => self.compiled(definition, compiled, arguments),
+                };
+                return result.map(Value::into_dynamic);
+            }
+            Work::Interpreted(work) => work,
+        };
         self.is_not_too_much(definition)?;
         for (parameter, argument) in definition.params.iter().zip(arguments) {
             if let Some(place) = scope.get_mut(parameter) {
@@ -352,7 +359,7 @@ impl Runtime {
         }
     }
 
-    fn run(&mut self, work: &Work, scope: &mut Scope<'static>) -> Result<Dynamic, Ended> {
+    fn run(&mut self, work: &Interpreted, scope: &mut Scope<'static>) -> Result<Dynamic, Ended> {
         self.measured(|runtime| {
             let (engine, global) = (&runtime.engine, &mut runtime.global);
             interpreted(engine, global, &mut runtime.caches, work, scope)
@@ -390,15 +397,15 @@ fn interpreted(
     engine: &Engine,
     global: &mut GlobalRuntimeState,
     caches: &mut Caches,
-    work: &Work,
+    work: &Interpreted,
     scope: &mut Scope<'static>,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     match work {
         #[allow(deprecated)] // the only way to run statements in a kept state
-        Work::Statements(statements) => {
+        Interpreted::Statements(statements) => {
             engine.eval_statements_raw(global, caches, scope, statements)
         }
-        Work::Call(name) => {
+        Interpreted::Call(name) => {
             let mut values: Vec<Dynamic> = scope.iter().map(|(.., value)| value).collect();
             let mut arguments: Vec<&mut Dynamic> = values.iter_mut().collect();
             EvalContext::new(engine, global, caches, &mut Scope::new(), None).call_fn_raw(
@@ -408,6 +415,5 @@ fn interpreted(
                 &mut arguments,
             )
         }
-        Work::Compiled(_) => Ok(Dynamic::UNIT),
     }
 }

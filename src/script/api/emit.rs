@@ -283,52 +283,45 @@ fn json(value: &Dynamic, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
     write(value, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
 }
 
-fn object(object: &JsonObject, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
-    write_view(object, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
+impl Given {
+    fn is_unit(&self) -> bool {
+        matches!(self, Self::Value(value) if value.is_unit())
+    }
+
+    /// Strings and blobs as they are, anything else as JSON.
+    fn append(&self, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
+        match self {
+            Self::Object(view) => {
+                write_view(view, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
+            }
+            Self::Value(value) => append(value, out, limit),
+        }
+    }
+}
+
+fn append(value: &Dynamic, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
+    if let Ok(text) = value.as_immutable_string_ref() {
+        out.extend_from_slice(text.as_bytes());
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        out.extend_from_slice(&blob);
+    } else {
+        json(value, out, limit)?;
+    }
+    Ok(())
 }
 
 fn write_key(emit: &mut EmitBuilder<'_>, key: &Given, limit: Limit<'_>) -> Fallible<()> {
-    let key = match key {
-        Given::Value(key) => key,
-        Given::Object(view) => {
-            let mut written = Ok(());
-            emit.key_with(|out| written = object(view, out, limit));
-            return written;
-        }
-    };
-    if key.is_unit() {
-        return Ok(());
-    }
     let mut written = Ok(());
-    if let Ok(text) = key.as_immutable_string_ref() {
-        emit.key(text.as_bytes());
-    } else if let Some(blob) = key.read_lock::<Blob>() {
-        emit.key(&blob);
-    } else {
-        emit.key_with(|out| written = json(key, out, limit));
+    if !key.is_unit() {
+        emit.key_with(|out| written = key.append(out, limit));
     }
     written
 }
 
 fn write_value(emit: &mut EmitBuilder<'_>, value: &Given, limit: Limit<'_>) -> Fallible<()> {
-    let value = match value {
-        Given::Value(value) => value,
-        Given::Object(view) => {
-            let mut written = Ok(());
-            emit.value_with(|out| written = object(view, out, limit));
-            return written;
-        }
-    };
-    if value.is_unit() {
-        return Ok(());
-    }
     let mut written = Ok(());
-    if let Ok(text) = value.as_immutable_string_ref() {
-        emit.value(text.as_bytes());
-    } else if let Some(blob) = value.read_lock::<Blob>() {
-        emit.value(&blob);
-    } else {
-        emit.value_with(|out| written = json(value, out, limit));
+    if !value.is_unit() {
+        emit.value_with(|out| written = value.append(out, limit));
     }
     written
 }

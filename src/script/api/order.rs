@@ -82,11 +82,7 @@ impl Operator {
     /// Floats that differ by no more than rounding does are equal, as Rhai has it.
     #[inline]
     pub(crate) fn holds_of(self, left: FLOAT, right: FLOAT) -> bool {
-        let largest = match left * right == 0.0 {
-            true => 1.0,
-            false => left.abs().max(right.abs()),
-        };
-        let apart = (left - right) / largest;
+        let apart = apart(left, right);
         match self {
             Self::Less => -apart > FLOAT::EPSILON,
             Self::LessOrEqual => -apart > -FLOAT::EPSILON,
@@ -94,6 +90,16 @@ impl Operator {
             Self::GreaterOrEqual => apart > -FLOAT::EPSILON,
         }
     }
+}
+
+/// By how much `left` is larger, measured by the larger of the two.
+#[inline]
+pub(crate) fn apart(left: FLOAT, right: FLOAT) -> FLOAT {
+    let largest = match left * right == 0.0 {
+        true => 1.0,
+        false => left.abs().max(right.abs()),
+    };
+    (left - right) / largest
 }
 
 fn compare_others(

@@ -9,7 +9,7 @@ use crate::script::program::Source;
 use crate::script::{Kind, diagnose};
 
 /// A function that deliveryd calls: name, parameters, whether it must be there.
-pub(super) struct Entry {
+pub(in crate::script) struct Entry {
     pub name: &'static str,
     pub parameters: &'static [&'static str],
     needed: bool,
@@ -53,7 +53,7 @@ impl Kind {
 }
 
 /// The functions that deliveryd calls in a file of this kind.
-pub(super) fn of(kind: Kind) -> &'static [Entry] {
+pub(in crate::script) fn of(kind: Kind) -> &'static [Entry] {
     match kind {
         Kind::Consumer => CONSUMER,
         Kind::Producer => PRODUCER,

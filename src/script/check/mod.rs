@@ -8,7 +8,7 @@
 
 mod calls;
 mod compare;
-mod entries;
+pub(super) mod entries;
 mod imports;
 mod in_place;
 mod message;

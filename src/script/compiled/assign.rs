@@ -91,7 +91,7 @@ fn changed(
 ) -> Option<Code> {
     let pure = compiler.pure(&sides.rhs)?.after(statement.position());
     let whole = compiler.whole(statement);
-    let longest = compiler.longest;
+    let longest = compiler.known.longest;
     let mut counted = pure.lead;
     // Nothing happens between the operations of a constant or a variable and of the target.
     let settled = !matches!(pure.rest, Rest::Code(_));

@@ -16,7 +16,7 @@ pub(super) fn emit(
     at: Position,
     before: Vec<Position>,
 ) -> Option<Code> {
-    let own = compiler.own.iter().any(|own| *own == *call.name);
+    let own = compiler.known.own.iter().any(|own| *own == *call.name);
     if call.name != "emit" || own || call.is_qualified() || call.capture_parent_scope {
         return None;
     }

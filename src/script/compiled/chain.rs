@@ -57,7 +57,7 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
     let head = chain.links.first()?.counted.clone();
     lead.extend(head);
     let Chain { links, .. } = chain;
-    let longest = place.longest;
+    let longest = place.known.longest;
     let code: super::frame::Code = if place.locals.is_message(&first.lhs) {
         of_message(links, longest)?
     } else if let Some(params) = place.params(&first.lhs) {

@@ -26,11 +26,13 @@ pub(super) struct Called {
 impl Method {
     /// `None` for a method that is not in the subset.
     pub(super) fn of(call: &FnCallExpr, place: &Place<'_>) -> Option<Self> {
-        if place.own.iter().any(|own| *own == *call.name) {
+        if place.known.own.iter().any(|own| *own == *call.name) {
             return None;
         }
         match (call.name.as_str(), &*call.args) {
-            ("split", [Expr::StringConstant(by, _)]) => Some(Self::Split(by.clone(), place.most)),
+            ("split", [Expr::StringConstant(by, _)]) => {
+                Some(Self::Split(by.clone(), place.known.most))
+            }
             ("len", []) => Some(Self::Len),
             _ => None,
         }

@@ -40,6 +40,7 @@ use super::state::State;
 use crate::config::Limits;
 use frame::{Exit, Frame};
 use locals::Locals;
+use pure::Known;
 use report::Report;
 use statements::{Block, Compiler};
 pub(crate) use value::Value;
@@ -82,10 +83,12 @@ pub(crate) fn compile(source: &Source<'_>, limits: &Limits) -> Result<Compiled, 
     unsuited(source)?;
     let mut compiler = Compiler {
         locals: Locals::of(source.parameters, source.message, source.statements),
-        longest: limits.string,
-        most: limits.array,
-        own: source.own,
-        params: source.params.as_ref(),
+        known: Known {
+            longest: limits.string,
+            most: limits.array,
+            own: source.own,
+            params: source.params.as_ref(),
+        },
         report: Report::default(),
     };
     let alone = compiler.locals.len() == 1 && compiler.locals.iter().all(|local| local.message);

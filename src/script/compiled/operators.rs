@@ -6,7 +6,7 @@
 use rhai::{FLOAT, INT, ImmutableString, Token};
 
 use super::value::Value;
-use crate::script::api::order::Operator;
+use crate::script::api::order::{Operator, apart};
 
 /// What an operator makes of two values; `usize` is the longest string.
 pub(super) type Rule = fn(&Value, &Value, usize) -> Option<Value>;
@@ -56,54 +56,51 @@ fn numbers(left: &Value, right: &Value) -> Option<Numbers> {
     })
 }
 
-/// A number that was calculated has no text of its own.
-fn float(number: FLOAT) -> Option<Value> {
-    Some(Value::Float(number, 0))
-}
-
 fn add(left: &Value, right: &Value, longest: usize) -> Option<Value> {
-    match numbers(left, right) {
-        Some(Numbers::Int(left, right)) => left.checked_add(right).map(Value::Int),
-        Some(Numbers::Float(left, right)) => float(left + right),
-        None => left.with_text(|left| {
-            right.with_text(|right| {
-                if left.len() + right.len() > longest {
-                    return None;
-                }
-                let mut text = String::with_capacity(left.len() + right.len());
-                text.push_str(left);
-                text.push_str(right);
-                Some(Value::Text(ImmutableString::from(text)))
-            })
-        })??,
+    let sum = calculated(left, right, INT::checked_add, |left, right| left + right);
+    if sum.is_some() {
+        return sum;
     }
+    left.with_text(|left| {
+        right.with_text(|right| {
+            if left.len() + right.len() > longest {
+                return None;
+            }
+            let mut text = String::with_capacity(left.len() + right.len());
+            text.push_str(left);
+            text.push_str(right);
+            Some(Value::Text(ImmutableString::from(text)))
+        })
+    })??
 }
 
 fn subtract(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    match numbers(left, right)? {
-        Numbers::Int(left, right) => left.checked_sub(right).map(Value::Int),
-        Numbers::Float(left, right) => float(left - right),
-    }
+    calculated(left, right, INT::checked_sub, |left, right| left - right)
 }
 
 fn multiply(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    match numbers(left, right)? {
-        Numbers::Int(left, right) => left.checked_mul(right).map(Value::Int),
-        Numbers::Float(left, right) => float(left * right),
-    }
+    calculated(left, right, INT::checked_mul, |left, right| left * right)
 }
 
 fn divide(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    match numbers(left, right)? {
-        Numbers::Int(left, right) => left.checked_div(right).map(Value::Int),
-        Numbers::Float(left, right) => float(left / right),
-    }
+    calculated(left, right, INT::checked_div, |left, right| left / right)
 }
 
 fn modulo(left: &Value, right: &Value, _: usize) -> Option<Value> {
+    calculated(left, right, INT::checked_rem, |left, right| left % right)
+}
+
+/// A float that was calculated has no text of its own.
+#[inline(always)]
+fn calculated(
+    left: &Value,
+    right: &Value,
+    ints: fn(INT, INT) -> Option<INT>,
+    floats: fn(FLOAT, FLOAT) -> FLOAT,
+) -> Option<Value> {
     match numbers(left, right)? {
-        Numbers::Int(left, right) => left.checked_rem(right).map(Value::Int),
-        Numbers::Float(left, right) => float(left % right),
+        Numbers::Int(left, right) => ints(left, right).map(Value::Int),
+        Numbers::Float(left, right) => Some(Value::Float(floats(left, right), 0)),
     }
 }
 
@@ -154,11 +151,7 @@ fn kind(value: &Value) -> Option<u8> {
 /// Floats that differ by no more than rounding does are the same. A comparison with a NaN is left to
 /// the interpreter.
 fn same(left: FLOAT, right: FLOAT) -> Option<bool> {
-    let largest = match left * right == 0.0 {
-        true => 1.0,
-        false => left.abs().max(right.abs()),
-    };
-    let apart = (left - right).abs() / largest;
+    let apart = apart(left, right).abs();
     (!apart.is_nan()).then_some(apart <= FLOAT::EPSILON)
 }
 
@@ -281,7 +274,7 @@ fn not(value: &Value) -> Option<Value> {
 fn negative(value: &Value) -> Option<Value> {
     match value {
         Value::Int(number) => number.checked_neg().map(Value::Int),
-        Value::Float(number, _) => float(-number),
+        Value::Float(number, _) => Some(Value::Float(-number, 0)),
         _ => None,
     }
 }

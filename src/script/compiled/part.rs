@@ -4,7 +4,8 @@ use rhai::{Expr, Position};
 
 use super::frame::{Exit, Frame, Outcome, tick, ticks};
 use super::interpreted::Interpreted;
-use super::pure::{Place, Pure, Rest};
+use super::locals::Locals;
+use super::pure::{Pure, Rest};
 use super::report::Report;
 use super::value::Value;
 use crate::script::meter;
@@ -32,10 +33,10 @@ impl Part {
         expression: &Expr,
         before: Vec<Position>,
         pure: Option<Pure>,
-        place: &Place<'_>,
+        locals: &Locals,
         report: &mut Report,
     ) -> Self {
-        let part = Interpreted::expression(expression, place.locals);
+        let part = Interpreted::expression(expression, locals);
         match pure {
             Some(pure) => {
                 let own = before.len();

@@ -69,6 +69,11 @@ fn variable(frame: &Frame<'_>, slot: usize) -> Outcome {
 /// What the compiler knows at a place.
 pub(super) struct Place<'a> {
     pub locals: &'a Locals,
+    pub known: &'a Known<'a>,
+}
+
+/// What it knows at every place.
+pub(super) struct Known<'a> {
     /// The longest string.
     pub longest: usize,
     /// The most elements of an array.
@@ -87,7 +92,7 @@ impl Place<'_> {
         };
         let theirs = long.0.is_none() && long.1 == "params" && long.2.is_empty();
         let hidden = || self.locals.iter().any(|local| local.name == "params");
-        self.params.filter(|_| theirs && !hidden())
+        self.known.params.filter(|_| theirs && !hidden())
     }
 }
 
@@ -138,7 +143,7 @@ pub(super) fn operator(call: &FnCallExpr, at: Position, place: &Place<'_>) -> Op
             let rule = operators::binary(token)?;
             let call = operators::is_called(token).then_some(at);
             let (left, right) = (argument(left, place)?, argument(right, place)?);
-            Some(binary(rule, place.longest, left, right, call))
+            Some(binary(rule, place.known.longest, left, right, call))
         }
         _ => None,
     }
@@ -194,43 +199,51 @@ fn binary(
 }
 
 /// All the parts, or `None` if one is not in the subset.
-fn compile_all(parts: &[Expr], place: &Place<'_>) -> Option<Vec<Pure>> {
+pub(super) fn compile_all(parts: &[Expr], place: &Place<'_>) -> Option<Vec<Pure>> {
     parts.iter().map(|part| compile(part, place)).collect()
 }
 
 /// `&&` and `||`: until a part is `ends`.
 fn logic(parts: &[Expr], at: Position, ends: bool, place: &Place<'_>) -> Option<Pure> {
-    let parts = compile_all(parts, place)?;
-    Some(Pure::code(
-        vec![at],
-        Box::new(move |frame| {
-            for part in &parts {
-                ticks(&part.lead)?;
-                match part.rest.value(frame)? {
-                    Value::Bool(flag) if flag == ends => return Ok(Value::Bool(ends)),
-                    Value::Bool(_) => {}
-                    _ => return Err(Exit::Unsure),
-                }
-            }
-            Ok(Value::Bool(!ends))
-        }),
-    ))
+    in_turn(
+        parts,
+        at,
+        place,
+        Value::Bool(!ends),
+        move |part| match part {
+            Value::Bool(flag) => Ok((flag == ends).then_some(Value::Bool(ends))),
+            _ => Err(Exit::Unsure),
+        },
+    )
 }
 
 /// `??`: until a part is not `()`.
 fn coalesce(parts: &[Expr], at: Position, place: &Place<'_>) -> Option<Pure> {
+    in_turn(parts, at, place, Value::Unit, |part| match part {
+        Value::Unit => Ok(None),
+        value => Ok(Some(value)),
+    })
+}
+
+/// The parts from left to right until one `decides` the value; `otherwise` if none does.
+fn in_turn(
+    parts: &[Expr],
+    at: Position,
+    place: &Place<'_>,
+    otherwise: Value,
+    decides: impl Fn(Value) -> Outcome<Option<Value>> + 'static,
+) -> Option<Pure> {
     let parts = compile_all(parts, place)?;
     Some(Pure::code(
         vec![at],
         Box::new(move |frame| {
             for part in &parts {
                 ticks(&part.lead)?;
-                match part.rest.value(frame)? {
-                    Value::Unit => {}
-                    value => return Ok(value),
+                if let Some(value) = decides(part.rest.value(frame)?)? {
+                    return Ok(value);
                 }
             }
-            Ok(Value::Unit)
+            Ok(otherwise.clone())
         }),
     ))
 }

@@ -9,19 +9,15 @@ use super::frame::{Code, Exit, Frame, Outcome, tick};
 use super::interpreted::Interpreted;
 use super::locals::Locals;
 use super::part::Part;
-use super::pure::{self, Place};
+use super::pure::{self, Known, Place, Pure};
 use super::report::Report;
 use super::value::Value;
 use super::{assign, calls, each};
-use crate::script::json::JsonObject;
 
 /// The compiler at a place of a function.
 pub(super) struct Compiler<'a> {
     pub locals: Locals,
-    pub longest: usize,
-    pub most: usize,
-    pub own: &'a [String],
-    pub params: Option<&'a JsonObject>,
+    pub known: Known<'a>,
     pub report: Report,
 }
 
@@ -78,39 +74,33 @@ impl Compiler<'_> {
     }
 
     pub(super) fn part(&mut self, expression: &Expr, before: Vec<Position>) -> Part {
-        let place = Place {
-            locals: &self.locals,
-            longest: self.longest,
-            most: self.most,
-            own: self.own,
-            params: self.params,
-        };
-        let pure = pure::compile(expression, &place);
-        Part::new(expression, before, pure, &place, &mut self.report)
+        self.part_by(pure::compile, expression, before)
     }
 
     /// An argument of a function.
     pub(super) fn argument(&mut self, expression: &Expr, before: Vec<Position>) -> Part {
-        let place = Place {
-            locals: &self.locals,
-            longest: self.longest,
-            most: self.most,
-            own: self.own,
-            params: self.params,
-        };
-        let pure = pure::argument(expression, &place);
-        Part::new(expression, before, pure, &place, &mut self.report)
+        self.part_by(pure::argument, expression, before)
     }
 
-    pub(super) fn pure(&self, expression: &Expr) -> Option<pure::Pure> {
-        let place = Place {
+    fn part_by(
+        &mut self,
+        compile: fn(&Expr, &Place<'_>) -> Option<Pure>,
+        expression: &Expr,
+        before: Vec<Position>,
+    ) -> Part {
+        let pure = compile(expression, &self.place());
+        Part::new(expression, before, pure, &self.locals, &mut self.report)
+    }
+
+    pub(super) fn pure(&self, expression: &Expr) -> Option<Pure> {
+        pure::compile(expression, &self.place())
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
             locals: &self.locals,
-            longest: self.longest,
-            most: self.most,
-            own: self.own,
-            params: self.params,
-        };
-        pure::compile(expression, &place)
+            known: &self.known,
+        }
     }
 
     /// The statement as the interpreter runs it.

@@ -3,13 +3,12 @@
 use rhai::{Expr, Position};
 
 use super::frame::{Exit, ticks};
-use super::pure::{Place, Pure, Rest, compile};
+use super::pure::{Place, Pure, Rest, compile_all};
 use super::value::Value;
 
 pub(super) fn interpolated(parts: &[Expr], at: Position, place: &Place<'_>) -> Option<Pure> {
-    let compiled: Option<Vec<Pure>> = parts.iter().map(|part| compile(part, place)).collect();
-    let parts = compiled?;
-    let longest = place.longest;
+    let parts = compile_all(parts, place)?;
+    let longest = place.known.longest;
     Some(Pure {
         lead: vec![at],
         rest: Rest::Code(Box::new(move |frame| {
