@@ -35,11 +35,9 @@ const LEVELS: [(&str, &str, Level, &str); 3] = [
 pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
     // Rhai has `print` and `debug` itself: it makes the text and hands it over.
     let owned = Rc::clone(state);
-    api.engine
-        .on_print(move |text| line(&owned, Level::INFO, text));
+    api.engine.on_print(move |text| print(&owned, text));
     let owned = Rc::clone(state);
-    api.engine
-        .on_debug(move |text, _, _| line(&owned, Level::DEBUG, text));
+    api.engine.on_debug(move |text, _, _| debug(&owned, text));
     api.describe(
         Section::Logging,
         "print",
@@ -71,6 +69,16 @@ pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
             )
             .done();
     }
+}
+
+/// What `print` does with its text.
+pub(crate) fn print(state: &State, text: &str) {
+    line(state, Level::INFO, text);
+}
+
+/// What `debug` does with its text.
+pub(crate) fn debug(state: &State, text: &str) {
+    line(state, Level::DEBUG, text);
 }
 
 /// A value as `print` would show it.

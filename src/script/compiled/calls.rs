@@ -1,23 +1,139 @@
-//! `emit`, without the Rhai function: what it is given need not become a Rhai value.
+//! Calls of functions in Rhai's `f(x)` form: native ones, and `emit` without the Rhai function, because
+//! what that is given need not become a Rhai value.
 
-use rhai::{Expr, FnCallExpr, Position};
+use rhai::{Dynamic, Expr, FnCallExpr, Position};
 
-use super::frame::{Code, Exit, tick};
+use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
+use super::native::{Arguments, First, Native};
 use super::part::Part;
 use super::statements::Compiler;
 use super::value::Value;
 use crate::script::api::emit;
 
-/// `emit(topic, value)` and `emit(topic, key, value)`; `before` are the operations that come first.
-/// `None` for another call.
-pub(super) fn emit(
+/// What Rhai treats as part of its syntax.
+const SYNTAX: &[&str] = &[
+    "call",
+    "curry",
+    "eval",
+    "Fn",
+    "is_def_fn",
+    "is_def_var",
+    "is_shared",
+    "type_of",
+];
+
+/// A call; `before` are the operations that come first. `None` for one that is not in the subset.
+pub(super) fn compile(
     compiler: &mut Compiler<'_>,
     call: &FnCallExpr,
     at: Position,
     before: Vec<Position>,
 ) -> Option<Code> {
     let own = compiler.known.own.iter().any(|own| *own == *call.name);
-    if call.name != "emit" || own || call.is_qualified() || call.capture_parent_scope {
+    if own || call.is_qualified() || call.capture_parent_scope {
+        return None;
+    }
+    if let Some(code) = emit(compiler, call, at, &before) {
+        return Some(code);
+    }
+    if SYNTAX.contains(&call.name.as_str()) {
+        return None;
+    }
+    let given = Given::new(compiler, &call.args, before)?;
+    let native = Native::new(call, at);
+    Some(Box::new(move |frame| {
+        let (mut arguments, place) = given.values(frame)?;
+        match place {
+            None => native.call(frame, &mut arguments, First::Value),
+            Some(slot) => {
+                let result = native.call(frame, &mut arguments, First::Place);
+                put_back(frame, slot, &mut arguments);
+                result
+            }
+        }
+        .map(Value::of)
+    }))
+}
+
+fn put_back(frame: &mut Frame<'_>, slot: usize, arguments: &mut Arguments) {
+    if let (Some(place), Some(value)) = (frame.slots.get_mut(slot), arguments.first_mut()) {
+        *place = Value::of(std::mem::take(value));
+    }
+}
+
+/// What a function is given.
+struct Given {
+    /// The operations before the first value, where that is not a part's business.
+    before: Box<[Position]>,
+    /// A variable in the first place, of which the function may get the variable itself. Rhai looks
+    /// at it after the others.
+    slot: Option<usize>,
+    rest: Vec<Part>,
+}
+
+impl Given {
+    fn new(
+        compiler: &mut Compiler<'_>,
+        arguments: &[Expr],
+        mut before: Vec<Position>,
+    ) -> Option<Self> {
+        let (slot, rest) = match arguments {
+            [first @ Expr::Variable(..), rest @ ..] => {
+                before.push(first.position());
+                (Some(compiler.locals.slot(first)?), rest)
+            }
+            [Expr::ThisPtr(_), ..] => return None,
+            all => (None, all),
+        };
+        let mut rest = rest.iter();
+        let mut parts = Vec::with_capacity(arguments.len());
+        if slot.is_none()
+            && let Some(first) = rest.next()
+        {
+            parts.push(compiler.argument(first, std::mem::take(&mut before)));
+        }
+        parts.extend(rest.map(|part| compiler.argument(part, Vec::new())));
+        Some(Self {
+            before: before.into(),
+            slot,
+            rest: parts,
+        })
+    }
+
+    /// The values, and the slot of the variable that the first was taken out of.
+    fn values(&self, frame: &mut Frame<'_>) -> Outcome<(Arguments, Option<usize>)> {
+        ticks_exactly(&self.before)?;
+        let mut values = Arguments::new();
+        if self.slot.is_some() {
+            values.push(Dynamic::UNIT);
+        }
+        for part in &self.rest {
+            values.push(part.value(frame)?.flatten().into_dynamic());
+        }
+        if let (Some(slot), Some(first)) = (self.slot, values.first_mut())
+            && let Some(place) = frame.slots.get_mut(slot)
+        {
+            match place {
+                // A copy of a constant is none.
+                Value::Other(constant) if constant.is_read_only() => *first = constant.clone(),
+                _ => {
+                    *first = std::mem::take(place).into_dynamic();
+                    return Ok((values, self.slot));
+                }
+            }
+        }
+        Ok((values, None))
+    }
+}
+
+/// `emit(topic, value)` and `emit(topic, key, value)`.
+fn emit(
+    compiler: &mut Compiler<'_>,
+    call: &FnCallExpr,
+    at: Position,
+    before: &[Position],
+) -> Option<Code> {
+    if call.name != "emit" {
         return None;
     }
     let (topic, key, value) = match &*call.args {
@@ -29,7 +145,7 @@ pub(super) fn emit(
     if matches!(topic, Expr::Variable(..) | Expr::ThisPtr(_)) {
         return None;
     }
-    let topic = compiler.argument(topic, before);
+    let topic = compiler.argument(topic, before.to_vec());
     let key = key.map(|key| compiler.argument(key, Vec::new()));
     let value = compiler.argument(value, Vec::new());
     Some(Box::new(move |frame| {

@@ -56,6 +56,15 @@ pub(super) fn ticks(positions: &[Position]) -> Outcome<()> {
     }
 }
 
+/// The same where nothing can be left to the interpreter: an operation that reaches a limit ends the call.
+#[inline]
+pub(super) fn ticks_exactly(positions: &[Position]) -> Outcome<()> {
+    match meter::ticks(positions.len() as u64) {
+        true => Ok(()),
+        false => positions.iter().try_for_each(|position| tick(*position)),
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn one_by_one(positions: &[Position]) -> Outcome<()> {

@@ -131,8 +131,7 @@ fn exit(error: EvalAltResult, frame: &mut Frame<'_>) -> Exit {
             Exit::Break
         }
         EvalAltResult::LoopBreak(false, ..) => Exit::Continue,
-        // `exit` ends the whole call, as a `return` of the function that deliveryd calls.
-        EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _) => {
+        EvalAltResult::Return(value, _) => {
             frame.carried = Value::of(value);
             Exit::Return
         }

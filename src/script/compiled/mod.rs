@@ -17,12 +17,15 @@ mod assign;
 mod calls;
 mod chain;
 mod each;
+mod effect;
 mod frame;
 mod interpreted;
 mod locals;
 mod message;
 mod method;
+mod native;
 mod operators;
+mod over;
 mod part;
 mod pure;
 mod report;
@@ -175,7 +178,11 @@ impl Compiled {
         let result = match result {
             Ok(value) => Ok(value),
             Err(Exit::Return) => Ok(std::mem::take(&mut frame.carried)),
-            Err(Exit::Error(error)) => Err(error),
+            Err(Exit::Error(error)) => match *error {
+                // `exit` ends the whole call, however deep in it.
+                EvalAltResult::Exit(value, _) => Ok(Value::of(value)),
+                error => Err(error.into()),
+            },
             // Rhai's parser lets neither stand outside a loop, and each `Unsure` has its way out.
             Err(Exit::Break | Exit::Continue | Exit::Unsure) => Ok(Value::Unit),
         };

@@ -2,7 +2,7 @@
 
 use rhai::{Expr, Position};
 
-use super::frame::{Exit, Frame, Outcome, tick, ticks};
+use super::frame::{Code, Exit, Frame, Outcome, ticks, ticks_exactly};
 use super::interpreted::Interpreted;
 use super::locals::Locals;
 use super::pure::{Pure, Rest};
@@ -21,24 +21,34 @@ pub(super) enum Part {
         /// Of the lead, what is not the expression's own.
         before: usize,
     },
+    /// It may have effects, and is done once.
+    Effect { before: Box<[Position]>, code: Code },
     Interpreted {
         before: Box<[Position]>,
         part: Interpreted,
     },
 }
 
+/// What an expression was compiled to.
+pub(super) enum Compiled {
+    Pure(Pure),
+    Effect(Code),
+    /// It is not in the subset.
+    No,
+}
+
 impl Part {
-    /// `expression` after the operations at `before`; `pure` is its compiled form, if it has one.
+    /// `expression` after the operations at `before`, and what it was compiled to.
     pub(super) fn new(
         expression: &Expr,
         before: Vec<Position>,
-        pure: Option<Pure>,
+        compiled: Compiled,
         locals: &Locals,
         report: &mut Report,
     ) -> Self {
-        let part = Interpreted::expression(expression, locals);
-        match pure {
-            Some(pure) => {
+        let part = || Interpreted::expression(expression, locals);
+        match compiled {
+            Compiled::Pure(pure) => {
                 let own = before.len();
                 let mut lead = before;
                 lead.extend(pure.lead);
@@ -46,14 +56,18 @@ impl Part {
                     before: own,
                     lead: lead.into(),
                     rest: pure.rest,
-                    else_by: part,
+                    else_by: part(),
                 }
             }
-            None => {
+            Compiled::Effect(code) => Self::Effect {
+                before: before.into(),
+                code,
+            },
+            Compiled::No => {
                 report.interpreted(expression);
                 Self::Interpreted {
                     before: before.into(),
-                    part,
+                    part: part(),
                 }
             }
         }
@@ -62,6 +76,10 @@ impl Part {
     /// The value, whatever it takes.
     #[inline]
     pub(super) fn value(&self, frame: &mut Frame<'_>) -> Outcome {
+        if let Self::Effect { before, code } = self {
+            ticks_exactly(before)?;
+            return code(frame);
+        }
         let counted = meter::operations();
         match self.sure(frame) {
             Err(Exit::Unsure) => self.interpreted(counted, frame),
@@ -72,6 +90,12 @@ impl Part {
     /// The value of what Rhai asks to be true or false.
     #[inline]
     pub(super) fn flag(&self, at: Position, frame: &mut Frame<'_>) -> Outcome<bool> {
+        if let Self::Effect { .. } = self {
+            return match self.value(frame)? {
+                Value::Bool(flag) => Ok(flag),
+                other => no_flag(other, at),
+            };
+        }
         let counted = meter::operations();
         match self.sure(frame) {
             Ok(Value::Bool(flag)) => Ok(flag),
@@ -96,8 +120,9 @@ impl Part {
                 ..
             } => (lead.get(..*before).unwrap_or_default(), else_by),
             Self::Interpreted { before, part } => (&**before, part),
+            Self::Effect { .. } => return Err(Exit::Unsure),
         };
-        before.iter().try_for_each(|position| tick(*position))?;
+        ticks_exactly(before)?;
         part.run(frame)
     }
 
@@ -114,7 +139,7 @@ impl Part {
                 ticks(lead)?;
                 rest.value(frame)
             }
-            Self::Interpreted { .. } => Err(Exit::Unsure),
+            Self::Effect { .. } | Self::Interpreted { .. } => Err(Exit::Unsure),
         }
     }
 }

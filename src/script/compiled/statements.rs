@@ -8,11 +8,11 @@ use rhai::{ASTFlags, BinaryExpr, EvalAltResult, Expr, FlowControl, Position, Stm
 use super::frame::{Code, Exit, Frame, Outcome, tick};
 use super::interpreted::Interpreted;
 use super::locals::Locals;
-use super::part::Part;
+use super::part::{Compiled, Part};
 use super::pure::{self, Known, Place, Pure};
 use super::report::Report;
 use super::value::Value;
-use super::{assign, calls, each};
+use super::{assign, calls, each, effect};
 
 /// The compiler at a place of a function.
 pub(super) struct Compiler<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Refused {
     pub what: &'static str,
 }
 
-type Compiled<T = Code> = Result<T, Refused>;
+type Done<T = Code> = Result<T, Refused>;
 
 /// Statements in a row.
 pub(super) struct Block {
@@ -62,10 +62,9 @@ impl Block {
 }
 
 impl Compiler<'_> {
-    pub(super) fn block(&mut self, statements: &[Stmt]) -> Compiled<Block> {
+    pub(super) fn block(&mut self, statements: &[Stmt]) -> Done<Block> {
         let outside = self.locals.len();
-        let compiled: Compiled<Vec<Code>> =
-            statements.iter().map(|one| self.statement(one)).collect();
+        let compiled: Done<Vec<Code>> = statements.iter().map(|one| self.statement(one)).collect();
         self.locals.rewind(outside);
         Ok(Block {
             statements: compiled?,
@@ -88,8 +87,16 @@ impl Compiler<'_> {
         expression: &Expr,
         before: Vec<Position>,
     ) -> Part {
-        let pure = compile(expression, &self.place());
-        Part::new(expression, before, pure, &self.locals, &mut self.report)
+        let known = self.report.left.len();
+        let compiled = match compile(expression, &self.place()) {
+            Some(pure) => Compiled::Pure(pure),
+            None => effect::compile(self, expression).map_or(Compiled::No, Compiled::Effect),
+        };
+        if matches!(compiled, Compiled::No) {
+            // What was found in it is part of what is left.
+            self.report.left.truncate(known);
+        }
+        Part::new(expression, before, compiled, &self.locals, &mut self.report)
     }
 
     pub(super) fn pure(&self, expression: &Expr) -> Option<Pure> {
@@ -108,12 +115,12 @@ impl Compiler<'_> {
         Interpreted::statement(statement, &self.locals)
     }
 
-    fn statement(&mut self, statement: &Stmt) -> Compiled {
+    fn statement(&mut self, statement: &Stmt) -> Done {
         match statement {
             Stmt::Noop(at) => Ok(nothing(*at)),
             Stmt::Expr(expression) => Ok(self.expression(expression, statement.position())),
-            Stmt::FnCall(call, at) => Ok(match calls::emit(self, call, *at, vec![*at]) {
-                Some(emit) => emit,
+            Stmt::FnCall(call, at) => Ok(match calls::compile(self, call, *at, vec![*at]) {
+                Some(call) => call,
                 None => self.left(statement),
             }),
             Stmt::Block(block) => self.nested(block),
@@ -146,15 +153,16 @@ impl Compiler<'_> {
 
     fn expression(&mut self, expression: &Expr, at: Position) -> Code {
         if let Expr::FnCall(call, here) = expression
-            && let Some(emit) = calls::emit(self, call, *here, vec![at, *here])
+            && call.op_token.is_none()
+            && let Some(call) = calls::compile(self, call, *here, vec![at, *here])
         {
-            return emit;
+            return call;
         }
         let part = self.part(expression, vec![at]);
         Box::new(move |frame| Ok(part.value(frame)?.flatten()))
     }
 
-    fn nested(&mut self, block: &StmtBlock) -> Compiled {
+    fn nested(&mut self, block: &StmtBlock) -> Done {
         let at = block.position();
         let block = self.block(block.statements())?;
         Ok(Box::new(move |frame| {
@@ -163,7 +171,7 @@ impl Compiler<'_> {
         }))
     }
 
-    fn if_else(&mut self, control: &FlowControl, at: Position) -> Compiled {
+    fn if_else(&mut self, control: &FlowControl, at: Position) -> Done {
         let condition = self.part(&control.expr, vec![at]);
         let asked = control.expr.position();
         let then = self.block(control.body.statements())?;
@@ -177,7 +185,7 @@ impl Compiler<'_> {
     }
 
     /// `while` and `loop`.
-    fn repeat(&mut self, control: &FlowControl, at: Position) -> Compiled {
+    fn repeat(&mut self, control: &FlowControl, at: Position) -> Done {
         let endless = matches!(control.expr, Expr::Unit(..) | Expr::BoolConstant(true, ..));
         let condition = (!endless).then(|| self.part(&control.expr, Vec::new()));
         let asked = control.expr.position();

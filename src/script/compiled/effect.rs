@@ -1,0 +1,141 @@
+//! Expressions that may have effects. Each is done once: what is in it is a [`Part`] of its own, so that
+//! whatever the interpreter has to do instead is no more than one of these.
+
+use rhai::{Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Position};
+
+use super::calls;
+use super::frame::{Code, Exit, Frame, Outcome, tick};
+use super::native::{First, Native};
+use super::operators;
+use super::over;
+use super::part::Part;
+use super::statements::Compiler;
+use super::value::Value;
+
+/// `None` for an expression that is not in the subset. The code counts all of its operations.
+pub(super) fn compile(compiler: &mut Compiler<'_>, expression: &Expr) -> Option<Code> {
+    let at = expression.position();
+    match expression {
+        Expr::FnCall(call, _) if call.op_token.is_some() => operator(compiler, call, at),
+        Expr::FnCall(call, _) => calls::compile(compiler, call, at, vec![at]),
+        Expr::And(parts, _) => Some(logic(compiler, parts, at, false)),
+        Expr::Or(parts, _) => Some(logic(compiler, parts, at, true)),
+        Expr::Coalesce(parts, _) => Some(coalesce(compiler, parts, at)),
+        Expr::InterpolatedString(parts, _) => Some(interpolated(compiler, parts, at)),
+        _ => None,
+    }
+}
+
+/// An operator: the operands from left to right, then the rule for their types, or Rhai's function.
+fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Option<Code> {
+    let token = call.op_token.as_ref()?;
+    let native = Native::new(call, at);
+    match &*call.args {
+        [operand] => {
+            let rule = operators::unary(token);
+            let operand = compiler.argument(operand, vec![at]);
+            Some(Box::new(move |frame| {
+                let operand = operand.value(frame)?.flatten();
+                match rule.and_then(|rule| rule(&operand)) {
+                    Some(value) => Ok(value),
+                    None => by_function(&native, frame, [operand]),
+                }
+            }))
+        }
+        [left, right] => {
+            let rule = operators::binary(token);
+            let call = operators::is_called(token).then_some(at);
+            let longest = compiler.known.longest;
+            let left = compiler.argument(left, vec![at]);
+            let right = compiler.argument(right, Vec::new());
+            Some(Box::new(move |frame| {
+                let left = left.value(frame)?.flatten();
+                let right = right.value(frame)?.flatten();
+                match rule.and_then(|rule| rule(&left, &right, longest)) {
+                    Some(value) => {
+                        call.map_or(Ok(()), tick)?;
+                        Ok(value)
+                    }
+                    None => by_function(&native, frame, [left, right]),
+                }
+            }))
+        }
+        _ => None,
+    }
+}
+
+fn by_function<const N: usize>(
+    native: &Native,
+    frame: &mut Frame<'_>,
+    operands: [Value; N],
+) -> Outcome {
+    let mut operands = operands.into_iter().map(Value::into_dynamic).collect();
+    native
+        .call(frame, &mut operands, First::Value)
+        .map(Value::of)
+}
+
+fn parts(compiler: &mut Compiler<'_>, parts: &[Expr]) -> Vec<(Part, Position)> {
+    let part = |part: &Expr| (compiler.part(part, Vec::new()), part.position());
+    parts.iter().map(part).collect()
+}
+
+/// `&&` and `||`: until a part is `ends`.
+fn logic(compiler: &mut Compiler<'_>, all: &[Expr], at: Position, ends: bool) -> Code {
+    let parts = parts(compiler, all);
+    Box::new(move |frame| {
+        tick(at)?;
+        for (part, at) in &parts {
+            if part.flag(*at, frame)? == ends {
+                return Ok(Value::Bool(ends));
+            }
+        }
+        Ok(Value::Bool(!ends))
+    })
+}
+
+/// `??`: until a part is not `()`.
+fn coalesce(compiler: &mut Compiler<'_>, all: &[Expr], at: Position) -> Code {
+    let parts = parts(compiler, all);
+    Box::new(move |frame| {
+        tick(at)?;
+        for (part, _) in &parts {
+            let value = part.value(frame)?;
+            if !matches!(value, Value::Unit) {
+                return Ok(value);
+            }
+        }
+        Ok(Value::Unit)
+    })
+}
+
+/// A text with values in it.
+fn interpolated(compiler: &mut Compiler<'_>, all: &[Expr], at: Position) -> Code {
+    let parts = parts(compiler, all);
+    let longest = compiler.known.longest;
+    Box::new(move |frame| {
+        tick(at)?;
+        let mut text = String::new();
+        for (part, at) in &parts {
+            let value = part.value(frame)?.flatten();
+            if value.with_text(|part| text.push_str(part)).is_none() {
+                text.push_str(&shown(frame, value.into_dynamic(), *at)?);
+            }
+            if text.len() > longest {
+                let what = "Length of string".into();
+                return Err(Exit::Error(
+                    EvalAltResult::ErrorDataTooLarge(what, *at).into(),
+                ));
+            }
+        }
+        Ok(Value::Text(text.into()))
+    })
+}
+
+/// A value as it is shown in a text.
+fn shown(frame: &mut Frame<'_>, value: Dynamic, at: Position) -> Outcome<ImmutableString> {
+    let part = [over::constant(value, at)].into_iter().collect();
+    let text = Expr::InterpolatedString(part, at);
+    let text = over::run(frame, None, &text, 2, None).map_err(Exit::Error)?;
+    Ok(text.into_immutable_string().unwrap_or_default())
+}

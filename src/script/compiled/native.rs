@@ -1,0 +1,226 @@
+//! Calls of native functions: Rhai's, and those of the API.
+//!
+//! Rhai looks a function up by the types of what it is given. A place of the script meets few
+//! combinations of types: the first call with each goes through the interpreter, over a cache of its own
+//! in which the function is then found; later ones go straight to it.
+
+use std::any::{TypeId, type_name};
+use std::cell::RefCell;
+
+use rhai::{
+    Caches, Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, NativeCallContext, Position,
+    RhaiFunc,
+};
+use smallvec::SmallVec;
+
+use super::frame::{Exit, Frame, Outcome, tick};
+use super::over;
+use crate::script::api::log;
+
+/// The arguments of a call.
+pub(super) type Arguments = SmallVec<[Dynamic; 4]>;
+
+/// How a function gets its first argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    Value,
+    /// A variable, which a method may change.
+    Place,
+}
+
+/// A place that calls a native function.
+pub(super) struct Native {
+    call: FnCallExpr,
+    at: Position,
+    known: RefCell<Vec<Known>>,
+}
+
+/// A function that was found for some types.
+struct Known {
+    types: SmallVec<[TypeId; 4]>,
+    function: RhaiFunc,
+    source: Option<ImmutableString>,
+}
+
+/// More combinations of types than a place meets; others are looked up each time.
+const MOST_KNOWN: usize = 8;
+
+impl Native {
+    /// The function or operator that `call` calls at `at`.
+    pub(super) fn new(call: &FnCallExpr, at: Position) -> Self {
+        Self {
+            call: call.clone(),
+            at,
+            known: RefCell::default(),
+        }
+    }
+
+    /// Calls it; the operations of the call's expression and of its arguments were counted before.
+    pub(super) fn call(
+        &self,
+        frame: &mut Frame<'_>,
+        arguments: &mut Arguments,
+        first: First,
+    ) -> Outcome<Dynamic> {
+        let known = self.known.borrow();
+        let same = |known: &&Known| {
+            let types = known.types.iter().copied();
+            types.eq(arguments.iter().map(Dynamic::type_id))
+        };
+        match known.iter().find(same) {
+            // What is done to a constant is the interpreter's to say.
+            Some(_) if arguments.first().is_some_and(Dynamic::is_read_only) => {
+                self.interpreted(frame, None, arguments, first)
+            }
+            Some(found) => self.direct(found, frame, arguments, first),
+            None => {
+                drop(known);
+                self.looked_up(frame, arguments, first)
+            }
+        }
+        .map_err(Exit::Error)
+    }
+
+    /// The call, by the interpreter.
+    fn interpreted(
+        &self,
+        frame: &mut Frame<'_>,
+        caches: Option<&mut Caches>,
+        arguments: &mut Arguments,
+        first: First,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut call = self.call.clone();
+        let (place, values) = match (first, arguments.split_first_mut()) {
+            (First::Place, Some((place, values))) => (Some(place), values),
+            _ => (None, &mut **arguments),
+        };
+        let mut parts = call.args.iter_mut();
+        if place.is_some()
+            && let Some(first) = parts.next()
+        {
+            *first = over::place(first.start_position());
+        }
+        for (part, value) in parts.zip(values) {
+            *part = over::constant(std::mem::take(value), part.start_position());
+        }
+        let counted = 1 + call.args.len();
+        let call = Expr::FnCall(Box::new(call), self.at);
+        over::run(frame, caches, &call, counted, place)
+    }
+
+    fn looked_up(
+        &self,
+        frame: &mut Frame<'_>,
+        arguments: &mut Arguments,
+        first: First,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        if self.known.borrow().len() >= MOST_KNOWN {
+            return self.interpreted(frame, None, arguments, first);
+        }
+        let types = arguments.iter().map(Dynamic::type_id).collect();
+        let mut caches = eager();
+        let result = self.interpreted(frame, Some(&mut caches), arguments, first);
+        let functions = caches.fn_resolution_cache_mut().dict.values().flatten();
+        let mut natives = functions.filter(|entry| entry.func.is_native());
+        if let (Some(entry), None) = (natives.next(), natives.next())
+            // Borrowed where this call is part of another from this place.
+            && let Ok(mut known) = self.known.try_borrow_mut()
+        {
+            known.push(Known {
+                types,
+                function: entry.func.clone(),
+                source: entry.source.clone(),
+            });
+        }
+        result
+    }
+
+    /// What Rhai's `exec_native_fn_call` does once it has found the function.
+    fn direct(
+        &self,
+        found: &Known,
+        frame: &mut Frame<'_>,
+        arguments: &mut Arguments,
+        first: First,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        if let Err(Exit::Error(error)) = tick(self.at) {
+            return Err(error);
+        }
+        let function = &found.function;
+        let kept = match (first, arguments.first()) {
+            (First::Place, Some(place)) if !function.is_method() => Some(place.clone()),
+            _ => None,
+        };
+        frame.global.level += 1;
+        let context = function.has_context().then(|| {
+            let source = found.source.as_deref();
+            NativeCallContext::new_with_all_fields(
+                frame.engine,
+                &self.call.name,
+                source,
+                frame.global,
+                self.at,
+            )
+        });
+        let result = {
+            let mut given: SmallVec<[&mut Dynamic; 4]> = arguments.iter_mut().collect();
+            match function {
+                RhaiFunc::Pure { func, .. } | RhaiFunc::Method { func, .. } => {
+                    func(context, &mut given)
+                }
+                RhaiFunc::Plugin { func } => func.call(context, &mut given),
+                RhaiFunc::StaticPlugin { func } => func.call(context, &mut given),
+                // Only natives are remembered.
+                _ => Ok(Dynamic::UNIT),
+            }
+        };
+        frame.global.level -= 1;
+        if let (Some(kept), Some(place)) = (kept, arguments.first_mut()) {
+            *place = kept;
+        }
+        let engine = frame.engine;
+        let fits = |value: &Dynamic| engine.ensure_data_size_within_limits(value);
+        let result = result.and_then(|value| fits(&value).map(|()| value));
+        let result = result.map_err(|error| self.at_its_place(error))?;
+        if first == First::Place
+            && let Some(place) = arguments.first()
+        {
+            fits(place).map_err(|error| self.at_its_place(error))?;
+        }
+        match self.call.name.as_str() {
+            "print" | "debug" => self.log(frame, result),
+            _ => Ok(result),
+        }
+    }
+
+    /// Rhai hands the text that `print` and `debug` make to whoever shows it.
+    fn log(&self, frame: &Frame<'_>, text: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+        let text = text.into_immutable_string().map_err(|found| {
+            let wanted = frame.engine.map_type_name(type_name::<ImmutableString>());
+            let (wanted, found) = (wanted.into(), found.into());
+            EvalAltResult::ErrorMismatchOutputType(wanted, found, self.at)
+        })?;
+        match self.call.name.as_str() {
+            "print" => log::print(frame.state, &text),
+            _ => log::debug(frame.state, &text),
+        }
+        Ok(Dynamic::UNIT)
+    }
+
+    fn at_its_place(&self, mut error: Box<EvalAltResult>) -> Box<EvalAltResult> {
+        if error.position().is_none() {
+            error.set_position(self.at);
+        }
+        error
+    }
+}
+
+/// A cache that keeps what it finds at once: Rhai's keeps only what is looked for twice.
+fn eager() -> Caches {
+    let mut caches = Caches::new();
+    let filter = &mut caches.fn_resolution_cache_mut().bloom_filter;
+    for hash in 0..512 {
+        filter.mark(hash);
+    }
+    caches
+}

@@ -1,0 +1,50 @@
+//! Constructs that the interpreter runs over values which are already there: a part of the tree with the
+//! values in their places, as constants, or as a variable where one may change.
+
+use rhai::{Caches, Dynamic, EvalAltResult, EvalContext, Expr, Namespace, Position, Scope};
+
+use super::frame::Frame;
+use crate::script::meter;
+
+/// What stands in the tree for a value that may change.
+const PLACE: &str = "0";
+
+/// Runs `part`, in which [`place`] is a variable with the value `of`, if there is one.
+///
+/// So many operations are `counted` by the tree before it does anything, for its outside and for the
+/// values; those of the values themselves were counted when they were made.
+#[cold]
+#[inline(never)]
+pub(super) fn run(
+    frame: &mut Frame<'_>,
+    caches: Option<&mut Caches>,
+    part: &Expr,
+    counted: usize,
+    mut of: Option<&mut Dynamic>,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let mut scope = Scope::new();
+    if let Some(value) = &mut of {
+        scope.push_dynamic(PLACE, std::mem::take(*value));
+    }
+    meter::recount(meter::operations().saturating_sub(counted as u64));
+    let caches = match caches {
+        Some(own) => own,
+        None => &mut *frame.caches,
+    };
+    let result = EvalContext::new(frame.engine, frame.global, caches, &mut scope, None)
+        .eval_expression_tree(&part.into());
+    if let (Some(value), Some(changed)) = (of, scope.get_mut(PLACE)) {
+        *value = changed.take();
+    }
+    result
+}
+
+/// The variable that stands for the value that may change.
+pub(super) fn place(at: Position) -> Expr {
+    Expr::Variable(Box::new((None, PLACE.into(), Namespace::NONE, 0)), None, at)
+}
+
+/// A value that is there.
+pub(super) fn constant(value: Dynamic, at: Position) -> Expr {
+    Expr::DynamicConstant(Box::new(value), at)
+}
