@@ -143,6 +143,14 @@ pub(crate) fn operations() -> u64 {
     METER.with(|meter| meter.operations.get())
 }
 
+/// By how many operations the call is over its limit: what natives charge is looked at with the next one.
+pub(crate) fn over_limit() -> u64 {
+    METER.with(|meter| {
+        let operations = meter.operations.get();
+        operations.saturating_sub(meter.operation_limit.get())
+    })
+}
+
 /// Takes back what was counted since there were so many: it will be done again, and counted then.
 #[inline]
 pub(crate) fn recount(operations: u64) {

@@ -12,6 +12,10 @@ fn add_to(list) { list.push(1); list }
 fn grow() { this += 1; }
 fn deep(n) { if n <= 0 { throw "deep"; } deep(n - 1) }
 fn nothing(x) {}
+fn of_message(m, x) { let d = m.json; if d == () { return x; } m.offset + 1; d.n ?? x }
+fn fails(x) { x.y.z }
+fn many(n) { let s = 0; for i in 0..n { s += i; if i > 3 { return s; } } s }
+fn calls(x) { twice(twice(x)) + many(3) }
 "#;
 
 /// A body with its variables.
@@ -420,7 +424,13 @@ impl Body<'_> {
 
     fn call(&mut self, depth: usize) -> String {
         let argument = self.operand(depth.saturating_sub(1));
-        match self.number(8) {
+        match self.number(14) {
+            8 => format!("of_message(msg, {argument})"),
+            9 => format!("fails({argument})"),
+            10 => format!("many({argument})"),
+            11 => format!("calls({argument})"),
+            12 => format!("deep({argument})"),
+            13 => format!("pick(msg.json, {argument})"),
             0 => format!("twice({argument})"),
             1 => format!("pick({argument}, \"n\")"),
             2 => format!("add_to({argument})"),
