@@ -42,6 +42,8 @@ struct Meter {
     /// The lowest address that the script's calls may reach.
     stack_floor: Cell<usize>,
     exceeded: Cell<Option<Exceeded>>,
+    /// Up to here operations are counted but not looked at: they were before.
+    quiet: Cell<u64>,
     /// The call is over in all but name: every further operation ends at once.
     stopped: Cell<bool>,
 }
@@ -59,6 +61,7 @@ thread_local! {
             pieces_limit: Cell::new(isize::MAX),
             stack_floor: Cell::new(0),
             exceeded: Cell::new(None),
+            quiet: Cell::new(0),
             stopped: Cell::new(false),
         }
     };
@@ -83,6 +86,7 @@ pub(crate) fn begin(operations: u64, memory: usize, timeout: Duration) {
             .stack_floor
             .set(stack_pointer().saturating_sub(SCRIPT_STACK));
         meter.exceeded.set(None);
+        meter.quiet.set(0);
         meter.stopped.set(false);
     });
 }
@@ -143,12 +147,20 @@ pub(crate) fn operations() -> u64 {
     METER.with(|meter| meter.operations.get())
 }
 
-/// By how many operations the call is over its limit: what natives charge is looked at with the next one.
-pub(crate) fn over_limit() -> u64 {
+/// Takes back the last `counted` operations, which come again and find no limit in their way then: what
+/// natives charge, and a call that is over, are looked at with the operation after them. To be ended with
+/// [`replayed`].
+pub(crate) fn replay(counted: u64) -> u64 {
     METER.with(|meter| {
         let operations = meter.operations.get();
-        operations.saturating_sub(meter.operation_limit.get())
+        meter.operations.set(operations.saturating_sub(counted));
+        meter.quiet.replace(operations)
     })
+}
+
+/// Ends [`replay`], which gave `before`.
+pub(crate) fn replayed(before: u64) {
+    METER.with(|meter| meter.quiet.set(before));
 }
 
 /// Takes back what was counted since there were so many: it will be done again, and counted then.
@@ -186,6 +198,7 @@ pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
         meter.pieces_limit.set(pieces);
         meter.stack_floor.set(outer.stack_floor.get());
         meter.exceeded.set(outer.exceeded.get());
+        meter.quiet.set(outer.quiet.get());
         meter.stopped.set(outer.stopped.get());
     });
     memory::set_alarm(alarm);
@@ -220,10 +233,13 @@ pub(crate) fn out_of_memory() {
 #[cold]
 #[inline(never)]
 fn look(meter: &Meter) -> bool {
+    let operations = meter.operations.get();
+    if operations <= meter.quiet.get() {
+        return true;
+    }
     if meter.stopped.get() {
         return false;
     }
-    let operations = meter.operations.get();
     let now = Instant::now();
     let exceeded = if memory::held() > meter.memory_limit.get() {
         Some(Exceeded::Memory)

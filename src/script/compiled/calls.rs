@@ -5,23 +5,11 @@ use rhai::{Dynamic, Expr, FnCallExpr, Position};
 
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
 use super::invoke::Invoked;
-use super::native::{Arguments, First, Native};
+use super::native::{Arguments, First, Native, SYNTAX};
 use super::part::Part;
 use super::statements::Compiler;
 use super::value::Value;
 use crate::script::api::emit;
-
-/// What Rhai treats as part of its syntax.
-const SYNTAX: &[&str] = &[
-    "call",
-    "curry",
-    "eval",
-    "Fn",
-    "is_def_fn",
-    "is_def_var",
-    "is_shared",
-    "type_of",
-];
 
 /// A call; `before` are the operations that come first. `None` for one that is not in the subset.
 pub(super) fn compile(

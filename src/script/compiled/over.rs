@@ -26,16 +26,14 @@ pub(super) fn run(
     if let Some(value) = &mut of {
         scope.push_dynamic(PLACE, std::mem::take(*value));
     }
-    // The tree's own operations find no limit in their way: the next one after them is the first to do so.
-    let over = meter::over_limit();
-    meter::recount((meter::operations() - over).saturating_sub(counted as u64));
+    let before = meter::replay(counted as u64);
     let caches = match caches {
         Some(own) => own,
         None => &mut *frame.caches,
     };
     let result = EvalContext::new(frame.engine, frame.global, caches, &mut scope, None)
         .eval_expression_tree(&part.into());
-    meter::recount(meter::operations() + over);
+    meter::replayed(before);
     if let (Some(value), Some(changed)) = (of, scope.get_mut(PLACE)) {
         *value = changed.take();
     }

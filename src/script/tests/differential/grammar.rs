@@ -151,6 +151,23 @@ impl Body<'_> {
                     self.expression(less)
                 )
             }
+            7 if self.chance(60) => {
+                let (one, other) = (self.one(FIELDS), self.one(FIELDS));
+                let operator = self.one(&["=", "=", "+=", "-="]);
+                let base = match self.chance(20) {
+                    true => "msg.json".to_owned(),
+                    false => self.variable_only(),
+                };
+                let place = match self.number(7) {
+                    0 => format!("{base}.{one}.{other}"),
+                    1 => format!("{base}[\"{one}\"]"),
+                    2 => format!("{base}[{}]", self.expression(less)),
+                    3 => format!("{base}.items[{}].{other}", self.one(&["0", "-1", "1", "8"])),
+                    4 => format!("{base}.a.b"),
+                    _ => format!("{base}.{one}"),
+                };
+                format!("{place} {operator} {};", self.expression(less))
+            }
             7 => format!("emit({}, {});", self.topic(less), self.expression(less)),
             8 => {
                 let (key, value) = (self.expression(less), self.expression(less));
@@ -338,7 +355,14 @@ impl Body<'_> {
             _ => self.variable(),
         };
         let (one, other) = (self.one(FIELDS), self.one(FIELDS));
-        match self.number(9) {
+        match self.number(13) {
+            8 => format!("{base}[{}]", self.variable()),
+            9 => format!("{base}.items[{}].{one}", self.variable()),
+            10 => format!(
+                "{base}[\"items\"][{}]?.{other}",
+                self.one(&["0", "-2", "1 + 0"])
+            ),
+            11 => format!("{base}?.[{}]", self.literal()).replace("?.[", "?["),
             0 => format!("{base}.{one}.{other}"),
             1 => format!("{base}.{one}?.{other}"),
             2 => format!("{base}[\"{one}\"]"),
@@ -403,7 +427,20 @@ impl Body<'_> {
     fn method(&mut self, depth: usize) -> String {
         let on = self.operand(0);
         let argument = self.operand(depth.saturating_sub(1));
-        match self.number(16) {
+        match self.number(26) {
+            16 => format!("{}.push({argument})", self.field()),
+            17 => format!("msg.json.items.push({argument})"),
+            18 => format!(
+                "msg.json.note.{}",
+                self.one(&["to_upper()", "trim()", "make_upper()"])
+            ),
+            19 => format!("{}.a.b.push({argument})", self.variable()),
+            20 => format!("msg.value.index_of({argument})"),
+            21 => format!("{}?.contains({argument})", self.variable()),
+            22 => format!("{}.set({argument}, {argument})", self.field()),
+            23 => format!("{}.{}.make_upper()", self.variable(), self.one(FIELDS)),
+            24 => format!("({on}).len().max({argument})"),
+            25 => format!("{}.keys().len()", self.variable()),
             0 | 1 => format!("({on}).len()"),
             2 => format!("{}.len()", self.field()),
             3 => format!("{}.split(\" \")", self.field()),
