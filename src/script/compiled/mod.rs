@@ -1,7 +1,7 @@
 //! Functions of a script as Rust closures, indistinguishable from what the interpreter makes of them.
 //!
 //! [`compile`] walks the tree that the interpreter would walk, once, and makes of each construct the
-//! closure that does the same: `statements` (and `assign`, `each`, `until`, `switch`, `catch`, `calls`),
+//! closure that does the same: `statements` (and `assign`, `assigned`, `each`, `until`, `switch`, `catch`, `calls`),
 //! `effect` (and `literals`), `pure` (and `operators`, `bits`, `chain`, `method`, `message`, `text`) are
 //! the table of constructs, one function each, to be read beside Rhai's `eval/stmt.rs`, `eval/expr.rs` and `eval/chaining.rs`. Three rules keep them the same:
 //!
@@ -14,6 +14,7 @@
 //! `frame` is one call, `value` what it works on, `locals` the variables at a place.
 
 mod assign;
+mod assigned;
 mod bits;
 mod calls;
 mod catch;

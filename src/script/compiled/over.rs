@@ -54,6 +54,11 @@ pub(super) fn given(at: Position) -> Expr {
 
 /// Gives [`given`] its value.
 pub(super) fn give(scope: &mut Scope<'static>, value: Dynamic) {
+    let value = match value.is_read_only() {
+        // A constant would stay in its place. A copy is none, and the tree gets copies anyway.
+        true => value.clone(),
+        false => value,
+    };
     match scope.get_mut(GIVEN) {
         Some(place) => *place = value,
         None => {

@@ -2,6 +2,34 @@
 
 use super::named::same;
 use super::*;
+use crate::script::engine;
+
+/// So many functions share an engine.
+const A_FILE: usize = 200;
+
+/// The same for thousands of bodies, of which the parser may refuse some; with a few messages.
+fn all_same(bodies: &[String]) {
+    on_stack(|| {
+        let parser = engine::bare(&Limits::default());
+        let parsed = |body: &&String| parser.compile(format!("fn h(msg) {{ {body} }}")).is_ok();
+        let bodies: Vec<&String> = bodies.iter().filter(parsed).collect();
+        bodies.chunks(A_FILE).for_each(a_file_is_the_same);
+    });
+}
+
+fn a_file_is_the_same(bodies: &[&String]) {
+    let mut text = String::from(grammar::HELPERS);
+    for (at, body) in bodies.iter().enumerate() {
+        text.push_str(&format!("fn h{at}(msg) {{ {body} }}\n"));
+    }
+    let mut pair = Pair::of_text(&text);
+    pair.plenty = 3_000;
+    for (at, body) in bodies.iter().enumerate() {
+        if let Err(difference) = pair.compare(&format!("h{at}"), &messages::some()[..2]) {
+            panic!("{body}\n{difference}");
+        }
+    }
+}
 
 /// What a `switch` may be asked, with every kind of case.
 #[test]
@@ -67,8 +95,7 @@ fn switches() {
             ]
         })
         .collect();
-    let bodies: Vec<&str> = whole.iter().map(String::as_str).collect();
-    same(&bodies);
+    all_same(&whole);
 }
 
 /// A `switch` whose value comes by, again and again, in one place.
@@ -166,20 +193,7 @@ fn errors_that_are_caught() {
             ]
         })
         .collect();
-    on_stack(|| {
-        for body in whole {
-            let text = format!("{}\nfn handle(msg) {{ {body} }}", grammar::HELPERS);
-            let files = BTreeMap::from([("handler.rhai".to_owned(), text)]);
-            // Some of them the parser refuses.
-            let Ok(mut pair) = Pair::of(&files) else {
-                continue;
-            };
-            pair.plenty = 3_000;
-            if let Err(difference) = pair.compare("handle", &messages::some()[..2]) {
-                panic!("{body}\n{difference}");
-            }
-        }
-    });
+    all_same(&whole);
 }
 
 /// What a failed statement was about to change is as it was.
@@ -386,20 +400,7 @@ fn loops_over_all_kinds() {
             ]
         })
         .collect();
-    on_stack(|| {
-        for body in whole {
-            let text = format!("{}\nfn handle(msg) {{ {body} }}", grammar::HELPERS);
-            let files = BTreeMap::from([("handler.rhai".to_owned(), text)]);
-            // Some of them the parser refuses.
-            let Ok(mut pair) = Pair::of(&files) else {
-                continue;
-            };
-            pair.plenty = 3_000;
-            if let Err(difference) = pair.compare("handle", &messages::some()[..2]) {
-                panic!("{body}\n{difference}");
-            }
-        }
-    });
+    all_same(&whole);
 }
 
 /// Powers, bits and `in`, with values of all kinds.
@@ -433,31 +434,100 @@ fn operators_of_bits_and_in() {
         "msg.json.status",
         "1..5",
     ];
-    on_stack(|| {
-        for left in values {
-            let mut text = String::new();
-            let mut bodies = Vec::new();
-            for right in values {
-                for operator in ["**", "&", "|", "^", "<<", ">>", "in", "!in"] {
-                    bodies.push(format!("let l = {left}; let r = {right}; let v = l {operator} r; emit(\"t\", [v]); v"));
-                }
-                for operator in ["**=", "&=", "|=", "^=", "<<=", ">>="] {
-                    bodies.push(format!(
-                        "let l = {left}; l {operator} {right}; emit(\"t\", [l]); l"
-                    ));
-                    bodies.push(format!("let l = {left}; l {operator} nothing({right}) ?? {right}; emit(\"t\", [l]); l"));
-                }
+    let mut bodies = Vec::new();
+    for left in values {
+        for right in values {
+            for operator in ["**", "&", "|", "^", "<<", ">>", "in", "!in"] {
+                bodies.push(format!(
+                    "let l = {left}; let r = {right}; let v = l {operator} r; [v]"
+                ));
             }
-            for (at, body) in bodies.iter().enumerate() {
-                text.push_str(&format!("fn h{at}(msg) {{ {body} }}\n"));
-            }
-            text.push_str("fn nothing(x) {}");
-            let mut pair = Pair::of_text(&text);
-            for (at, body) in bodies.iter().enumerate() {
-                if let Err(difference) = pair.compare(&format!("h{at}"), &messages::some()[..1]) {
-                    panic!("{body}\n{difference}");
-                }
+            for operator in ["**=", "&=", "|=", "^=", "<<=", ">>="] {
+                bodies.push(format!("let l = {left}; l {operator} {right}; [l]"));
             }
         }
-    });
+    }
+    all_same(&bodies);
+}
+
+/// Assignments of what comes with effects, to all kinds of places.
+#[test]
+fn assignments_of_values_with_effects() {
+    let places = [
+        ("let x = 1;", "x"),
+        ("let x = 1.5;", "x"),
+        ("let x = \"s\";", "x"),
+        ("let x = true;", "x"),
+        ("let x = [1, [2]];", "x"),
+        ("let x = [];", "x"),
+        ("let x = [];", "x[0]"),
+        ("let x = [1, [2], #{a: 1}];", "x[1]"),
+        ("let x = [1, [2], #{a: 1}];", "x[2].a"),
+        ("let x = [1, [2], #{a: 1}];", "x[twice(1)].b"),
+        ("let x = #{a: 1, b: [1]};", "x.a"),
+        ("let x = #{a: 1, b: [1]};", "x[\"b\"]"),
+        ("let x = #{a: 1, b: [1]};", "x.b[0]"),
+        ("let x = #{a: 1, b: [1]};", "x.c"),
+        ("let x = msg.json;", "x"),
+        ("let x = msg.json;", "x.n"),
+        ("let x = msg.json;", "x.new"),
+        ("let x = msg.json;", "x.items"),
+        ("let x = msg.json;", "x[\"n\"]"),
+        ("let x = msg.json;", "x.a.b"),
+        ("let x = 1;", "msg.json.n"),
+        ("let x = 1;", "msg.key"),
+        ("let x = 1;", "msg"),
+        ("const x = 1;", "x"),
+        ("const x = #{a: msg.offset};", "x.a"),
+        ("const x = msg.json;", "x.n"),
+        ("let x = blob(2);", "x"),
+        ("let x = blob(2);", "x[1]"),
+        ("let x = 'c';", "x"),
+        ("let x = ();", "x.a"),
+        ("let x = 1; let f = || x;", "x"),
+        ("let x = #{a: 1}; let f = || x;", "x.a"),
+    ];
+    let values = [
+        "twice(2)",
+        "twice(\"a\")",
+        "[twice(1), 2]",
+        "[global::NAME, twice(1)]",
+        "[]",
+        "global::LIST",
+        "deep(1)",
+        "if msg.offset > 1 { 5 } else { 6 }",
+        "{ let q = msg.json; q }",
+        "nothing(1)",
+        "#{q: twice(1)}",
+        "{ x = 7; 8 }",
+        "msg.json.items.map(|y| y.qty)",
+        "'c'",
+        "msg.json.items",
+        "return 5",
+    ];
+    let operators = ["=", "+=", "-=", "*=", "**=", "|="];
+    let mut bodies = Vec::new();
+    for (declared, place) in places {
+        for operator in operators {
+            bodies.extend(values.map(|value| {
+                format!("{declared} {place} {operator} {{ emit(\"t\", 2); {value} }}; emit(\"t\", [x]); x")
+            }));
+        }
+    }
+    all_same(&bodies);
+}
+
+/// An array that is assigned to keeps the constants that it is given.
+#[test]
+fn constants_in_arrays_stay() {
+    same(&[
+        "let a = [1]; a += [global::NAME, twice(1)]; a[1] += \"x\"; a",
+        "let a = []; a += [global::NAME, twice(1)]; a[0] += \"x\"; a",
+        "let a = [1]; a += { twice(1); global::LIST }; a[1] += 1; a",
+        "let a = [1]; a += { twice(1); global::NAME }; a[1] += 1; a",
+        "let a = [[1]]; a += [global::LIST]; a[1].push(2); a",
+        "let a = [1]; a += global::LIST; a[1] += 2; a",
+        "let d = #{}; d.x = [global::NAME, twice(1)]; d.x[0] += \"x\"; d",
+        "let d = msg.json; d.x = [global::NAME, twice(1)]; d.x[0] += \"x\"; d.x",
+    ]);
 }
