@@ -2,6 +2,7 @@
 
 use rhai::{Expr, ImmutableString, OpAssignment, Position, Stmt};
 
+use super::assigned;
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
 use super::interpreted::Interpreted;
 use super::operators;
@@ -14,6 +15,18 @@ use crate::script::meter;
 
 /// `None` for an assignment that is not in the subset.
 pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    statement: &Stmt,
+    assignment: &(OpAssignment, Sides),
+) -> Option<Code> {
+    match pure(compiler, statement, assignment) {
+        Some(code) => Some(code),
+        None => assigned::compile(compiler, statement, assignment),
+    }
+}
+
+/// An assignment to a variable, or of a value without effects to a field.
+fn pure(
     compiler: &mut Compiler<'_>,
     statement: &Stmt,
     assignment: &(OpAssignment, Sides),

@@ -1,22 +1,27 @@
-//! `for`: over arrays of a JSON text, Rhai's arrays and ranges of whole numbers.
+//! `for`: over arrays of a JSON text, Rhai's arrays, ranges of whole numbers and the characters of a text.
+//! Anything else the interpreter goes through, once what it is has been evaluated.
 
 use std::ops::{Range, RangeInclusive};
 
-use rhai::{Array, Dynamic, Expr, FlowControl, INT, Ident, Position, Stmt, StmtBlock, Token};
+use rhai::{
+    Array, Dynamic, Expr, FlowControl, INT, Ident, ImmutableString, Position, Stmt, StmtBlock,
+    Token,
+};
 
-use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
-use super::interpreted::mentions;
+use super::effect::by_function;
+use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
+use super::interpreted::{Interpreted, mentions};
 use super::locals::walk;
+use super::native::Native;
+use super::over;
 use super::part::Part;
 use super::statements::{Block, Compiler, Refused};
 use super::value::Value;
-use crate::script::meter;
 
 /// What is gone through.
 enum Over {
-    /// A value without effects, which the interpreter can ask for again.
     Value(Part),
-    /// A variable that may be a Rhai array.
+    /// A variable.
     Slot {
         slot: usize,
         counted: [Position; 2],
@@ -28,6 +33,8 @@ enum Over {
         from: Part,
         to: Part,
         inclusive: bool,
+        /// For what are no whole numbers.
+        made: Native,
     },
 }
 
@@ -46,69 +53,74 @@ pub(super) fn compile(
     at: Position,
 ) -> Result<Code, Refused> {
     let (variable, counter, control) = each;
-    let Some(over) = over(compiler, control, at) else {
-        return Ok(compiler.left(statement));
-    };
     let outside = compiler.locals.len();
     if let Some(counter) = counter {
         compiler.locals.push(&counter.name);
     }
     compiler.locals.push(&variable.name);
     let own = compiler.locals[outside..].iter().all(|local| local.own);
+    compiler.locals.rewind(outside);
     if !own {
-        compiler.locals.rewind(outside);
         return Ok(compiler.left(statement));
     }
+    let over = over(compiler, control, at);
+    if let Some(counter) = counter {
+        compiler.locals.push(&counter.name);
+    }
+    compiler.locals.push(&variable.name);
     let body = compiler.block(control.body.statements());
     compiler.locals.rewind(outside);
-    let whole = compiler.whole(statement);
     let body = Loop {
         counter: counter.is_some(),
         body: body?,
         empty: control.body.is_empty().then(|| control.body.position()),
     };
+    let rest = rest(compiler, each, at);
     Ok(Box::new(move |frame| {
-        let counted = meter::operations();
-        let result = match over.begin(frame) {
-            Ok(mut steps) => {
-                let result = body.run(&mut steps, frame);
-                steps.give_back(frame);
-                result
-            }
-            Err(Exit::Unsure) => {
-                meter::recount(counted);
-                return whole.run(frame);
-            }
-            Err(other) => Err(other),
+        let mut steps = match over.begin(frame)? {
+            Begun::Steps(steps) => steps,
+            // The `for` and the value were counted.
+            Begun::Other(value) => return rest.run_given(value, 2, frame),
         };
+        let result = body.run(&mut steps, frame);
+        steps.give_back(frame);
         frame.slots.truncate(outside);
         result
     }))
 }
 
-fn over(compiler: &mut Compiler<'_>, control: &FlowControl, at: Position) -> Option<Over> {
+/// The loop for the interpreter, through a value that is there.
+fn rest(
+    compiler: &Compiler<'_>,
+    each: &(Ident, Option<Ident>, FlowControl),
+    at: Position,
+) -> Interpreted {
+    let mut each = each.clone();
+    each.2.expr = over::given(each.2.expr.start_position());
+    Interpreted::of_given(&Stmt::For(Box::new(each), at), &compiler.locals)
+}
+
+fn over(compiler: &mut Compiler<'_>, control: &FlowControl, at: Position) -> Over {
     let expression = &control.expr;
     if let Expr::FnCall(call, here) = expression
         && let [from, to] = &*call.args
         && let Some(token @ (Token::ExclusiveRange | Token::InclusiveRange)) = &call.op_token
     {
-        compiler.pure(from)?;
-        compiler.pure(to)?;
-        return Some(Over::Range {
-            from: compiler.part(from, vec![at, *here]),
-            to: compiler.part(to, Vec::new()),
+        return Over::Range {
+            from: compiler.argument(from, vec![at, *here]),
+            to: compiler.argument(to, Vec::new()),
             inclusive: matches!(token, Token::InclusiveRange),
-        });
+            made: Native::new(call, *here),
+        };
     }
     if let Some(slot) = compiler.locals.slot(expression) {
-        return Some(Over::Slot {
+        return Over::Slot {
             slot,
             counted: [at, expression.position()],
             lent: !is_mentioned(expression, &control.body),
-        });
+        };
     }
-    compiler.pure(expression)?;
-    Some(Over::Value(compiler.part(expression, vec![at])))
+    Over::Value(compiler.part(expression, vec![at]))
 }
 
 /// Whether statements mention the variable.
@@ -135,56 +147,81 @@ enum Steps {
     Array(std::vec::IntoIter<Dynamic>),
     Ints(INT, INT),
     Inclusive(RangeInclusive<INT>),
+    /// A text, and how far it has been read.
+    Characters(ImmutableString, usize),
+}
+
+/// What a loop begins with.
+enum Begun {
+    Steps(Steps),
+    /// A value that only the interpreter can go through, if anything can.
+    Other(Value),
 }
 
 impl Over {
-    fn begin(&self, frame: &mut Frame<'_>) -> Outcome<Steps> {
+    fn begin(&self, frame: &mut Frame<'_>) -> Outcome<Begun> {
         match self {
-            Self::Value(part) => match part.sure(frame)? {
-                Value::Array(array) => Ok(Steps::Json(array.into_iter())),
-                Value::Other(array) => steps(array),
-                _ => Err(Exit::Unsure),
-            },
+            Self::Value(part) => Ok(Begun::of(part.value(frame)?.flatten())),
             Self::Slot {
                 slot,
                 counted,
                 lent,
             } => {
-                ticks(counted)?;
-                match frame.slots.get_mut(*slot) {
-                    Some(Value::Array(array)) => Ok(Steps::Json(array.clone().into_iter())),
-                    Some(Value::Other(array)) if *lent && array.is_array() => Ok(Steps::Lent {
-                        slot: *slot,
-                        array: array.take(),
-                        read: 0,
-                    }),
-                    Some(Value::Other(over)) => steps(over.clone()),
-                    _ => Err(Exit::Unsure),
-                }
+                ticks_exactly(counted)?;
+                Ok(match frame.slots.get_mut(*slot) {
+                    Some(Value::Other(array)) if *lent && array.is_array() => {
+                        Begun::Steps(Steps::Lent {
+                            slot: *slot,
+                            array: array.take(),
+                            read: 0,
+                        })
+                    }
+                    Some(value) => Begun::of(value.clone()),
+                    None => Begun::Other(Value::Unit),
+                })
             }
             Self::Range {
                 from,
                 to,
                 inclusive,
-            } => match (from.sure(frame)?, to.sure(frame)?) {
-                (Value::Int(from), Value::Int(to)) if *inclusive => Ok(Steps::Inclusive(from..=to)),
-                (Value::Int(from), Value::Int(to)) => Ok(Steps::Ints(from, to)),
-                _ => Err(Exit::Unsure),
-            },
+                made,
+            } => {
+                let from = from.value(frame)?.flatten();
+                let to = to.value(frame)?.flatten();
+                Ok(match (from, to) {
+                    (Value::Int(from), Value::Int(to)) if *inclusive => {
+                        Begun::Steps(Steps::Inclusive(from..=to))
+                    }
+                    (Value::Int(from), Value::Int(to)) => Begun::Steps(Steps::Ints(from, to)),
+                    (from, to) => Begun::of(by_function(made, frame, [from, to])?),
+                })
+            }
         }
     }
 }
 
-fn steps(over: Dynamic) -> Outcome<Steps> {
-    if let Some(range) = over.read_lock::<Range<INT>>() {
-        return Ok(Steps::Ints(range.start, range.end));
+impl Begun {
+    fn of(value: Value) -> Self {
+        Self::Steps(match value {
+            Value::Array(array) => Steps::Json(array.into_iter()),
+            Value::Text(text) => Steps::Characters(text, 0),
+            Value::Piece(..) => return Self::of(Value::of(value.into_dynamic())),
+            Value::Other(other) => return Self::of_other(other),
+            value => return Self::Other(value),
+        })
     }
-    if let Some(range) = over.read_lock::<RangeInclusive<INT>>() {
-        return Ok(Steps::Inclusive(range.clone()));
-    }
-    match over.try_cast::<Array>() {
-        Some(array) => Ok(Steps::Array(array.into_iter())),
-        None => Err(Exit::Unsure),
+
+    fn of_other(value: Dynamic) -> Self {
+        if let Some(range) = value.read_lock::<Range<INT>>() {
+            return Self::Steps(Steps::Ints(range.start, range.end));
+        }
+        if let Some(range) = value.read_lock::<RangeInclusive<INT>>() {
+            return Self::Steps(Steps::Inclusive(range.clone()));
+        }
+        match value.try_cast_result::<Array>() {
+            Ok(array) => Self::Steps(Steps::Array(array.into_iter())),
+            Err(value) => Self::Other(Value::of(value)),
+        }
     }
 }
 
@@ -219,6 +256,11 @@ impl Iterator for Steps {
                 Some(next)
             }
             Self::Inclusive(range) => range.next().map(Value::Int),
+            Self::Characters(text, read) => {
+                let character = text.get(*read..)?.chars().next()?;
+                *read += character.len_utf8();
+                Some(Value::Other(character.into()))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use rhai::{Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Position};
 
 use super::calls;
 use super::frame::{Code, Exit, Frame, Outcome, tick};
+use super::literals;
 use super::native::{First, Native};
 use super::operators;
 use super::over;
@@ -24,6 +25,12 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, expression: &Expr) -> Option<
         Expr::Coalesce(parts, _) => Some(coalesce(compiler, parts, at)),
         Expr::Dot(..) | Expr::Index(..) => path::compile(compiler, expression),
         Expr::InterpolatedString(parts, _) => Some(interpolated(compiler, parts, at)),
+        Expr::Array(elements, _) => Some(literals::array(compiler, elements, at)),
+        Expr::Map(map, _) => {
+            let members = map.0.iter().map(|(name, value)| (name.as_str(), value));
+            Some(literals::map(compiler, members, at))
+        }
+        Expr::Stmt(block) => compiler.nested(block).ok(),
         _ => None,
     }
 }
@@ -66,7 +73,7 @@ fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Opt
     }
 }
 
-fn by_function<const N: usize>(
+pub(super) fn by_function<const N: usize>(
     native: &Native,
     frame: &mut Frame<'_>,
     operands: [Value; N],

@@ -10,7 +10,9 @@ use rhai::{ASTNode, Dynamic, EvalAltResult, EvalContext, Expr, Position, Scope, 
 
 use super::frame::{Exit, Frame, Outcome, tick};
 use super::locals::Locals;
+use super::over;
 use super::value::Value;
+use crate::script::meter;
 
 /// A part for the interpreter.
 pub(super) struct Interpreted {
@@ -22,6 +24,8 @@ pub(super) struct Interpreted {
     /// Slots from here on are in the scope, mentioned or not, because Rhai counts from its end.
     lowest: usize,
     depth: usize,
+    /// Whether the scope begins with [`over::given`].
+    given: bool,
     /// Kept from call to call; `None` while it runs.
     scope: RefCell<Option<Scope<'static>>>,
 }
@@ -33,6 +37,14 @@ impl Interpreted {
         Self {
             counted,
             ..Self::new(part.clone(), locals)
+        }
+    }
+
+    /// A statement that declares no variable, with [`over::given`] in it.
+    pub(super) fn of_given(part: &Stmt, locals: &Locals) -> Self {
+        Self {
+            given: true,
+            ..Self::statement(part, locals)
         }
     }
 
@@ -64,6 +76,7 @@ impl Interpreted {
             lowest: mentioned.first().map_or(locals.len(), |(slot, _)| *slot),
             depth: locals.len(),
             mentioned,
+            given: false,
             scope: RefCell::default(),
         }
     }
@@ -73,10 +86,28 @@ impl Interpreted {
     #[inline(never)]
     pub(super) fn run(&self, frame: &mut Frame<'_>) -> Outcome {
         self.counted.map_or(Ok(()), tick)?;
-        let mut scope = match self.scope.take() {
-            Some(scope) if !self.has_constant(frame) => scope,
-            _ => self.new_scope(frame),
-        };
+        let mut scope = self.scope(frame);
+        let result = self.run_in(&mut scope, frame);
+        self.keep(scope, frame);
+        result
+    }
+
+    /// Runs what was made [`Interpreted::of_given`] with that value. Its operations and those of so many
+    /// others before it were counted.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn run_given(&self, given: Value, counted: u64, frame: &mut Frame<'_>) -> Outcome {
+        let before = meter::replay(counted);
+        let mut scope = self.scope(frame);
+        over::give(&mut scope, given.into_dynamic());
+        let result = self.run_in(&mut scope, frame);
+        meter::replayed(before);
+        over::give(&mut scope, Dynamic::UNIT);
+        self.keep(scope, frame);
+        result
+    }
+
+    fn run_in(&self, scope: &mut Scope<'static>, frame: &mut Frame<'_>) -> Outcome {
         let len = scope.len();
         for (slot, name) in &self.mentioned {
             // A constant's place can't be had, and needs nothing: it is in the new scope.
@@ -85,7 +116,7 @@ impl Interpreted {
             }
         }
         let (engine, global, caches) = (frame.engine, &mut *frame.global, &mut *frame.caches);
-        let result = EvalContext::new(engine, global, caches, &mut scope, None)
+        let result = EvalContext::new(engine, global, caches, scope, None)
             .eval_expression_tree(&(&self.part).into());
         for (slot, name) in &self.mentioned {
             if let (Some(value), Some(place)) = (frame.slots.get_mut(*slot), scope.get_mut(name)) {
@@ -93,12 +124,22 @@ impl Interpreted {
             }
         }
         scope.rewind(len);
-        if !self.has_constant(frame) {
-            self.scope.replace(Some(scope));
-        }
         match result {
             Ok(value) => Ok(Value::of(value)),
             Err(error) => Err(exit(*error, frame)),
+        }
+    }
+
+    fn scope(&self, frame: &Frame<'_>) -> Scope<'static> {
+        match self.scope.take() {
+            Some(scope) if !self.has_constant(frame) => scope,
+            _ => self.new_scope(frame),
+        }
+    }
+
+    fn keep(&self, scope: Scope<'static>, frame: &Frame<'_>) {
+        if !self.has_constant(frame) {
+            self.scope.replace(Some(scope));
         }
     }
 
@@ -109,6 +150,9 @@ impl Interpreted {
 
     fn new_scope(&self, frame: &Frame<'_>) -> Scope<'static> {
         let mut scope = Scope::new();
+        if self.given {
+            over::give(&mut scope, Dynamic::UNIT);
+        }
         for slot in self.lowest..self.depth {
             match frame.slots.get(slot) {
                 Some(Value::Other(value)) if value.is_read_only() => {

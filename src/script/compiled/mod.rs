@@ -1,9 +1,9 @@
 //! Functions of a script as Rust closures, indistinguishable from what the interpreter makes of them.
 //!
 //! [`compile`] walks the tree that the interpreter would walk, once, and makes of each construct the
-//! closure that does the same: `statements` (and `assign`, `each`, `calls`), `pure` (and `operators`,
-//! `chain`, `method`, `message`, `text`) are the table of constructs, one function each, to be read
-//! beside Rhai's `eval/stmt.rs`, `eval/expr.rs` and `eval/chaining.rs`. Three rules keep them the same:
+//! closure that does the same: `statements` (and `assign`, `assigned`, `each`, `until`, `switch`, `catch`, `calls`),
+//! `effect` (and `literals`), `pure` (and `operators`, `bits`, `chain`, `method`, `message`, `text`) are
+//! the table of constructs, one function each, to be read beside Rhai's `eval/stmt.rs`, `eval/expr.rs` and `eval/chaining.rs`. Three rules keep them the same:
 //!
 //! - An operation is counted where the interpreter counts one, so a limit is reached at the same place.
 //! - A rule is for values of known types. With any other, or where an error would be told, an expression
@@ -14,7 +14,10 @@
 //! `frame` is one call, `value` what it works on, `locals` the variables at a place.
 
 mod assign;
+mod assigned;
+mod bits;
 mod calls;
+mod catch;
 mod chain;
 mod each;
 mod effect;
@@ -23,6 +26,7 @@ mod functions;
 mod interpreted;
 mod invoke;
 mod links;
+mod literals;
 mod locals;
 mod message;
 mod method;
@@ -35,7 +39,9 @@ mod pure;
 mod report;
 mod set;
 mod statements;
+mod switch;
 mod text;
+mod until;
 mod value;
 
 use rhai::{

@@ -5,6 +5,7 @@
 
 use rhai::{FLOAT, INT, ImmutableString, Token};
 
+use super::bits;
 use super::value::Value;
 use crate::script::api::order::{Operator, apart};
 
@@ -29,7 +30,7 @@ pub(super) fn binary(token: &Token) -> Option<Rule> {
             ">=" => greater_or_equal,
             _ => return None,
         },
-        _ => return None,
+        other => return bits::binary(other),
     };
     Some(rule)
 }
@@ -92,7 +93,7 @@ fn modulo(left: &Value, right: &Value, _: usize) -> Option<Value> {
 
 /// A float that was calculated has no text of its own.
 #[inline(always)]
-fn calculated(
+pub(super) fn calculated(
     left: &Value,
     right: &Value,
     ints: fn(INT, INT) -> Option<INT>,
@@ -187,7 +188,7 @@ fn order(operator: Operator, left: &Value, right: &Value) -> Option<Value> {
 /// no rule.
 pub(super) type Change = fn(&mut Value, &Value, usize) -> bool;
 
-/// The rule of `+=` and the like. `**=` and those of bits have none.
+/// The rule of `+=` and the like.
 pub(super) fn assignment(token: &Token) -> Option<Change> {
     let rule: Change = match token {
         Token::PlusAssign => add_to,
@@ -195,7 +196,7 @@ pub(super) fn assignment(token: &Token) -> Option<Change> {
         Token::MultiplyAssign => multiply_by,
         Token::DivideAssign => divide_by,
         Token::ModuloAssign => reduce_by,
-        _ => return None,
+        other => return bits::assignment(other),
     };
     Some(rule)
 }
@@ -236,7 +237,7 @@ fn add_to(place: &mut Value, by: &Value, longest: usize) -> bool {
 /// A whole number takes no float this way; a float keeps its tag, as in Rhai, whose float is changed in
 /// place.
 #[inline(always)]
-fn change(
+pub(super) fn change(
     place: &mut Value,
     by: &Value,
     ints: fn(INT, INT) -> Option<INT>,

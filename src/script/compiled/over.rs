@@ -9,6 +9,9 @@ use crate::script::meter;
 /// What stands in the tree for a value that may change.
 const PLACE: &str = "0";
 
+/// And for one that is given to a part which has variables of its own.
+const GIVEN: &str = "=";
+
 /// Runs `part`, in which [`place`] is a variable with the value `of`, if there is one.
 ///
 /// So many operations are `counted` by the tree before it does anything, for its outside and for the
@@ -42,7 +45,31 @@ pub(super) fn run(
 
 /// The variable that stands for the value that may change.
 pub(super) fn place(at: Position) -> Expr {
-    Expr::Variable(Box::new((None, PLACE.into(), Namespace::NONE, 0)), None, at)
+    variable(PLACE, at)
+}
+
+/// The variable that stands for the value that is given with [`give`].
+pub(super) fn given(at: Position) -> Expr {
+    variable(GIVEN, at)
+}
+
+/// Gives [`given`] its value.
+pub(super) fn give(scope: &mut Scope<'static>, value: Dynamic) {
+    let value = match value.is_read_only() {
+        // A constant would stay in its place. A copy is none, and the tree gets copies anyway.
+        true => value.clone(),
+        false => value,
+    };
+    match scope.get_mut(GIVEN) {
+        Some(place) => *place = value,
+        None => {
+            scope.push_dynamic(GIVEN, value);
+        }
+    }
+}
+
+fn variable(name: &str, at: Position) -> Expr {
+    Expr::Variable(Box::new((None, name.into(), Namespace::NONE, 0)), None, at)
 }
 
 /// A value that is there.

@@ -106,6 +106,7 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
         Expr::IntegerConstant(..)
         | Expr::FloatConstant(..)
         | Expr::BoolConstant(..)
+        | Expr::CharConstant(..)
         | Expr::StringConstant(..)
         | Expr::DynamicConstant(..)
         | Expr::Unit(_) => Some(Pure {

@@ -12,7 +12,7 @@ use super::part::{Compiled, Part};
 use super::pure::{self, Known, Place, Pure};
 use super::report::Report;
 use super::value::Value;
-use super::{assign, calls, each, effect};
+use super::{assign, calls, catch, each, effect, switch, until};
 
 /// The compiler at a place of a function.
 pub(super) struct Compiler<'a> {
@@ -125,7 +125,9 @@ impl Compiler<'_> {
             }),
             Stmt::Block(block) => self.nested(block),
             Stmt::If(control, at) => self.if_else(control, *at),
+            Stmt::Switch(switch, at) => Ok(switch::compile(self, switch, *at)),
             Stmt::While(control, at) => self.repeat(control, *at),
+            Stmt::Do(control, flags, at) => until::compile(self, control, *flags, *at),
             Stmt::For(each, at) => each::compile(self, statement, each, *at),
             Stmt::Var(declared, flags, at) => Ok(self.declare(declared, *flags, *at)),
             Stmt::Assignment(assignment) => {
@@ -134,6 +136,7 @@ impl Compiler<'_> {
                     None => self.left(statement),
                 })
             }
+            Stmt::TryCatch(control, at) => catch::compile(self, control, *at),
             Stmt::BreakLoop(value, flags, at) => Ok(self.leave_loop(value, *flags, *at)),
             Stmt::Return(value, flags, at) => Ok(self.leave(value, *flags, *at)),
             Stmt::Import(_, position) | Stmt::Export(_, position) => Err(Refused {
@@ -162,7 +165,7 @@ impl Compiler<'_> {
         Box::new(move |frame| Ok(part.value(frame)?.flatten()))
     }
 
-    fn nested(&mut self, block: &StmtBlock) -> Done {
+    pub(super) fn nested(&mut self, block: &StmtBlock) -> Done {
         let at = block.position();
         let block = self.block(block.statements())?;
         Ok(Box::new(move |frame| {

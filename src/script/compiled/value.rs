@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use rhai::{Dynamic, FLOAT, INT, ImmutableString};
+use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
 
 use crate::script::json::{self, Doc, JsonArray, JsonObject, Look};
 
@@ -112,10 +112,10 @@ impl Value {
     #[inline]
     pub(super) fn owned(self) -> Self {
         let own = self.flatten();
-        match own.is_constant() {
+        match &own {
             // A copy of a constant is none.
-            true => Self::of(own.into_dynamic().clone()),
-            false => own,
+            Self::Other(value) if has_constant(value) => Self::of(value.clone()),
+            _ => own,
         }
     }
 
@@ -133,4 +133,17 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// Whether a value or one in it can't be changed.
+fn has_constant(value: &Dynamic) -> bool {
+    if value.is_read_only() {
+        return true;
+    }
+    if let Some(array) = value.read_lock::<Array>() {
+        return array.iter().any(has_constant);
+    }
+    value
+        .read_lock::<Map>()
+        .is_some_and(|map| map.values().any(has_constant))
 }

@@ -125,7 +125,7 @@ impl Body<'_> {
 
     fn statement(&mut self, depth: usize) -> String {
         let less = depth.saturating_sub(1);
-        let kinds = if depth == 0 { 11 } else { 22 };
+        let kinds = if depth == 0 { 11 } else { 23 };
         match self.number(kinds) {
             0..=2 => {
                 let (name, value) = (self.one(NAMES), self.expression(less));
@@ -135,7 +135,9 @@ impl Body<'_> {
             }
             3 => format!("{} = {};", self.variable_only(), self.expression(less)),
             4 | 5 => {
-                let operator = self.one(&["+=", "-=", "*=", "/=", "%=", "+=", "+=", "**=", "|="]);
+                let operator = self.one(&[
+                    "+=", "-=", "*=", "/=", "%=", "+=", "+=", "**=", "|=", "&=", "^=", "<<=", ">>=",
+                ]);
                 format!(
                     "{} {operator} {};",
                     self.variable_only(),
@@ -202,13 +204,7 @@ impl Body<'_> {
                     ),
                 }
             }
-            16 => {
-                let body = self.statements(less);
-                self.variables.push("e");
-                let caught = self.statements(less);
-                self.variables.pop();
-                format!("try {{ {body} }} catch (e) {{ {caught} }}")
-            }
+            16 => self.try_catch(less),
             17 => {
                 let value = self.expression(less);
                 match self.number(5) {
@@ -222,17 +218,7 @@ impl Body<'_> {
                     _ => "return;".to_owned(),
                 }
             }
-            18 => {
-                let (value, one, other) = (
-                    self.expression(less),
-                    self.statements(less),
-                    self.statements(less),
-                );
-                let case = self.literal();
-                format!(
-                    "switch {value} {{ 1 => {{ {one} }}, {case} => {{ {other} }}, 2..9 => 5, _ => {{ }} }}"
-                )
-            }
+            18 => self.switch(less),
             19 => {
                 let (name, inner) = (self.one(NAMES), self.expression(0));
                 let value = self.variable();
@@ -243,8 +229,69 @@ impl Body<'_> {
                 )
             }
             20 => format!("msg.json.{} = {};", self.one(FIELDS), self.expression(less)),
+            21 => self.do_loop(less),
             _ => format!("{{ {} }}", self.statements(less)),
         }
+    }
+
+    fn try_catch(&mut self, depth: usize) -> String {
+        let body = self.statements(depth);
+        if self.chance(20) {
+            return format!("try {{ {body} }} catch {{ {} }}", self.statements(depth));
+        }
+        self.variables.push("e");
+        let caught = match self.number(6) {
+            0 => "throw;".to_owned(),
+            1 => "throw e;".to_owned(),
+            2 => "emit(\"t\", e);".to_owned(),
+            _ => self.statements(depth),
+        };
+        self.variables.pop();
+        format!("try {{ {body} }} catch (e) {{ {caught} }}")
+    }
+
+    fn switch(&mut self, depth: usize) -> String {
+        let value = self.expression(depth);
+        let mut cases = String::new();
+        for _ in 0..=self.number(4) {
+            let mut case = self.literal();
+            if self.chance(20) {
+                case = self
+                    .one(&["2..9", "-3..=7", "1 | 2.0 | \"a\"", "0..1000", "'a' | ()"])
+                    .to_owned();
+            }
+            if self.chance(30) {
+                case = format!("{case} if {}", self.condition(depth));
+            }
+            let then = self.case(depth);
+            cases.push_str(&format!("{case} => {then}, "));
+        }
+        if self.chance(50) {
+            cases.push_str(&format!("_ => {}", self.case(depth)));
+        }
+        format!("switch {value} {{ {cases} }}")
+    }
+
+    fn case(&mut self, depth: usize) -> String {
+        match self.chance(50) {
+            true => self.expression(depth),
+            false => format!("{{ {} }}", self.statements(depth)),
+        }
+    }
+
+    fn do_loop(&mut self, depth: usize) -> String {
+        self.variables.push("i");
+        self.loops += 1;
+        let body = self.statements(depth);
+        self.loops -= 1;
+        let bound = self.number(5);
+        let (word, operator) = match self.chance(50) {
+            true => ("while", "<"),
+            false => ("until", ">="),
+        };
+        format!(
+            "let i = 0; do {{ i += 1; if i > 9 {{ break i; }} {body} }} {word} i {operator} {bound};"
+        )
     }
 
     fn topic(&mut self, depth: usize) -> String {
@@ -264,7 +311,7 @@ impl Body<'_> {
     }
 
     fn for_loop(&mut self, depth: usize) -> String {
-        let over = match self.number(8) {
+        let over = match self.number(12) {
             0 => "0..4".to_owned(),
             1 => format!("0..={}", self.variable()),
             2 => format!("{}.items", self.variable()),
@@ -272,6 +319,15 @@ impl Body<'_> {
             4 => format!("{}.note.split(\" \")", self.variable()),
             5 => "[1, \"b\", msg.json, 2.5, global::NAME]".to_owned(),
             6 => "global::LIST".to_owned(),
+            7 => format!(
+                "range({}, {}, {})",
+                self.operand(0),
+                self.number(9),
+                self.operand(0)
+            ),
+            8 => format!("{}.keys()", self.variable()),
+            9 => format!("{}..{}", self.operand(depth), self.number(4)),
+            10 => self.expression(depth),
             _ => self.variable(),
         };
         let variables = self.variables.len();
@@ -382,7 +438,7 @@ impl Body<'_> {
             };
         }
         let less = depth - 1;
-        match self.number(24) {
+        match self.number(30) {
             0 => self.literal(),
             1 | 2 => self.variable(),
             3..=6 => self.field(),
@@ -420,8 +476,26 @@ impl Body<'_> {
                 ])
                 .to_owned(),
             22 => format!("({} ?? {} ?? 0)", self.field(), self.field()),
+            23 => self.switch(less),
+            24 => format!("{{ {} }}", self.statements(less)),
+            25 => format!("({} !in {})", self.operand(less), self.operand(less)),
+            26 => {
+                let (one, other) = (self.expression(less), self.expression(less));
+                format!("[[{one}], {other}, #{{ a: [{}] }}]", self.operand(less))
+            }
+            27 => self.literal_of_constants().to_owned(),
             _ => format!("{{ let q = {}; q }}", self.operand(less)),
         }
+    }
+
+    fn literal_of_constants(&mut self) -> &'static str {
+        self.one(&[
+            "[]",
+            "#{}",
+            "[1, [2.0, 'c'], \"d\"]",
+            "#{ a: [1], b: #{ c: () } }",
+            "[1, 2].len()",
+        ])
     }
 
     fn method(&mut self, depth: usize) -> String {

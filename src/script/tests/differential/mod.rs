@@ -2,6 +2,7 @@
 //! messages, and everything that a caller can tell must be the same: outcome, text and place of an
 //! error, effects, the number of operations, and where a limit on them ends the call.
 
+mod constructs;
 mod corpus;
 mod grammar;
 mod messages;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Bodies that must do the same, compiled and interpreted, with every message.
-fn same(bodies: &[&str]) {
+pub(super) fn same(bodies: &[&str]) {
     on_stack(|| all_same(bodies));
 }
 

@@ -1,0 +1,182 @@
+//! Assignments of values with effects, and to places that are no variables: the value is evaluated once,
+//! and the rest is the interpreter's where there is no rule for it here.
+
+use rhai::{Array, Dynamic, Expr, ImmutableString, OpAssignment, Position, Stmt, Token};
+
+use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
+use super::interpreted::Interpreted;
+use super::operators::{self, Change};
+use super::over;
+use super::pure::property;
+use super::statements::{Compiler, Sides};
+use super::value::Value;
+
+/// A place that there is a rule for.
+enum Target {
+    /// `x += …`
+    Variable {
+        slot: usize,
+        at: Position,
+        rule: Change,
+        longest: usize,
+        /// The place of the operator, for `+=`, which an array grows with.
+        grows: Option<Position>,
+    },
+    /// `d.name = …`
+    Field {
+        slot: usize,
+        name: ImmutableString,
+        counted: [Position; 2],
+    },
+    /// Anything else.
+    Other,
+}
+
+/// `None` for an assignment to `this`, which Rhai looks at first.
+pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    statement: &Stmt,
+    assignment: &(OpAssignment, Sides),
+) -> Option<Code> {
+    let (operator, sides) = assignment;
+    if matches!(sides.lhs, Expr::ThisPtr(_)) {
+        return None;
+    }
+    let target = Target::of(compiler, operator, &sides.lhs);
+    if matches!(target, Target::Other) {
+        compiler.report.statement(statement);
+    }
+    let value = compiler.part(&sides.rhs, vec![statement.position()]);
+    let rest = rest(compiler, assignment);
+    Some(Box::new(move |frame| {
+        let value = value.value(frame)?.flatten();
+        match target.assign(value, frame)? {
+            Assigned::Done => Ok(Value::Unit),
+            // The assignment and the value were counted, and what the rule counted.
+            Assigned::Not(value, counted) => rest.run_given(value, 2 + counted, frame),
+        }
+    }))
+}
+
+/// The assignment for the interpreter, of a value that is there.
+fn rest(compiler: &Compiler<'_>, assignment: &(OpAssignment, Sides)) -> Interpreted {
+    let mut assignment = assignment.clone();
+    assignment.1.rhs = over::given(assignment.1.rhs.position());
+    Interpreted::of_given(&Stmt::Assignment(Box::new(assignment)), &compiler.locals)
+}
+
+/// What came of a rule.
+enum Assigned {
+    Done,
+    /// There is none for these values. So many operations were counted.
+    Not(Value, u64),
+}
+
+impl Target {
+    fn of(compiler: &Compiler<'_>, operator: &OpAssignment, place: &Expr) -> Self {
+        let found = match (place, operator.get_op_assignment_info()) {
+            (Expr::Variable(..), Some((_, _, token, ..))) => {
+                Self::variable(compiler, place, token, operator.position())
+            }
+            (Expr::Dot(chain, ..), None) => Self::field(compiler, &chain.lhs, &chain.rhs),
+            _ => None,
+        };
+        found.unwrap_or(Self::Other)
+    }
+
+    fn variable(
+        compiler: &Compiler<'_>,
+        variable: &Expr,
+        token: &Token,
+        operator: Position,
+    ) -> Option<Self> {
+        Some(Self::Variable {
+            slot: compiler.locals.slot(variable)?,
+            at: variable.position(),
+            rule: operators::assignment(token)?,
+            longest: compiler.known.longest,
+            grows: matches!(token, Token::PlusAssign).then_some(operator),
+        })
+    }
+
+    fn field(compiler: &Compiler<'_>, variable: &Expr, field: &Expr) -> Option<Self> {
+        let slot = compiler.locals.slot(variable)?;
+        let (name, at) = property(field)?;
+        Some(Self::Field {
+            slot,
+            name,
+            counted: [variable.position(), at],
+        })
+    }
+
+    fn assign(&self, value: Value, frame: &mut Frame<'_>) -> Outcome<Assigned> {
+        match self {
+            Self::Variable {
+                slot,
+                at,
+                rule,
+                longest,
+                grows,
+            } => {
+                tick(*at)?;
+                let Some(place) = frame.slots.get_mut(*slot) else {
+                    return Ok(Assigned::Not(value, 1));
+                };
+                if rule(place, &value, *longest) {
+                    return Ok(Assigned::Done);
+                }
+                match (place, grows) {
+                    (Value::Other(array), Some(at))
+                        if array.is_array() && !array.is_read_only() =>
+                    {
+                        grow(array, value, frame.engine).map_err(|mut error| {
+                            error.set_position(*at);
+                            Exit::Error(error)
+                        })?;
+                        Ok(Assigned::Done)
+                    }
+                    _ => Ok(Assigned::Not(value, 1)),
+                }
+            }
+            Self::Field {
+                slot,
+                name,
+                counted,
+            } => match frame.slots.get_mut(*slot) {
+                Some(Value::Object(_)) => {
+                    ticks_exactly(counted)?;
+                    if let Some(Value::Object(object)) = frame.slots.get_mut(*slot) {
+                        object.set(name, value.into_dynamic());
+                    }
+                    Ok(Assigned::Done)
+                }
+                _ => Ok(Assigned::Not(value, 0)),
+            },
+            Self::Other => Ok(Assigned::Not(value, 0)),
+        }
+    }
+}
+
+/// `+=` with an array, as Rhai has it in `func/builtin.rs`: by another array, or by one element.
+fn grow(
+    array: &mut Dynamic,
+    by: Value,
+    engine: &rhai::Engine,
+) -> Result<(), Box<rhai::EvalAltResult>> {
+    match by.into_dynamic().try_cast_result::<Array>() {
+        Ok(more) if more.is_empty() => Ok(()),
+        Ok(more) => {
+            engine.ensure_data_size_within_limits(array)?;
+            if let Some(mut array) = array.write_lock::<Array>() {
+                array.extend(more);
+            }
+            Ok(())
+        }
+        Err(one) => {
+            if let Some(mut array) = array.write_lock::<Array>() {
+                array.push(one);
+            }
+            engine.ensure_data_size_within_limits(array)
+        }
+    }
+}
