@@ -10,7 +10,7 @@ use rhai::{ASTFlags, BinaryExpr, Caches, Dynamic, EvalAltResult, Expr, Position,
 use smallvec::SmallVec;
 
 use super::frame::{Frame, Outcome, ticks_exactly};
-use super::over;
+use super::over::{self, Place};
 use super::part::Part;
 use super::statements::Compiler;
 
@@ -27,6 +27,8 @@ pub(super) struct Links {
     counted: usize,
     /// Whether it is but one index that is a literal, which is no argument.
     literal: bool,
+    /// Of the variable that it begins with.
+    name: String,
 }
 
 /// What a chain begins with.
@@ -119,6 +121,10 @@ impl Links {
             root,
             counted,
             literal: only_literal,
+            name: match &first.lhs {
+                Expr::Variable(variable, ..) => variable.1.to_string(),
+                _ => String::new(),
+            },
         })
     }
 
@@ -152,6 +158,8 @@ pub(super) struct Tree {
     template: Template,
     counted: usize,
     literal: bool,
+    /// Of the variable that it begins with, for errors.
+    name: String,
     /// Kept from call to call; `None` while it runs.
     kept: RefCell<Option<Expr>>,
 }
@@ -184,6 +192,7 @@ impl Tree {
             template,
             counted: links.counted + more,
             literal: links.literal,
+            name: links.name.clone(),
             kept: RefCell::default(),
         }
     }
@@ -199,7 +208,10 @@ impl Tree {
         let mut part = self.kept.take().unwrap_or_else(|| self.fresh());
         let mut value = None;
         let place = match first {
-            First::Place(place) => Some(place),
+            First::Place(value) => Some(Place {
+                name: &self.name,
+                value,
+            }),
             First::Value(first) => {
                 value = Some(first);
                 None
@@ -207,7 +219,7 @@ impl Tree {
         };
         let root = |at| match value {
             Some(value) => over::constant(value, at),
-            None => over::place(at),
+            None => over::variable(&self.name, at),
         };
         let mut values = values.into_iter();
         match &mut part {

@@ -14,7 +14,7 @@ use rhai::{
 use smallvec::SmallVec;
 
 use super::frame::{Exit, Frame, Outcome, tick};
-use super::over;
+use super::over::{self, Place};
 use crate::script::api::log;
 
 /// The arguments of a call.
@@ -160,14 +160,14 @@ impl Native {
         if place.is_some()
             && let Some(first) = parts.next()
         {
-            *first = over::place(first.start_position());
+            *first = over::variable(PLACE, first.start_position());
         }
         for (part, value) in parts.zip(values) {
             *part = over::constant(std::mem::take(value), part.start_position());
         }
         let counted = 1 + call.args.len();
         let call = Expr::FnCall(Box::new(call), self.at);
-        over::run(frame, caches, &call, counted, place)
+        over::run(frame, caches, &call, counted, place.map(named))
     }
 
     fn interpreted_method(
@@ -189,7 +189,7 @@ impl Native {
         let round = usize::from(!call.args.is_empty());
         let counted = 2 + round + call.args.len();
         let (lhs, place) = match first {
-            First::Place => (over::place(dot), Some(on)),
+            First::Place => (over::variable(PLACE, dot), Some(named(on))),
             First::Value => (over::constant(std::mem::take(on), dot), None),
         };
         let rhs = Expr::MethodCall(Box::new(call), self.at);
@@ -307,6 +307,13 @@ impl Native {
         }
         error
     }
+}
+
+/// No error of a call says the name of a variable.
+const PLACE: &str = "0";
+
+fn named(value: &mut Dynamic) -> Place<'_> {
+    Place { name: PLACE, value }
 }
 
 /// A cache that keeps what it finds at once: Rhai's keeps only what is looked for twice.

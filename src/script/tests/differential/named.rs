@@ -300,6 +300,8 @@ fn methods() {
         "let m = #{ len: |x| x, list: [3, 1, 2] }; m.list.sort(); emit(\"t\", m.len(5)); m",
         "let m = #{ to_upper: |x| `own ${x}` }; m.to_upper(3)",
         "const L = [1]; L.push(2); L",
+        "const L = [1]; try { L.push(2); } catch { } emit(\"t\", L); L.len() + L.contains(1)",
+        "const M = #{ a: 1 }; try { M.a.b.c = 2; } catch { } emit(\"t\", M); let k = \"a\"; M[k] + M.len()",
         "let l = [1]; l.push(msg.offset); l.push(l.len()); l.remove(0); emit(\"t\", l); l.pop() + l.pop()",
         "msg.value.to_upper(); msg.key.len() + msg.topic.len(); msg.headers.all(\"via\")",
         "msg.value.trim(); msg.headers[\"via\"]; msg.headers[msg.key]; msg.type_of()",
