@@ -57,7 +57,7 @@ pub(crate) struct Runtime {
     limits: Limits,
     timeout: Duration,
     /// What compiled code calls; `None` where nothing is compiled.
-    functions: Option<Functions>,
+    functions: Option<Rc<Functions>>,
 }
 
 /// What a runtime is held to.
@@ -137,7 +137,7 @@ impl Runtime {
             state,
             limits,
             timeout,
-            functions: compile.then(|| Functions::new(&built.files)),
+            functions: compile.then(|| Rc::new(Functions::new(&built.files))),
         };
         runtime.caches.push_fn_resolution_cache();
         let top = Interpreted::Statements(runtime.ast.statements().to_vec());

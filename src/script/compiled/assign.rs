@@ -71,8 +71,13 @@ fn plain(
     let part = compiler.part(&sides.rhs, vec![statement.position()]);
     let whole = compiler.whole(statement);
     Box::new(move |frame| {
-        // An element of a constant array may come by its place as a constant.
-        if frame.slots.get(slot).is_none_or(Value::is_constant) {
+        // An element of a constant array may come by its place as a constant; a closure's variable gets its
+        // value where the others see it.
+        if frame
+            .slots
+            .get(slot)
+            .is_none_or(|value| value.is_constant() || value.is_shared())
+        {
             return whole.run(frame);
         }
         let value = part.value(frame)?.owned();

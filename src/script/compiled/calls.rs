@@ -124,6 +124,7 @@ impl Given {
             match place {
                 // A copy of a constant is none.
                 Value::Other(constant) if constant.is_read_only() => *first = constant.clone(),
+                Value::Other(shared) if shared.is_shared() => *first = shared.flatten_clone(),
                 _ => {
                     *first = std::mem::take(place).into_dynamic();
                     return Ok((values, self.slot));
@@ -145,7 +146,7 @@ impl Given {
         if let (Some(slot), Some(first)) = (self.slot, values.first_mut())
             && let Some(place) = frame.slots.get(slot)
         {
-            *first = place.clone();
+            *first = place.clone().flatten();
         }
         // A copy of a constant is none.
         for value in &mut values {

@@ -169,7 +169,9 @@ impl Over {
             } => {
                 ticks_exactly(counted)?;
                 Ok(match frame.slots.get_mut(*slot) {
-                    Some(Value::Other(array)) if *lent && array.is_array() => {
+                    Some(Value::Other(array))
+                        if *lent && array.is_array() && !array.is_shared() =>
+                    {
                         Begun::Steps(Steps::Lent {
                             slot: *slot,
                             array: array.take(),

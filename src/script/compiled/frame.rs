@@ -1,5 +1,7 @@
 //! What compiled code runs in: its variables, the meter, and the interpreter for all else.
 
+use std::rc::Rc;
+
 use rhai::{Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Position};
 
 use super::functions::Functions;
@@ -32,8 +34,8 @@ pub(super) struct Frame<'r> {
     pub engine: &'r Engine,
     pub global: &'r mut GlobalRuntimeState,
     pub caches: &'r mut Caches,
-    pub state: &'r State,
-    pub functions: &'r Functions,
+    pub state: &'r Rc<State>,
+    pub functions: &'r Rc<Functions>,
     /// The variables in Rhai's order: what its scope would hold.
     pub slots: Vec<Value>,
     pub carried: Value,

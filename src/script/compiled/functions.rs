@@ -133,6 +133,29 @@ impl Functions {
         })
     }
 
+    /// A closure of the handler's own file is mentioned, and may be called. Rhai finds those of other
+    /// files in another way.
+    pub(super) fn mention(&self, file: usize, name: &str) {
+        if file > 0 {
+            return;
+        }
+        let bodies = self.files.first().map(|file| file.bodies.as_slice());
+        let mut bodies = bodies.unwrap_or_default().iter();
+        if let Some(body) = bodies.find(|body| *body.definition.name == *name) {
+            self.number(file, &body.definition);
+        }
+    }
+
+    /// A closure that is compiled.
+    pub(super) fn closure(&self, name: &str) -> Option<Rc<Function>> {
+        let called = self.called.borrow();
+        let mut named = called
+            .iter()
+            .filter(|function| function.file == 0 && *function.definition.name == *name);
+        let compiled = |function: &&Rc<Function>| matches!(function.body.get(), Some(Some(_)));
+        named.next().filter(compiled).cloned()
+    }
+
     pub(super) fn get(&self, number: usize) -> Option<Rc<Function>> {
         self.called.borrow().get(number).cloned()
     }

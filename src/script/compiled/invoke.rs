@@ -44,72 +44,26 @@ impl Invoked {
             if body.is_empty() {
                 return Ok(Value::Unit);
             }
-            return self.run(frame, &function, body, values, None);
+            return self.body(&function, body).run(frame, values, None);
         }
         let (engine, functions) = (frame.engine, frame.functions);
         let fresh = || engine.new_global_runtime_state();
         match functions.environ(function.file, &self.call, frame.global, fresh) {
-            Some(environ) => self.run(frame, &function, body, values, Some(&environ)),
+            Some(environ) => {
+                let body = self.body(&function, body);
+                body.run(frame, values, Some(&environ))
+            }
             None => self.interpreted(frame, values),
         }
     }
 
-    fn run(
-        &self,
-        frame: &mut Frame<'_>,
-        function: &Function,
-        body: &Block,
-        values: Vec<Value>,
-        environ: Option<&EncapsulatedEnviron>,
-    ) -> Outcome {
-        tick(self.at)?;
-        if frame.global.level >= frame.engine.max_call_levels() {
-            let error = EvalAltResult::ErrorStackOverflow(self.at);
-            return Err(Exit::Error(error.into()));
+    fn body<'f>(&self, function: &'f Function, body: &'f Block) -> Body<'f> {
+        Body {
+            function,
+            body,
+            source: function.source.clone(),
+            at: self.at,
         }
-        if body.is_empty() {
-            return Ok(Value::Unit);
-        }
-        let outside = Outside::enter(frame.global, function, environ);
-        let mut inner = Frame {
-            engine: frame.engine,
-            global: &mut *frame.global,
-            caches: &mut *frame.caches,
-            state: frame.state,
-            functions: frame.functions,
-            slots: values,
-            carried: Value::Unit,
-        };
-        let result = match body.run(&mut inner) {
-            Err(Exit::Return) => Ok(std::mem::take(&mut inner.carried)),
-            Err(Exit::Error(error)) => {
-                let source = match environ {
-                    Some(environ) => environ.lib.last().and_then(|module| module.id()),
-                    None => None,
-                };
-                let source = source.or(frame.global.source()).unwrap_or_default();
-                Err(Exit::Error(self.in_call(*error, function, source)))
-            }
-            other => other,
-        };
-        outside.leave(frame.global);
-        result
-    }
-
-    /// An error from inside, as it is seen from outside.
-    #[cold]
-    fn in_call(
-        &self,
-        mut error: EvalAltResult,
-        function: &Function,
-        source: &str,
-    ) -> Box<EvalAltResult> {
-        if matches!(error, EvalAltResult::Exit(..)) || error.is_system_exception() {
-            error.set_position(self.at);
-            return error.into();
-        }
-        let name = function.definition.name.to_string();
-        EvalAltResult::ErrorInFunctionCall(name, source.to_owned(), error.into(), self.at).into()
     }
 
     /// The call, by the interpreter.
@@ -123,6 +77,93 @@ impl Invoked {
         let call = Expr::FnCall(Box::new(call), self.at);
         let result = over::run(frame, None, &call, counted, None);
         result.map(Value::of).map_err(Exit::Error)
+    }
+}
+
+/// Calls a closure of the handler's own file, at `at`.
+pub(super) fn closure(
+    function: &Function,
+    at: Position,
+    values: Vec<Value>,
+    frame: &mut Frame<'_>,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let Some(Some(body)) = function.body.get() else {
+        return Ok(Dynamic::UNIT);
+    };
+    let source = frame.global.source.clone();
+    let body = Body {
+        function,
+        body,
+        source,
+        at,
+    };
+    match body.run(frame, values, None) {
+        Ok(value) => Ok(value.into_dynamic()),
+        Err(Exit::Error(error)) => Err(error),
+        // No other way leads out of a function.
+        Err(_) => Ok(Dynamic::UNIT),
+    }
+}
+
+/// A function's body, to be called at a place.
+struct Body<'f> {
+    function: &'f Function,
+    body: &'f Block,
+    /// The file that it is of.
+    source: Option<ImmutableString>,
+    at: Position,
+}
+
+impl Body<'_> {
+    fn run(
+        self,
+        frame: &mut Frame<'_>,
+        values: Vec<Value>,
+        environ: Option<&EncapsulatedEnviron>,
+    ) -> Outcome {
+        tick(self.at)?;
+        if frame.global.level >= frame.engine.max_call_levels() {
+            let error = EvalAltResult::ErrorStackOverflow(self.at);
+            return Err(Exit::Error(error.into()));
+        }
+        if self.body.is_empty() {
+            return Ok(Value::Unit);
+        }
+        let outside = Outside::enter(frame.global, self.source.clone(), environ);
+        let mut inner = Frame {
+            engine: frame.engine,
+            global: &mut *frame.global,
+            caches: &mut *frame.caches,
+            state: frame.state,
+            functions: frame.functions,
+            slots: values,
+            carried: Value::Unit,
+        };
+        let result = match self.body.run(&mut inner) {
+            Err(Exit::Return) => Ok(std::mem::take(&mut inner.carried)),
+            Err(Exit::Error(error)) => {
+                let source = match environ {
+                    Some(environ) => environ.lib.last().and_then(|module| module.id()),
+                    None => None,
+                };
+                let source = source.or(frame.global.source()).unwrap_or_default();
+                Err(Exit::Error(self.in_call(*error, source)))
+            }
+            other => other,
+        };
+        outside.leave(frame.global);
+        result
+    }
+
+    /// An error from inside, as it is seen from outside.
+    #[cold]
+    fn in_call(&self, mut error: EvalAltResult, source: &str) -> Box<EvalAltResult> {
+        if matches!(error, EvalAltResult::Exit(..)) || error.is_system_exception() {
+            error.set_position(self.at);
+            return error.into();
+        }
+        let name = self.function.definition.name.to_string();
+        EvalAltResult::ErrorInFunctionCall(name, source.to_owned(), error.into(), self.at).into()
     }
 }
 
@@ -141,11 +182,11 @@ type Constants = Shared<Locked<BTreeMap<ImmutableString, Dynamic>>>;
 impl Outside {
     fn enter(
         global: &mut GlobalRuntimeState,
-        function: &Function,
+        source: Option<ImmutableString>,
         environ: Option<&EncapsulatedEnviron>,
     ) -> Self {
         let mut outside = Self {
-            source: std::mem::replace(&mut global.source, function.source.clone()),
+            source: std::mem::replace(&mut global.source, source),
             libraries: global.lib.len(),
             imports: global.num_imports(),
             constants: None,

@@ -19,6 +19,7 @@ mod bits;
 mod calls;
 mod catch;
 mod chain;
+mod closure;
 mod each;
 mod effect;
 mod frame;
@@ -43,6 +44,8 @@ mod switch;
 mod text;
 mod until;
 mod value;
+
+use std::rc::Rc;
 
 use rhai::{
     ASTNode, Caches, Dynamic, Engine, EvalAltResult, Expr, GlobalRuntimeState, ImmutableString,
@@ -202,8 +205,8 @@ impl Compiled {
         engine: &Engine,
         global: &mut GlobalRuntimeState,
         caches: &mut Caches,
-        state: &State,
-        functions: &Functions,
+        state: &Rc<State>,
+        functions: &Rc<Functions>,
         arguments: [Dynamic; N],
     ) -> Result<Value, Box<EvalAltResult>> {
         let mut slots = std::mem::take(&mut self.slots);

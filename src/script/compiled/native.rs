@@ -13,6 +13,7 @@ use rhai::{
 };
 use smallvec::SmallVec;
 
+use super::closure::{self, Calls};
 use super::frame::{Exit, Frame, Outcome, tick};
 use super::over::{self, Place};
 use crate::script::api::log;
@@ -34,6 +35,8 @@ pub(super) struct Native {
     at: Position,
     /// Where the `.` of a method's call is.
     dot: Option<Position>,
+    /// How it calls closures, where it is a method of arrays that does.
+    calls: Option<Calls>,
     known: RefCell<Vec<Known>>,
 }
 
@@ -66,6 +69,7 @@ impl Native {
             call: call.clone(),
             at,
             dot: None,
+            calls: None,
             known: RefCell::default(),
         }
     }
@@ -74,6 +78,7 @@ impl Native {
     pub(super) fn method(call: &FnCallExpr, at: Position, dot: Position) -> Self {
         Self {
             dot: Some(dot),
+            calls: Calls::of(&call.name),
             ..Self::new(call, at)
         }
     }
@@ -106,6 +111,9 @@ impl Native {
         arguments: &mut Arguments,
         first: First,
     ) -> (Outcome<Dynamic>, bool) {
+        if let Some(calls) = self.calls {
+            closure::compiled(calls, arguments, frame);
+        }
         let known = self.known.borrow();
         let same = |known: &&Known| {
             let types = known.types.iter().copied();

@@ -203,6 +203,8 @@ impl Way {
             } if fields.is_empty() => {
                 let optional = *optional;
                 match root {
+                    // Rhai looks behind what closures share.
+                    Root::Slot(slot) if frame.slots.get(*slot).is_none_or(Value::is_shared) => None,
                     Root::Slot(slot) => {
                         let mut all = Arguments::new();
                         all.push(take(frame, *slot));

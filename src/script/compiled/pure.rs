@@ -5,7 +5,7 @@
 //! nothing has happened, the interpreter can then do the whole expression from its beginning: see
 //! [`Part`](super::part::Part).
 
-use rhai::{Expr, FnCallExpr, ImmutableString, Position};
+use rhai::{Dynamic, Expr, FnCallExpr, FnPtr, ImmutableString, Position};
 
 use super::chain;
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
@@ -62,6 +62,8 @@ impl Rest {
 #[inline]
 fn variable(frame: &Frame<'_>, slot: usize) -> Outcome {
     match frame.slots.get(slot) {
+        // A closure's variable; whoever gets its value gets its own.
+        Some(Value::Other(shared)) if shared.is_shared() => Ok(Value::of(shared.flatten_clone())),
         Some(Value::Other(_)) | None => Err(Exit::Unsure),
         Some(value) => Ok(value.clone()),
     }
@@ -103,6 +105,18 @@ impl Place<'_> {
 pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
     let at = expression.position();
     match expression {
+        Expr::DynamicConstant(value, _) if value.is_fnptr() => {
+            if let Some(closure) = value.read_lock::<FnPtr>() {
+                place
+                    .known
+                    .functions
+                    .mention(place.known.file, closure.fn_name());
+            }
+            Some(Pure {
+                lead: vec![at],
+                rest: Rest::Constant(Value::of(expression.get_literal_value(None)?)),
+            })
+        }
         Expr::IntegerConstant(..)
         | Expr::FloatConstant(..)
         | Expr::BoolConstant(..)
@@ -111,7 +125,7 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
         | Expr::DynamicConstant(..)
         | Expr::Unit(_) => Some(Pure {
             lead: vec![at],
-            rest: Rest::Constant(Value::of(expression.get_literal_value(None)?)),
+            rest: constant(expression.get_literal_value(None)?, place),
         }),
         Expr::Variable(..) if place.locals.is_message(expression) => {
             let slot = place.locals.place(expression)?;
@@ -135,12 +149,21 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
     }
 }
 
+/// A constant; a closure is compiled, because something may call it.
+fn constant(value: Dynamic, place: &Place<'_>) -> Rest {
+    if let Some(closure) = value.read_lock::<FnPtr>() {
+        let known = place.known;
+        known.functions.mention(known.file, closure.fn_name());
+    }
+    Rest::Constant(Value::of(value))
+}
+
 /// The same for an argument of a function or operator: a literal counts once, whatever is in it.
 pub(super) fn argument(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
     match expression.get_literal_value(None) {
         Some(literal) => Some(Pure {
             lead: vec![expression.start_position()],
-            rest: Rest::Constant(Value::of(literal)),
+            rest: constant(literal, place),
         }),
         None => compile(expression, place),
     }

@@ -119,6 +119,11 @@ impl Value {
         }
     }
 
+    /// Whether closures share it.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Other(value) if value.is_shared())
+    }
+
     /// Whether it can't be changed.
     pub(super) fn is_constant(&self) -> bool {
         matches!(self, Self::Other(value) if value.is_read_only())

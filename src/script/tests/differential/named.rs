@@ -315,6 +315,43 @@ fn methods() {
     ]);
 }
 
+/// Closures that methods of arrays call: how often, with what, and what they take along.
+#[test]
+fn closures() {
+    let list = "let l = [3, 1, 2, \"x\", 2.5];";
+    let bodies = [
+        "let d = msg.json; emit(\"t\", d.items.filter(|i| i.qty > 1)); d.items.map(|i| i.sku)",
+        "msg.json.items.some(|i| i.qty == 2) || msg.json.items.all(|i| i.price > 1.0)",
+        "let n = 1; let f = msg.json.items.filter(|i| i.qty > n); n += 1; emit(\"t\", f); f.len()",
+        "let sum = 0; [1, 2, 3].map(|x| { sum += x; sum * 2 })",
+        "let s = 0; for x in [1, 2].map(|x, i| x * 10 + i) { s += x; } s",
+        "[1, 2, 3, 4].reduce(|sum, x| (sum ?? 0) + x) + [1, 2].reduce(|sum, x, i| sum + x * i, 5)",
+        "[1, 2, 3].reduce_rev(|sum, x| `${sum}${x}`, \"\")",
+        "let l = [3, 1, 2]; l.sort(|a, b| b - a); emit(\"t\", l); l.order_by(|a, b| a < b)",
+        "[1, 2, 3].find(|x| x > 1) ?? 0; [1, 2].find_map(|x| if x > 1 { x * 7 }); [5].index_of(|x| x == 5)",
+        "let l = [1, 2, 3, 4]; let even = l.drain(|x| x % 2 == 0); l.retain(|x, i| i > 0); emit(\"t\", [l, even]);",
+        "[1, 1, 2].dedup(|a, b| a == b); [1, 2].zip([3, 4], |a, b| a * b); [1].zip([2], |a, b, i| [a, b, i])",
+        "[1, 2].map(|x| x.y.z)",
+        "[1, 2].map(|| this + 1)",
+        "[1, 2].map(|a, b, c| 1)",
+        "[1, 2].filter(|x| { if x > 1 { return true; } throw \"small\" })",
+        "try { [1].map(|x| throw x) } catch (e) { e }",
+        "let f = |x| x + 1; [1, 2].map(f) + [f.call(3)]",
+        "[1, 2].map(|x| { exit(x) })",
+        "#{ a: 1, b: 2 }.filter(|k, v| v > 1).keys()",
+        "let d = msg.json; d.filter(|k| k == \"n\"); d.items.for_each(|| this.n = 1); emit(\"t\", d);",
+        "[1, 2].map(|x| {}); [].map(|x| x); [[1], [2]].map(|l| l.map(|x| x + l.len()))",
+        "[1, 2].map(|x| twice(x) + global::LIMIT)",
+        "let l = [1, 2]; let f = |x| { l.push(x); l.len() }; l.map(f); emit(\"t\", l);",
+        "let x = 5; let f = |y| { x = y; x += 1; x }; [7].map(f); let g = x; x = 9; emit(\"t\", [g, x, twice(x)]); x.max(3)",
+        "let a = [1, 2]; let f = |y| a.push(y); for v in a { if v < 3 { f.call(v + 2); } } emit(\"t\", a);",
+        "msg.json.items.sort(|a, b| a.price - b.price); emit(\"t\", msg.json);",
+        "msg.json.items.filter(|i| emit(\"t\", i)); msg.json.items.map(|i| reject(\"no\"))",
+    ];
+    let bodies: Vec<String> = bodies.iter().map(|body| format!("{list} {body}")).collect();
+    same(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
 /// Fields and indexes that are calculated, read and set.
 #[test]
 fn calculated_places() {
