@@ -98,17 +98,20 @@ impl Effects {
     /// Begins an emit to `topic`; nothing is kept until [`EmitBuilder::finish`].
     pub fn emit(&mut self, topic: Arc<str>) -> EmitBuilder<'_> {
         let headers = self.headers.len() as u32;
+        let bytes_before = self.bytes.len();
+        // In its place from the beginning, because it is large to move.
+        self.emits.push(EmitSlot {
+            topic,
+            partition: None,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: headers..headers,
+        });
         EmitBuilder {
-            bytes_before: self.bytes.len(),
-            slot: EmitSlot {
-                topic,
-                partition: None,
-                timestamp: None,
-                key: None,
-                value: None,
-                headers: headers..headers,
-            },
             effects: self,
+            bytes_before,
+            headers_before: headers as usize,
             finished: false,
         }
     }
@@ -118,46 +121,54 @@ impl Effects {
     }
 }
 
-/// An emit in the making; dropped unfinished, it leaves nothing behind.
+/// An emit in the making, the last of the effects; dropped unfinished, it leaves nothing behind.
 #[must_use]
 pub struct EmitBuilder<'a> {
     effects: &'a mut Effects,
-    slot: EmitSlot,
     bytes_before: usize,
+    headers_before: usize,
     finished: bool,
 }
 
 impl EmitBuilder<'_> {
     pub fn key(&mut self, key: &[u8]) {
-        self.slot.key = Some(self.write(|bytes| bytes.extend_from_slice(key)));
+        self.key_with(|bytes| bytes.extend_from_slice(key));
     }
     pub fn value(&mut self, value: &[u8]) {
-        self.slot.value = Some(self.write(|bytes| bytes.extend_from_slice(value)));
+        self.value_with(|bytes| bytes.extend_from_slice(value));
     }
     /// Writes the key in place, such as JSON from a serialiser.
     pub fn key_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.slot.key = Some(self.write(write));
+        let key = self.write(write);
+        self.set(|slot| slot.key = Some(key));
     }
     /// Writes the value in place, such as JSON from a serialiser.
     pub fn value_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.slot.value = Some(self.write(write));
+        let value = self.write(write);
+        self.set(|slot| slot.value = Some(value));
     }
     pub fn header(&mut self, name: &str, value: Option<&[u8]>) {
         let name = self.write(|bytes| bytes.extend_from_slice(name.as_bytes()));
         let value = value.map(|value| self.write(|bytes| bytes.extend_from_slice(value)));
         self.effects.headers.push((name, value));
-        self.slot.headers.end += 1;
+        self.set(|slot| slot.headers.end += 1);
     }
     pub fn partition(&mut self, partition: i32) {
-        self.slot.partition = Some(partition);
+        self.set(|slot| slot.partition = Some(partition));
     }
     /// Milliseconds since the epoch.
     pub fn timestamp(&mut self, timestamp: i64) {
-        self.slot.timestamp = Some(timestamp);
+        self.set(|slot| slot.timestamp = Some(timestamp));
     }
     /// Keeps the emit.
     pub fn finish(mut self) {
         self.finished = true;
+    }
+
+    fn set(&mut self, set: impl FnOnce(&mut EmitSlot)) {
+        if let Some(slot) = self.effects.emits.last_mut() {
+            set(slot);
+        }
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
@@ -169,23 +180,10 @@ impl EmitBuilder<'_> {
 
 impl Drop for EmitBuilder<'_> {
     fn drop(&mut self) {
-        if self.finished {
-            let empty = EmitSlot {
-                topic: self.slot.topic.clone(),
-                partition: None,
-                timestamp: None,
-                key: None,
-                value: None,
-                headers: 0..0,
-            };
-            self.effects
-                .emits
-                .push(std::mem::replace(&mut self.slot, empty));
-        } else {
+        if !self.finished {
+            self.effects.emits.pop();
             self.effects.bytes.truncate(self.bytes_before);
-            self.effects
-                .headers
-                .truncate(self.slot.headers.start as usize);
+            self.effects.headers.truncate(self.headers_before);
         }
     }
 }

@@ -257,11 +257,10 @@ impl Runtime {
         } = function;
         let work = match work {
             Work::Compiled(compiled) => {
-                let result = match compiled.keeps_the_message() {
-                    true => self.compiled(definition, compiled, []),
-                    false => self.compiled(definition, compiled, arguments),
+                return match compiled.keeps_the_message() {
+                    true => self.compiled(definition, compiled, [], Value::into_dynamic),
+                    false => self.compiled(definition, compiled, arguments, Value::into_dynamic),
                 };
-                return result.map(Value::into_dynamic);
             }
             Work::Interpreted(work) => work,
         };
@@ -289,29 +288,26 @@ impl Runtime {
         if let Work::Compiled(compiled) = work
             && compiled.keeps_the_message()
         {
-            return self.compiled(definition, compiled, []).map(drop);
+            return self.compiled(definition, compiled, [], drop);
         }
         let message = self.message();
         self.call(function, [message]).map(drop)
     }
 
+    /// Runs it, and makes of its value what `take` does.
     #[inline]
-    fn compiled<const N: usize>(
+    fn compiled<const N: usize, R>(
         &mut self,
         definition: &ScriptFuncDef,
         compiled: &mut Compiled,
         arguments: [Dynamic; N],
-    ) -> Result<Value, Ended> {
+        take: fn(Value) -> R,
+    ) -> Result<R, Ended> {
         self.is_not_too_much(definition)?;
         let result = self.measured(|runtime| {
             let (engine, global) = (&runtime.engine, &mut runtime.global);
-            compiled.run(
-                engine,
-                global,
-                &mut runtime.caches,
-                &runtime.state,
-                arguments,
-            )
+            let (caches, state) = (&mut runtime.caches, &*runtime.state);
+            compiled.run(engine, global, caches, state, arguments, take)
         });
         if result.is_err() {
             self.entry = definition.name.clone();

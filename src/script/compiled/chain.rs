@@ -12,9 +12,11 @@ use rhai::{ASTFlags, BinaryExpr, Dynamic, Expr, INT, ImmutableString, Position};
 use super::frame::{Exit, Frame, Outcome, ticks};
 use super::message::Field;
 use super::method::{Called, Method};
+use super::operators::Comparison;
 use super::pure::{Place, Pure, Rest, property};
+use super::scalar::Scalar;
 use super::value::Value;
-use crate::script::json::{Doc, JsonObject, Looked};
+use crate::script::json::{Doc, JsonObject, Look, Looked, look_untagged};
 
 /// One link of a chain.
 struct Link {
@@ -56,20 +58,37 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
     }
     let head = chain.links.first()?.counted.clone();
     lead.extend(head);
-    let Chain { links, .. } = chain;
-    let longest = place.known.longest;
-    let code: super::frame::Code = if place.locals.is_message(&first.lhs) {
-        of_message(links, longest)?
+    let Chain { mut links, .. } = chain;
+    let start = if place.locals.is_message(&first.lhs) {
+        let first = links.remove(0);
+        let What::Name(name) = &first.what else {
+            return None;
+        };
+        // `msg?.key`: the message is always there.
+        let at = *first.counted.first()?;
+        match Field::of(name)? {
+            Field::Json if links.is_empty() => Err(Rest::Json(at)),
+            Field::Json => Ok(Start::Json(at)),
+            field if links.is_empty() => Err(Rest::Field(field)),
+            _ => return None,
+        }
     } else if let Some(params) = place.params(&first.lhs) {
-        of_params(params.clone(), links, longest)?
+        // No method writes back to them.
+        let mut methods = links
+            .iter()
+            .map(|link| matches!(link.what, What::Method(_)));
+        if methods.any(|method| method) {
+            return None;
+        }
+        Ok(Start::Params(params.clone()))
     } else {
-        let slot = place.locals.slot(&first.lhs)?;
-        Box::new(move |frame| of_variable(slot, &links, longest, frame))
+        Ok(Start::Slot(place.locals.slot(&first.lhs)?))
     };
-    Some(Pure {
-        lead,
-        rest: Rest::Code(code),
-    })
+    let rest = match start {
+        Ok(start) => Rest::Reach(Box::new(Reach::new(start, links, place.known.longest))),
+        Err(rest) => rest,
+    };
+    Some(Pure { lead, rest })
 }
 
 impl Chain {
@@ -141,52 +160,106 @@ fn index(link: &Expr) -> Option<What> {
     })
 }
 
-/// A chain on a variable.
-#[inline]
-fn of_variable(slot: usize, links: &[Link], longest: usize, frame: &mut Frame<'_>) -> Outcome {
-    let start = match frame.slots.get(slot) {
-        Some(Value::Object(object)) => At::Object(object),
-        Some(Value::Array(array)) => At::Node(array.doc(), array.node()),
-        Some(Value::Text(text)) => At::Text(text),
-        Some(Value::Piece(doc, node)) => At::Node(doc, *node),
-        _ => return Err(Exit::Unsure),
-    };
-    follow(start, &[], links, longest)
+/// What a chain starts from.
+enum Start {
+    Slot(usize),
+    Params(JsonObject),
+    /// `msg.json`, which stands there.
+    Json(Position),
 }
 
-/// A chain on the configuration's constants, to which no method writes back.
-fn of_params(params: JsonObject, links: Vec<Link>, longest: usize) -> Option<super::frame::Code> {
-    let mut methods = links
-        .iter()
-        .map(|link| matches!(link.what, What::Method(_)));
-    if methods.any(|method| method) {
-        return None;
-    }
-    Some(Box::new(move |_| {
-        follow(At::Object(&params), &[], &links, longest)
-    }))
+/// A compiled chain.
+pub(super) struct Reach {
+    start: Start,
+    links: Vec<Link>,
+    longest: usize,
+    /// How many operations follow the chain's lead, where neither a value nor a method decides on that.
+    pub cost: Option<usize>,
 }
 
-/// A chain on the message.
-fn of_message(mut links: Vec<Link>, longest: usize) -> Option<super::frame::Code> {
-    let first = links.remove(0);
-    let What::Name(name) = &first.what else {
-        return None;
-    };
-    // `msg?.key`: the message is always there.
-    let at = *first.counted.first()?;
-    let field = Field::of(name)?;
-    if links.is_empty() {
-        return Some(Box::new(move |frame| field.value(at, frame)));
+impl Reach {
+    fn new(start: Start, links: Vec<Link>, longest: usize) -> Self {
+        let known = |link: &Link| !link.optional && !matches!(link.what, What::Method(_));
+        let counted = match start {
+            Start::Json(_) => &*links,
+            _ => links.get(1..).unwrap_or_default(),
+        };
+        let cost = counted.iter().map(|link| link.counted.len()).sum();
+        Self {
+            cost: links.iter().all(known).then_some(cost),
+            start,
+            links,
+            longest,
+        }
     }
-    if field != Field::Json {
-        return None;
+
+    #[inline]
+    pub(super) fn value(&self, frame: &mut Frame<'_>) -> Outcome {
+        let (links, longest) = (&self.links, self.longest);
+        match &self.start {
+            Start::Slot(slot) => match frame.slots.get(*slot).and_then(At::of) {
+                Some(start) => follow(start, &[], links, longest),
+                None => Err(Exit::Unsure),
+            },
+            Start::Params(params) => follow(At::Object(params), &[], links, longest),
+            Start::Json(at) => super::message::with_json(*at, frame, |json| {
+                follow(At::Object(json), &[*at], links, longest)
+            }),
+        }
     }
-    Some(Box::new(move |frame| {
-        super::message::with_json(at, frame, |json| {
-            follow(At::Object(json), &[at], &links, longest)
-        })
-    }))
+
+    /// Where the chain ends, without counting.
+    #[inline(always)]
+    fn end<R>(&self, frame: &Frame<'_>, with: impl FnOnce(At<'_>) -> R) -> Option<R> {
+        let from = |start: At<'_>| {
+            let mut at = start;
+            for link in &self.links {
+                at = at.link(&link.what)?;
+            }
+            at.fits(self.longest).then(|| with(at))
+        };
+        match &self.start {
+            Start::Slot(slot) => from(At::of(frame.slots.get(*slot)?)?),
+            Start::Params(params) => from(At::Object(params)),
+            // Not before it is parsed, which can fail.
+            Start::Json(_) => frame.state.with_view(|json| from(At::Object(json?))),
+        }
+    }
+
+    /// The number or flag at its end, without counting.
+    #[inline]
+    pub(super) fn scalar(&self, frame: &Frame<'_>) -> Scalar {
+        self.end(frame, |at| at.scalar()).unwrap_or(Scalar::Unsure)
+    }
+
+    /// What is at its end compared with a text, without counting.
+    #[inline]
+    pub(super) fn against(&self, comparison: Comparison, text: &str, frame: &Frame<'_>) -> Scalar {
+        let end = self.end(frame, |at| at.against(comparison, text));
+        end.unwrap_or(Scalar::Unsure)
+    }
+
+    /// Appends the text at its end, without counting; `false` where none is.
+    pub(super) fn append(&self, out: &mut Vec<u8>, frame: &Frame<'_>) -> bool {
+        let end = self.end(frame, |at| match at {
+            At::Node(doc, node) if doc.is_text_at(node) => {
+                doc.with_text(doc.node(node), |text| {
+                    out.extend_from_slice(text.as_bytes())
+                });
+                true
+            }
+            _ => false,
+        });
+        end.unwrap_or(false)
+    }
+
+    /// The array of the JSON text at its end, without counting.
+    pub(super) fn array(&self, frame: &Frame<'_>) -> Option<(Rc<Doc>, u32)> {
+        self.end(frame, |at| match at {
+            At::Node(doc, node) if doc.is_array_at(node) => Some((Rc::clone(doc), node)),
+            _ => None,
+        })?
+    }
 }
 
 /// Where a chain has come to.
@@ -239,7 +312,58 @@ fn count(before: &[Position], links: &[Link]) -> Outcome<()> {
 }
 
 impl<'a> At<'a> {
-    #[inline]
+    /// A variable's value.
+    #[inline(always)]
+    fn of(value: &'a Value) -> Option<Self> {
+        Some(match value {
+            Value::Object(object) => At::Object(object),
+            Value::Array(array) => At::Node(array.doc(), array.node()),
+            Value::Text(text) => At::Text(text),
+            Value::Piece(doc, node) => At::Node(doc, *node),
+            _ => return None,
+        })
+    }
+
+    /// Whether Rhai would find it no larger than values may be.
+    #[inline(always)]
+    fn fits(self, longest: usize) -> bool {
+        match self {
+            At::Node(doc, node) => {
+                doc.raw(doc.node(node)).len() <= longest || doc.is_container_at(node)
+            }
+            _ => true,
+        }
+    }
+
+    #[inline(always)]
+    fn scalar(self) -> Scalar {
+        match self {
+            At::Nothing => Scalar::Unit,
+            At::Node(doc, node) => match look_untagged(doc, node) {
+                Look::Null => Scalar::Unit,
+                Look::Bool(flag) => Scalar::bool(flag),
+                Look::Int(number) => Scalar::Int(number),
+                Look::Float(number, _) => Scalar::float(number),
+                Look::Text | Look::Object | Look::Array => Scalar::Unsure,
+            },
+            At::Object(_) | At::Given(_) | At::Text(_) => Scalar::Unsure,
+        }
+    }
+
+    #[inline(always)]
+    fn against(self, comparison: Comparison, text: &str) -> Scalar {
+        match self {
+            At::Node(doc, node) if doc.is_text_at(node) => {
+                let node = doc.node(node);
+                let equality = comparison.of_equality(|| doc.is_text(node, text));
+                let order = || doc.with_text(node, |own| comparison.of_texts(own, text));
+                Scalar::bool(equality.unwrap_or_else(order))
+            }
+            other => comparison.of_text_and(other.scalar()),
+        }
+    }
+
+    #[inline(always)]
     fn link(self, what: &What) -> Option<At<'a>> {
         match (self, what) {
             (At::Object(object), What::Name(name)) => Some(match object.lookup(name) {

@@ -1,6 +1,7 @@
 //! `for`: over arrays of a JSON text, Rhai's arrays and ranges of whole numbers.
 
 use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Expr, FlowControl, INT, Ident, Position, Stmt, StmtBlock, Token};
 
@@ -10,6 +11,7 @@ use super::locals::walk;
 use super::part::Part;
 use super::statements::{Block, Compiler, Refused};
 use super::value::Value;
+use crate::script::json::Doc;
 use crate::script::meter;
 
 /// What is gone through.
@@ -68,10 +70,17 @@ pub(super) fn compile(
         empty: control.body.is_empty().then(|| control.body.position()),
     };
     Ok(Box::new(move |frame| {
+        if let Over::Value(part) = &over
+            && let Some((doc, array)) = part.array(frame)
+        {
+            let result = body.run_json(&doc, array, frame);
+            frame.slots.truncate(outside);
+            return result;
+        }
         let counted = meter::operations();
         let result = match over.begin(frame) {
             Ok(mut steps) => {
-                let result = body.run(&mut steps, frame);
+                let result = body.run_with(frame, |place| steps.next(place));
                 steps.give_back(frame);
                 result
             }
@@ -199,35 +208,72 @@ impl Steps {
     }
 }
 
-impl Iterator for Steps {
-    type Item = Value;
-
+impl Steps {
+    /// Puts the next value in its place; `false` after the last.
     #[inline]
-    fn next(&mut self) -> Option<Value> {
+    fn next(&mut self, place: &mut Value) -> bool {
         match self {
-            Self::Json(elements) => elements.next_with(Value::node),
+            Self::Json(elements) => {
+                let put = |doc: &Rc<Doc>, node| place.become_node(doc, node);
+                elements.next_with(put).is_some()
+            }
             Self::Lent { array, read, .. } => {
-                let array = array.read_lock::<Array>()?;
-                let value = array.get(*read)?.clone();
+                let array = array.read_lock::<Array>();
+                let Some(value) = array.as_ref().and_then(|array| array.get(*read)) else {
+                    return false;
+                };
                 *read += 1;
-                Some(Value::of(value.flatten()))
+                place.become_copy(value);
+                true
             }
-            Self::Array(array) => array.next().map(|value| Value::of(value.flatten())),
+            Self::Array(array) => match array.next() {
+                Some(value) => {
+                    *place = Value::of(value.flatten());
+                    true
+                }
+                None => false,
+            },
             Self::Ints(from, to) => {
-                let next = (*from < *to).then_some(Value::Int(*from))?;
-                *from += 1;
-                Some(next)
+                let more = *from < *to;
+                if more {
+                    *place = Value::Int(*from);
+                    *from += 1;
+                }
+                more
             }
-            Self::Inclusive(range) => range.next().map(Value::Int),
+            Self::Inclusive(range) => match range.next() {
+                Some(number) => {
+                    *place = Value::Int(number);
+                    true
+                }
+                None => false,
+            },
         }
     }
 }
 
 impl Loop {
-    fn run(&self, steps: &mut Steps, frame: &mut Frame<'_>) -> Outcome {
+    /// Over an array of a JSON text.
+    fn run_json(&self, doc: &Rc<Doc>, array: u32, frame: &mut Frame<'_>) -> Outcome {
+        let (mut left, mut node) = (doc.node(array).len, array + 1);
+        self.run_with(frame, |place| {
+            let more = left > 0;
+            if more {
+                left -= 1;
+                place.become_node(doc, node);
+                node = doc.node(node).next;
+            }
+            more
+        })
+    }
+
+    /// `next` puts the next value in its place; `false` after the last.
+    #[inline(always)]
+    fn run_with(&self, frame: &mut Frame<'_>, mut next: impl FnMut(&mut Value) -> bool) -> Outcome {
         let variables = frame.slots.len();
         if let Some(empty) = self.empty {
-            for _ in steps {
+            let mut unread = Value::Unit;
+            while next(&mut unread) {
                 tick(empty)?;
             }
             return Ok(Value::Unit);
@@ -236,11 +282,15 @@ impl Loop {
             frame.slots.push(Value::Int(0));
         }
         frame.slots.push(Value::Unit);
-        for (count, value) in steps.enumerate() {
-            if self.counter {
-                put(frame, variables, Value::Int(count as INT));
+        let own = variables + usize::from(self.counter);
+        let mut count = 0;
+        while frame.slots.get_mut(own).is_some_and(&mut next) {
+            if self.counter
+                && let Some(counter) = frame.slots.get_mut(variables)
+            {
+                *counter = Value::Int(count);
+                count += 1;
             }
-            put(frame, variables + usize::from(self.counter), value);
             match self.body.run(frame) {
                 Ok(_) | Err(Exit::Continue) => {}
                 Err(Exit::Break) => return Ok(std::mem::take(&mut frame.carried)),
@@ -248,12 +298,5 @@ impl Loop {
             }
         }
         Ok(Value::Unit)
-    }
-}
-
-#[inline]
-fn put(frame: &mut Frame<'_>, slot: usize, value: Value) {
-    if let Some(place) = frame.slots.get_mut(slot) {
-        *place = value;
     }
 }

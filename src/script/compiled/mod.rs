@@ -11,6 +11,9 @@
 //! - What has no construct here is the interpreter's, in a scope that holds the variables it mentions
 //!   (`interpreted`).
 //!
+//! `quick` is the short way of what gives a number or a flag (`scalar`): values of 16 bytes go in
+//! registers, while a [`Value`] goes through memory, where reading what was just written is slow.
+//!
 //! `frame` is one call, `value` what it works on, `locals` the variables at a place.
 
 mod assign;
@@ -25,7 +28,9 @@ mod method;
 mod operators;
 mod part;
 mod pure;
+mod quick;
 mod report;
+mod scalar;
 mod statements;
 mod text;
 mod value;
@@ -151,16 +156,18 @@ impl Compiled {
         self.kept > 0
     }
 
-    /// Runs it with these values of its parameters, or with those that it keeps.
+    /// Runs it with these values of its parameters, or with those that it keeps; of its value is made what
+    /// `take` does.
     #[inline]
-    pub(crate) fn run<const N: usize>(
+    pub(crate) fn run<const N: usize, R>(
         &mut self,
         engine: &Engine,
         global: &mut GlobalRuntimeState,
         caches: &mut Caches,
         state: &State,
         arguments: [Dynamic; N],
-    ) -> Result<Value, Box<EvalAltResult>> {
+        take: fn(Value) -> R,
+    ) -> Result<R, Box<EvalAltResult>> {
         let mut slots = std::mem::take(&mut self.slots);
         slots.extend(arguments.into_iter().map(Value::of));
         let mut frame = Frame {
@@ -171,13 +178,12 @@ impl Compiled {
             slots,
             carried: Value::Unit,
         };
-        let result = self.body.run(&mut frame);
-        let result = match result {
-            Ok(value) => Ok(value),
-            Err(Exit::Return) => Ok(std::mem::take(&mut frame.carried)),
+        let result = match self.body.run(&mut frame) {
+            Ok(value) => Ok(take(value)),
+            Err(Exit::Return) => Ok(take(std::mem::take(&mut frame.carried))),
             Err(Exit::Error(error)) => Err(error),
             // Rhai's parser lets neither stand outside a loop, and each `Unsure` has its way out.
-            Err(Exit::Break | Exit::Continue | Exit::Unsure) => Ok(Value::Unit),
+            Err(Exit::Break | Exit::Continue | Exit::Unsure) => Ok(take(Value::Unit)),
         };
         // Nothing of a message outlives its call.
         frame.slots.truncate(self.kept);

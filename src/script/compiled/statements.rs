@@ -34,6 +34,8 @@ pub(super) struct Block {
     statements: Vec<Code>,
     /// So many variables were there before it.
     outside: usize,
+    /// Whether any come in it.
+    declares: bool,
 }
 
 impl Block {
@@ -41,7 +43,9 @@ impl Block {
     #[inline]
     pub(super) fn run(&self, frame: &mut Frame<'_>) -> Outcome {
         let result = self.run_open(frame);
-        frame.slots.truncate(self.outside);
+        if self.declares {
+            frame.slots.truncate(self.outside);
+        }
         result
     }
 
@@ -49,7 +53,8 @@ impl Block {
         self.statements.is_empty()
     }
 
-    #[inline]
+    // Apart, so that its result is written where it is wanted and not moved there.
+    #[inline(never)]
     fn run_open(&self, frame: &mut Frame<'_>) -> Outcome {
         let Some((last, others)) = self.statements.split_last() else {
             return Ok(Value::Unit);
@@ -66,10 +71,12 @@ impl Compiler<'_> {
         let outside = self.locals.len();
         let compiled: Compiled<Vec<Code>> =
             statements.iter().map(|one| self.statement(one)).collect();
+        let declares = self.locals.len() > outside;
         self.locals.rewind(outside);
         Ok(Block {
             statements: compiled?,
             outside,
+            declares,
         })
     }
 
@@ -210,31 +217,27 @@ impl Compiler<'_> {
         let (name, value, again) = declared;
         let part = self.part(value, vec![at]);
         let constant = flags.intersects(ASTFlags::CONSTANT);
-        let made = move |frame: &mut Frame<'_>| -> Outcome {
-            let value = part.value(frame)?.owned();
-            Ok(match constant {
-                true => Value::Other(value.into_dynamic().into_read_only()),
-                false => value,
-            })
-        };
-        match again.and_then(|index| self.locals.len().checked_sub(index.get())) {
-            // Rhai uses the place of an earlier variable of this name again.
-            Some(slot) => Box::new(move |frame| {
-                let value = made(frame)?;
-                if let Some(place) = frame.slots.get_mut(slot) {
-                    *place = value;
-                }
-                Ok(Value::Unit)
-            }),
-            None => {
-                self.locals.push(&name.name);
-                Box::new(move |frame| {
-                    let value = made(frame)?;
-                    frame.slots.push(value);
-                    Ok(Value::Unit)
-                })
-            }
+        // Rhai uses the place of an earlier variable of this name again.
+        let slot = again.and_then(|index| self.locals.len().checked_sub(index.get()));
+        if slot.is_none() {
+            self.locals.push(&name.name);
         }
+        if !constant {
+            return Box::new(move |frame| part.store(slot, frame).map(|()| Value::Unit));
+        }
+        Box::new(move |frame| {
+            let value = part.value(frame)?.owned();
+            let value = Value::Other(value.into_dynamic().into_read_only());
+            match slot {
+                None => frame.slots.push(value),
+                Some(slot) => {
+                    if let Some(place) = frame.slots.get_mut(slot) {
+                        *place = value;
+                    }
+                }
+            }
+            Ok(Value::Unit)
+        })
     }
 
     /// `break` and `continue`.

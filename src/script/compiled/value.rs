@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, FLOAT, INT, ImmutableString};
 
+use super::operators::Comparison;
+use super::scalar::Scalar;
 use crate::script::json::{self, Doc, JsonArray, JsonObject, Look};
 
 /// A value of compiled code.
@@ -72,6 +74,71 @@ impl Value {
             Look::Text => Self::Piece(Rc::clone(doc), index),
             Look::Object => Self::Object(JsonObject::new(doc, index)),
             Look::Array => Self::Array(JsonArray::new(doc, index)),
+        }
+    }
+
+    /// Puts in its place what stands at a node of a JSON text.
+    #[inline]
+    pub(super) fn become_node(&mut self, doc: &Rc<Doc>, index: u32) {
+        // One by one, because a value that was just put together is slow to move.
+        match json::look(doc, index) {
+            Look::Null => *self = Self::Unit,
+            Look::Bool(flag) => *self = Self::Bool(flag),
+            Look::Int(number) => *self = Self::Int(number),
+            Look::Float(number, tag) => *self = Self::Float(number, tag),
+            Look::Text => *self = Self::Piece(Rc::clone(doc), index),
+            Look::Object => {
+                if let Self::Object(object) = self
+                    && object.turn_to(doc, index)
+                {
+                    return;
+                }
+                *self = Self::Object(JsonObject::new(doc, index));
+            }
+            Look::Array => *self = Self::Array(JsonArray::new(doc, index)),
+        }
+    }
+
+    /// Puts a copy in its place; what a closure shares is taken out of it.
+    #[inline]
+    pub(super) fn become_copy(&mut self, value: &Dynamic) {
+        let plain = value.tag() == 0 && !value.is_shared() && !value.is_read_only();
+        match value.as_immutable_string_ref() {
+            Ok(text) if plain => *self = Self::Text(text.clone()),
+            _ => *self = Self::of(value.flatten_clone()),
+        }
+    }
+
+    /// Compared with a text.
+    #[inline]
+    pub(super) fn against(&self, comparison: Comparison, text: &str) -> Scalar {
+        let holds = match self {
+            Self::Text(own) => comparison.of_texts(own, text),
+            Self::Piece(doc, node) => {
+                let node = doc.node(*node);
+                match comparison.of_equality(|| doc.is_text(node, text)) {
+                    Some(holds) => holds,
+                    None => doc.with_text(node, |own| comparison.of_texts(own, text)),
+                }
+            }
+            other => return comparison.of_text_and(Scalar::of(other)),
+        };
+        Scalar::bool(holds)
+    }
+
+    /// A copy as Rhai has it.
+    pub(super) fn dynamic(&self) -> Dynamic {
+        match self {
+            Self::Unit => Dynamic::UNIT,
+            Self::Bool(flag) => (*flag).into(),
+            Self::Int(number) => (*number).into(),
+            Self::Float(number, tag) => {
+                let mut value = Dynamic::from_float(*number);
+                value.set_tag(*tag);
+                value
+            }
+            Self::Text(text) => text.clone().into(),
+            other => other.clone().into_dynamic(),
         }
     }
 

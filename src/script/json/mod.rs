@@ -22,7 +22,7 @@ mod write;
 
 pub(crate) use digits::Digits;
 pub(crate) use doc::Doc;
-pub(crate) use look::{Look, Looked, look};
+pub(crate) use look::{Look, Looked, look, look_untagged};
 pub(crate) use methods::{own, register, register_field};
 pub(crate) use not_json::NotJson;
 pub(crate) use view::{Elements, JsonArray, JsonObject, value};
