@@ -136,6 +136,12 @@ fn collect<'a>(len: usize, parts: impl Iterator<Item = &'a str>, limit: usize) -
     Ok(array)
 }
 
+/// Charges for the parts of a text of `len` bytes as [`split`] does.
+pub(crate) fn charge_split(len: usize, parts: usize) {
+    meter::charge(len / BYTES_PER_OPERATION);
+    meter::charge(parts / 8);
+}
+
 /// `text.split(by)`.
 pub(crate) fn split(text: &str, by: &str, limit: usize) -> Fallible<Array> {
     match by.as_bytes() {

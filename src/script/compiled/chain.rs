@@ -320,6 +320,7 @@ impl<'a> At<'a> {
             Value::Array(array) => At::Node(array.doc(), array.node()),
             Value::Text(text) => At::Text(text),
             Value::Piece(doc, node) => At::Node(doc, *node),
+            Value::Part(doc, start, end) => At::Text(doc.text(*start, *end)),
             _ => return None,
         })
     }

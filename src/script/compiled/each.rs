@@ -9,6 +9,7 @@ use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
 use super::interpreted::mentions;
 use super::locals::walk;
 use super::part::Part;
+use super::parts::Parts;
 use super::statements::{Block, Compiler, Refused};
 use super::value::Value;
 use crate::script::json::Doc;
@@ -141,6 +142,8 @@ enum Steps {
         read: usize,
     },
     Json(crate::script::json::Elements),
+    /// And where the next begins.
+    Parts(Parts, Option<u32>),
     Array(std::vec::IntoIter<Dynamic>),
     Ints(INT, INT),
     Inclusive(RangeInclusive<INT>),
@@ -151,6 +154,7 @@ impl Over {
         match self {
             Self::Value(part) => match part.sure(frame)? {
                 Value::Array(array) => Ok(Steps::Json(array.into_iter())),
+                Value::Parts(parts) => Ok(Steps::parts(parts)),
                 Value::Other(array) => steps(array),
                 _ => Err(Exit::Unsure),
             },
@@ -162,6 +166,7 @@ impl Over {
                 ticks(counted)?;
                 match frame.slots.get_mut(*slot) {
                     Some(Value::Array(array)) => Ok(Steps::Json(array.clone().into_iter())),
+                    Some(Value::Parts(parts)) => Ok(Steps::parts(parts.clone())),
                     Some(Value::Other(array)) if *lent && array.is_array() => Ok(Steps::Lent {
                         slot: *slot,
                         array: array.take(),
@@ -198,6 +203,11 @@ fn steps(over: Dynamic) -> Outcome<Steps> {
 }
 
 impl Steps {
+    fn parts(parts: Parts) -> Self {
+        let begin = parts.begin();
+        Self::Parts(parts, Some(begin))
+    }
+
     /// Puts a lent array back in its place.
     fn give_back(self, frame: &mut Frame<'_>) {
         if let Self::Lent { slot, array, .. } = self
@@ -216,6 +226,15 @@ impl Steps {
             Self::Json(elements) => {
                 let put = |doc: &Rc<Doc>, node| place.become_node(doc, node);
                 elements.next_with(put).is_some()
+            }
+            Self::Parts(parts, next) => {
+                let Some(start) = *next else {
+                    return false;
+                };
+                let (end, following) = parts.end(start);
+                *next = following;
+                place.become_part(parts.doc(), start, end);
+                true
             }
             Self::Lent { array, read, .. } => {
                 let array = array.read_lock::<Array>();
@@ -291,8 +310,8 @@ impl Loop {
                 *counter = Value::Int(count);
                 count += 1;
             }
-            match self.body.run(frame) {
-                Ok(_) | Err(Exit::Continue) => {}
+            match self.body.run_for_effect(frame) {
+                Ok(()) | Err(Exit::Continue) => {}
                 Err(Exit::Break) => return Ok(std::mem::take(&mut frame.carried)),
                 Err(other) => return Err(other),
             }

@@ -27,6 +27,7 @@ mod message;
 mod method;
 mod operators;
 mod part;
+mod parts;
 mod pure;
 mod quick;
 mod report;

@@ -121,7 +121,7 @@ fn compared(comparison: Comparison, quick: Quick, left: &Value, right: &Value) -
     match texts {
         Some(Some(holds)) => Some(Value::Bool(holds)),
         Some(None) => comparison.of_text_and(Scalar::of(right)).value(),
-        None if matches!(right, Value::Text(_) | Value::Piece(..)) => {
+        None if right.with_text(|_| ()).is_some() => {
             comparison.of_text_and(Scalar::of(left)).value()
         }
         None => quick(Scalar::of(left), Scalar::of(right)).value(),
@@ -223,7 +223,7 @@ fn add_number(place: &mut Value, by: Scalar) -> bool {
 }
 
 fn add_to(place: &mut Value, by: &Value, longest: usize) -> bool {
-    if let Value::Piece(..) = place {
+    if let Value::Piece(..) | Value::Part(..) = place {
         *place = Value::of(std::mem::take(place).into_dynamic());
     }
     if let Value::Text(text) = place {

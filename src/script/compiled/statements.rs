@@ -42,7 +42,18 @@ impl Block {
     /// The value of the last statement; the variables go away however it ends.
     #[inline]
     pub(super) fn run(&self, frame: &mut Frame<'_>) -> Outcome {
-        let result = self.run_open(frame);
+        // Each of the two writes its result where it is wanted: to move it from elsewhere is slow.
+        match self.declares {
+            true => self.run_closed(frame),
+            false => self.run_open(frame),
+        }
+    }
+
+    /// The same where nobody wants the value.
+    #[inline]
+    pub(super) fn run_for_effect(&self, frame: &mut Frame<'_>) -> Outcome<()> {
+        let mut statements = self.statements.iter();
+        let result = statements.try_for_each(|statement| statement(frame).map(drop));
         if self.declares {
             frame.slots.truncate(self.outside);
         }
@@ -53,7 +64,13 @@ impl Block {
         self.statements.is_empty()
     }
 
-    // Apart, so that its result is written where it is wanted and not moved there.
+    #[inline(never)]
+    fn run_closed(&self, frame: &mut Frame<'_>) -> Outcome {
+        let result = self.run_open(frame);
+        frame.slots.truncate(self.outside);
+        result
+    }
+
     #[inline(never)]
     fn run_open(&self, frame: &mut Frame<'_>) -> Outcome {
         let Some((last, others)) = self.statements.split_last() else {
@@ -198,8 +215,8 @@ impl Compiler<'_> {
                     Some(_) => {}
                     None => empty.map_or(Ok(()), tick)?,
                 }
-                match body.run(frame) {
-                    Ok(_) | Err(Exit::Continue) => {}
+                match body.run_for_effect(frame) {
+                    Ok(()) | Err(Exit::Continue) => {}
                     Err(Exit::Break) => return Ok(std::mem::take(&mut frame.carried)),
                     Err(other) => return Err(other),
                 }

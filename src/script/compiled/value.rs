@@ -8,8 +8,10 @@ use std::rc::Rc;
 use rhai::{Dynamic, FLOAT, INT, ImmutableString};
 
 use super::operators::Comparison;
+use super::parts::Parts;
 use super::scalar::Scalar;
 use crate::script::json::{self, Doc, JsonArray, JsonObject, Look};
+use crate::script::strings;
 
 /// A value of compiled code.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +25,12 @@ pub(crate) enum Value {
     Text(ImmutableString),
     /// A string of a JSON text that nothing has asked for as a Rhai string yet.
     Piece(Rc<Doc>, u32),
+    /// From one byte of a JSON text to another, where no escapes are.
+    Part(Rc<Doc>, u32, u32),
     Object(JsonObject),
     Array(JsonArray),
+    /// A string split into an array.
+    Parts(Parts),
     /// Anything else, and what a closure shares.
     Other(Dynamic),
 }
@@ -99,6 +105,17 @@ impl Value {
         }
     }
 
+    /// Puts this part of a JSON text in its place.
+    #[inline]
+    pub(super) fn become_part(&mut self, doc: &Rc<Doc>, start: u32, end: u32) {
+        match self {
+            Self::Part(own, own_start, own_end) if Rc::ptr_eq(own, doc) => {
+                (*own_start, *own_end) = (start, end);
+            }
+            _ => *self = Self::Part(Rc::clone(doc), start, end),
+        }
+    }
+
     /// Puts a copy in its place; what a closure shares is taken out of it.
     #[inline]
     pub(super) fn become_copy(&mut self, value: &Dynamic) {
@@ -121,6 +138,7 @@ impl Value {
                     None => doc.with_text(node, |own| comparison.of_texts(own, text)),
                 }
             }
+            Self::Part(doc, start, end) => comparison.of_texts(doc.text(*start, *end), text),
             other => return comparison.of_text_and(Scalar::of(other)),
         };
         Scalar::bool(holds)
@@ -155,6 +173,8 @@ impl Value {
             }
             Self::Text(text) => text.into(),
             Self::Piece(doc, node) => json::value(&doc, node),
+            Self::Part(doc, start, end) => strings::shared(doc.text(start, end)).into(),
+            Self::Parts(parts) => Dynamic::from_array(parts.array()),
             Self::Object(object) => Dynamic::from(object),
             Self::Array(array) => Dynamic::from(array),
             Self::Other(value) => value,
@@ -197,6 +217,7 @@ impl Value {
         match self {
             Self::Text(text) => Some(with(text)),
             Self::Piece(doc, node) => Some(doc.with_text(doc.node(*node), with)),
+            Self::Part(doc, start, end) => Some(with(doc.text(*start, *end))),
             _ => None,
         }
     }

@@ -92,6 +92,11 @@ impl Doc {
         matches!(self.kind(index), Kind::Plain | Kind::Escaped)
     }
 
+    /// Whether it is a string without escapes.
+    pub(crate) fn is_plain_text_at(&self, index: u32) -> bool {
+        self.kind(index) == Kind::Plain
+    }
+
     fn bytes(&self) -> &[u8] {
         match &self.source {
             Source::Empty => &[],
@@ -145,6 +150,11 @@ impl Doc {
         }
     }
 
+    /// The text from `start` to `end`.
+    pub(crate) fn text(&self, start: u32, end: u32) -> &str {
+        std::str::from_utf8(self.slice(start, end)).unwrap_or_default()
+    }
+
     /// What stands between the quotes of a string or name.
     pub(crate) fn inside(&self, node: Node) -> &[u8] {
         self.slice(node.start + 1, node.end.saturating_sub(1))
@@ -186,7 +196,11 @@ impl Doc {
             if is_text(bytes, key, name) {
                 found = Some(at + 1);
             }
-            at = key.next;
+            // Most values are one node. To branch on that is quicker than to wait for what `next` says.
+            at = match tape.get(at as usize + 1)?.kind {
+                Kind::Object | Kind::Array => key.next,
+                _ => at + 2,
+            };
         }
         found
     }
@@ -246,7 +260,25 @@ fn is_text(bytes: &[u8], node: &Node, text: &str) -> bool {
     // UTF-8 is not checked again.
     node.end.wrapping_sub(node.start) as usize == text.len() + 2
         && bytes.get(node.start as usize + 1) == text.as_bytes().first().or(Some(&b'"'))
-        && inside() == Some(text.as_bytes())
+        && inside().is_some_and(|inside| is_same(inside, text.as_bytes()))
+}
+
+/// `==` without a call for texts as short as names are.
+#[inline(always)]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() || one.len() > 16 {
+        return one == other;
+    }
+    fn ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+        bytes.first_chunk().zip(bytes.last_chunk())
+    }
+    match (ends::<8>(one), ends::<8>(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => match (ends::<4>(one), ends::<4>(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => one.iter().eq(other),
+        },
+    }
 }
 
 #[cold]
