@@ -9,7 +9,11 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Effects {
     bytes: Vec<u8>,
-    emits: Vec<EmitSlot>,
+    /// Those of earlier calls after those of this one: the next emit to the same topic then takes over its
+    /// name, instead of counting another reader of it.
+    slots: Vec<EmitSlot>,
+    /// How many are of this call.
+    emits: usize,
     headers: Vec<(Range<u32>, Option<Range<u32>>)>,
     /// `count(name, n)`, in order.
     pub counts: Vec<(Arc<str>, u64)>,
@@ -71,7 +75,12 @@ impl Effects {
     /// Discards everything and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.emits.clear();
+        // A name that nobody else has is freed now, not in the middle of a later call.
+        let mut used = self.slots.iter().take(self.emits);
+        if used.any(|slot| Arc::strong_count(&slot.topic) == 1) {
+            self.slots.clear();
+        }
+        self.emits = 0;
         self.headers.clear();
         self.counts.clear();
         self.observations.clear();
@@ -79,7 +88,8 @@ impl Effects {
 
     /// The emits in the order in which the handler made them.
     pub fn emits(&self) -> impl ExactSizeIterator<Item = Emit<'_>> {
-        self.emits.iter().map(|slot| Emit {
+        let slots = self.slots.get(..self.emits).unwrap_or_default();
+        slots.iter().map(|slot| Emit {
             effects: self,
             slot,
         })
@@ -87,7 +97,7 @@ impl Effects {
 
     /// Whether the call emitted nothing.
     pub fn no_emits(&self) -> bool {
-        self.emits.is_empty()
+        self.emits == 0
     }
 
     /// Bytes of keys, values and headers held.
@@ -96,18 +106,29 @@ impl Effects {
     }
 
     /// Begins an emit to `topic`; nothing is kept until [`EmitBuilder::finish`].
-    pub fn emit(&mut self, topic: Arc<str>) -> EmitBuilder<'_> {
+    pub fn emit(&mut self, topic: &Arc<str>) -> EmitBuilder<'_> {
         let headers = self.headers.len() as u32;
         let bytes_before = self.bytes.len();
-        // In its place from the beginning, because it is large to move.
-        self.emits.push(EmitSlot {
-            topic,
-            partition: None,
-            timestamp: None,
-            key: None,
-            value: None,
-            headers: headers..headers,
-        });
+        match self.slots.get_mut(self.emits) {
+            Some(slot) => {
+                if !Arc::ptr_eq(&slot.topic, topic) {
+                    slot.topic = Arc::clone(topic);
+                }
+                slot.partition = None;
+                slot.timestamp = None;
+                slot.key = None;
+                slot.value = None;
+                slot.headers = headers..headers;
+            }
+            None => self.slots.push(EmitSlot {
+                topic: Arc::clone(topic),
+                partition: None,
+                timestamp: None,
+                key: None,
+                value: None,
+                headers: headers..headers,
+            }),
+        }
         EmitBuilder {
             effects: self,
             bytes_before,
@@ -121,7 +142,7 @@ impl Effects {
     }
 }
 
-/// An emit in the making, the last of the effects; dropped unfinished, it leaves nothing behind.
+/// An emit in the making, after those of the effects; dropped unfinished, it leaves nothing behind.
 #[must_use]
 pub struct EmitBuilder<'a> {
     effects: &'a mut Effects,
@@ -163,10 +184,11 @@ impl EmitBuilder<'_> {
     /// Keeps the emit.
     pub fn finish(mut self) {
         self.finished = true;
+        self.effects.emits += 1;
     }
 
     fn set(&mut self, set: impl FnOnce(&mut EmitSlot)) {
-        if let Some(slot) = self.effects.emits.last_mut() {
+        if let Some(slot) = self.effects.slots.get_mut(self.effects.emits) {
             set(slot);
         }
     }
@@ -181,7 +203,6 @@ impl EmitBuilder<'_> {
 impl Drop for EmitBuilder<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            self.effects.emits.pop();
             self.effects.bytes.truncate(self.bytes_before);
             self.effects.headers.truncate(self.headers_before);
         }

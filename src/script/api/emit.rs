@@ -122,7 +122,7 @@ pub(crate) fn appended(
     let record = state.record.borrow();
     let record = record.as_deref();
     let mut effects = state.effects.borrow_mut();
-    let mut emit = effects.emit(Arc::clone(topic));
+    let mut emit = effects.emit(topic);
     if let Some(key) = record.and_then(Record::key) {
         emit.key(key);
     }
@@ -204,7 +204,7 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
     let record = state.record.borrow();
     let record = record.as_deref();
     let mut effects = state.effects.borrow_mut();
-    let mut emit = effects.emit(state.name(topic));
+    let mut emit = effects.emit(&state.name(topic));
     match (&parts.key, key_from) {
         (Some(key), _) => write_key(&mut emit, key, limit)?,
         (None, KeyFrom::Message) => {

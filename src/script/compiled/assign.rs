@@ -55,11 +55,10 @@ fn plain(
         if frame.slots.get(slot).is_none_or(Value::is_constant) {
             return whole.run(frame);
         }
-        let value = part.value(frame)?;
-        let value = match value {
-            Value::Other(_) => value.owned(),
-            value => value,
-        };
+        let mut value = part.value(frame)?;
+        if matches!(value, Value::Other(_)) {
+            value = value.owned();
+        }
         tick(target)?;
         if let Some(place) = frame.slots.get_mut(slot) {
             *place = value;

@@ -78,6 +78,15 @@ pub(super) fn compile(
             frame.slots.truncate(outside);
             return result;
         }
+        if let Over::Slot { slot, counted, .. } = &over
+            && let Some(Value::Parts(parts)) = frame.slots.get(*slot)
+            && meter::ticks(counted.len() as u64)
+        {
+            let parts = parts.clone();
+            let result = body.run_parts(&parts, frame);
+            frame.slots.truncate(outside);
+            return result;
+        }
         let counted = meter::operations();
         let result = match over.begin(frame) {
             Ok(mut steps) => {
@@ -227,15 +236,7 @@ impl Steps {
                 let put = |doc: &Rc<Doc>, node| place.become_node(doc, node);
                 elements.next_with(put).is_some()
             }
-            Self::Parts(parts, next) => {
-                let Some(start) = *next else {
-                    return false;
-                };
-                let (end, following) = parts.end(start);
-                *next = following;
-                place.become_part(parts.doc(), start, end);
-                true
-            }
+            Self::Parts(parts, next) => next_part(parts, next, place),
             Self::Lent { array, read, .. } => {
                 let array = array.read_lock::<Array>();
                 let Some(value) = array.as_ref().and_then(|array| array.get(*read)) else {
@@ -271,7 +272,24 @@ impl Steps {
     }
 }
 
+#[inline]
+fn next_part(parts: &Parts, next: &mut Option<u32>, place: &mut Value) -> bool {
+    let Some(start) = *next else {
+        return false;
+    };
+    let (end, following) = parts.end(start);
+    *next = following;
+    place.become_part(parts.doc(), start, end);
+    true
+}
+
 impl Loop {
+    /// Over the parts of a string.
+    fn run_parts(&self, parts: &Parts, frame: &mut Frame<'_>) -> Outcome {
+        let mut next = Some(parts.begin());
+        self.run_with(frame, |place| next_part(parts, &mut next, place))
+    }
+
     /// Over an array of a JSON text.
     fn run_json(&self, doc: &Rc<Doc>, array: u32, frame: &mut Frame<'_>) -> Outcome {
         let (mut left, mut node) = (doc.node(array).len, array + 1);
@@ -298,9 +316,9 @@ impl Loop {
             return Ok(Value::Unit);
         }
         if self.counter {
-            frame.slots.push(Value::Int(0));
+            frame.push(Value::Int(0));
         }
-        frame.slots.push(Value::Unit);
+        frame.push(Value::Unit);
         let own = variables + usize::from(self.counter);
         let mut count = 0;
         while frame.slots.get_mut(own).is_some_and(&mut next) {

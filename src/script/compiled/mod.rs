@@ -30,6 +30,7 @@ mod part;
 mod parts;
 mod pure;
 mod quick;
+mod reach;
 mod report;
 mod scalar;
 mod statements;

@@ -9,7 +9,6 @@ use super::interpreted::Interpreted;
 use super::locals::Locals;
 use super::message;
 use super::pure::{Pure, Rest};
-use super::quick::Counted;
 use super::report::Report;
 use super::scalar::Scalar;
 use super::value::Value;
@@ -116,6 +115,12 @@ impl Part {
                     put_constant(value, slot, frame);
                     return Ok(());
                 }
+                Rest::Reach(reach) => {
+                    if let Some(parts) = reach.split(lead.len(), frame) {
+                        put(Value::Parts(parts), slot, frame);
+                        return Ok(());
+                    }
+                }
                 Rest::Json(at) if meter::ticks(lead.len() as u64) => {
                     if let Some(object) = message::object(*at, frame)? {
                         put(Value::Object(object), slot, frame);
@@ -126,11 +131,11 @@ impl Part {
                 _ => {}
             }
         }
-        let value = self.value(frame)?;
-        match value {
-            Value::Other(_) => put(value.owned(), slot, frame),
-            value => put(value, slot, frame),
+        let mut value = self.value(frame)?;
+        if matches!(value, Value::Other(_)) {
+            value = value.owned();
         }
+        put(value, slot, frame);
         Ok(())
     }
 
@@ -180,12 +185,7 @@ impl Part {
         else {
             return None;
         };
-        let counted = Counted::at_once(lead.len() + reach.cost?)?;
-        let array = reach.array(frame).filter(|_| !counted.is_off());
-        if array.is_none() {
-            counted.take_back();
-        }
-        array
+        reach.array(lead.len(), frame)
     }
 
     /// Only the compiled way, for a statement that can itself be left to the interpreter.
@@ -206,10 +206,10 @@ impl Part {
 #[inline(always)]
 fn put(value: Value, slot: Option<usize>, frame: &mut Frame<'_>) {
     match slot {
-        None => frame.slots.push(value),
+        None => frame.push(value),
         Some(slot) => {
             if let Some(place) = frame.slots.get_mut(slot) {
-                *place = value;
+                place.become_value(value);
             }
         }
     }

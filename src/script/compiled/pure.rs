@@ -7,12 +7,13 @@
 
 use rhai::{Expr, FnCallExpr, ImmutableString, Position, Token};
 
-use super::chain::{self, Reach};
+use super::chain;
 use super::frame::{Code, Exit, Frame, Outcome, ticks};
 use super::locals::Locals;
 use super::message::Field;
 use super::operators::{self, Comparison};
 use super::quick::{Binary, Logic, Rules};
+use super::reach::Reach;
 use super::scalar::{self, Scalar};
 use super::text;
 use super::value::Value;

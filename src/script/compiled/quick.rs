@@ -169,6 +169,21 @@ pub(super) fn known(cost: Option<usize>, before: usize, scalar: impl FnOnce() ->
     Scalar::Unsure
 }
 
+/// The same for what is no scalar.
+#[inline(always)]
+pub(super) fn found<T>(
+    cost: Option<usize>,
+    before: usize,
+    find: impl FnOnce() -> Option<T>,
+) -> Option<T> {
+    let counted = Counted::at_once(before + cost?)?;
+    let found = find().filter(|_| !counted.is_off());
+    if found.is_none() {
+        counted.take_back();
+    }
+    found
+}
+
 /// Operations that were counted at once.
 pub(super) struct Counted {
     before: u64,

@@ -52,8 +52,13 @@ impl Block {
     /// The same where nobody wants the value.
     #[inline]
     pub(super) fn run_for_effect(&self, frame: &mut Frame<'_>) -> Outcome<()> {
-        let mut statements = self.statements.iter();
-        let result = statements.try_for_each(|statement| statement(frame).map(drop));
+        let mut result = Ok(());
+        for statement in &self.statements {
+            if let Err(exit) = done(statement(frame)) {
+                result = Err(exit);
+                break;
+            }
+        }
         if self.declares {
             frame.slots.truncate(self.outside);
         }
@@ -77,9 +82,22 @@ impl Block {
             return Ok(Value::Unit);
         };
         for statement in others {
-            statement(frame)?;
+            done(statement(frame))?;
         }
         last(frame)
+    }
+}
+
+/// Drops the value of a statement, which mostly is none.
+#[inline(always)]
+fn done(result: Outcome) -> Outcome<()> {
+    match result {
+        Ok(Value::Unit) => {
+            std::mem::forget(result);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(exit) => Err(exit),
     }
 }
 

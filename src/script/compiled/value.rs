@@ -83,15 +83,27 @@ impl Value {
         }
     }
 
+    /// Puts `value` in its place.
+    #[inline(always)]
+    pub(super) fn become_value(&mut self, value: Self) {
+        match self {
+            // Nothing to drop, which is worth to know.
+            Self::Unit | Self::Bool(_) | Self::Int(_) | Self::Float(..) => {
+                std::mem::forget(std::mem::replace(self, value));
+            }
+            _ => *self = value,
+        }
+    }
+
     /// Puts in its place what stands at a node of a JSON text.
     #[inline]
     pub(super) fn become_node(&mut self, doc: &Rc<Doc>, index: u32) {
         // One by one, because a value that was just put together is slow to move.
         match json::look(doc, index) {
-            Look::Null => *self = Self::Unit,
-            Look::Bool(flag) => *self = Self::Bool(flag),
-            Look::Int(number) => *self = Self::Int(number),
-            Look::Float(number, tag) => *self = Self::Float(number, tag),
+            Look::Null => self.become_value(Self::Unit),
+            Look::Bool(flag) => self.become_value(Self::Bool(flag)),
+            Look::Int(number) => self.become_value(Self::Int(number)),
+            Look::Float(number, tag) => self.become_value(Self::Float(number, tag)),
             Look::Text => *self = Self::Piece(Rc::clone(doc), index),
             Look::Object => {
                 if let Self::Object(object) = self
@@ -99,7 +111,7 @@ impl Value {
                 {
                     return;
                 }
-                *self = Self::Object(JsonObject::new(doc, index));
+                self.become_value(Self::Object(JsonObject::new(doc, index)));
             }
             Look::Array => *self = Self::Array(JsonArray::new(doc, index)),
         }
@@ -112,7 +124,7 @@ impl Value {
             Self::Part(own, own_start, own_end) if Rc::ptr_eq(own, doc) => {
                 (*own_start, *own_end) = (start, end);
             }
-            _ => *self = Self::Part(Rc::clone(doc), start, end),
+            _ => self.become_value(Self::Part(Rc::clone(doc), start, end)),
         }
     }
 

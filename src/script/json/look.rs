@@ -6,7 +6,7 @@ use rhai::{Dynamic, FLOAT, INT};
 
 use super::doc::Doc;
 use super::number;
-use super::parse::Kind;
+use super::tape::Kind;
 use super::view::{Elements, JsonArray, JsonObject};
 
 /// What stands at a node, without a Rhai value of it.

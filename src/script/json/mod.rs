@@ -1,6 +1,6 @@
 //! JSON as a script sees it: parsed once, read where it is touched, patched where it is written.
 //!
-//! `parse` makes the tape with what `specials` finds, `doc` answers questions about it, `number` reads
+//! `parse` makes the `tape` with what `specials` finds, `doc` answers questions about it, `number` reads
 //! numbers, `view` gives Rhai values and `look` the same for compiled code, `methods` registers what a
 //! script can call on them and `arguments` what takes them, `write` turns values back into text, `digits`
 //! gives back a number's own text where it comes to be written.
@@ -16,6 +16,7 @@ mod not_json;
 mod number;
 mod parse;
 mod specials;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod view;

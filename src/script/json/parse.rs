@@ -11,41 +11,10 @@
 
 use super::not_json::NotJson;
 use super::specials::Specials;
+use super::tape::{ESCAPED, Kind, Node};
 
 /// The deepest nesting of arrays and objects; the same as serde_json's.
 pub(crate) const MAX_DEPTH: usize = 127;
-
-/// What stands at a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Null,
-    True,
-    False,
-    /// No fraction, no exponent; may exceed 64 bits.
-    Integer,
-    Float,
-    /// Without escapes: the bytes between the quotes are the text.
-    Plain,
-    /// With escapes.
-    Escaped,
-    /// Children alternate between names and values.
-    Object,
-    Array,
-}
-
-/// One value (or an object's name) and its place in the text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Node {
-    /// First byte, the quote of a string included.
-    pub start: u32,
-    /// One past the last byte.
-    pub end: u32,
-    /// The tape's index after this node and all in it; for an object's name, after its value.
-    pub next: u32,
-    /// Members of an object or elements of an array.
-    pub len: u32,
-    pub kind: Kind,
-}
 
 /// Parses `text` into `tape`, replacing what it held.
 pub(crate) fn parse(text: &[u8], tape: &mut Vec<Node>) -> Result<(), NotJson> {
@@ -227,7 +196,11 @@ fn push(tape: &mut Vec<Node>, start: usize, end: usize, width: u32, kind: Kind) 
         start: start as u32,
         end: end as u32,
         next: tape.len() as u32 + width,
-        len: 0,
+        len: match kind {
+            Kind::Plain => (end - start) as u32 - 2,
+            Kind::Escaped => ESCAPED,
+            _ => 0,
+        },
         kind,
     });
     end
@@ -328,6 +301,7 @@ fn hex4(text: &[u8], at: usize) -> Result<u16, NotJson> {
     Ok(unit)
 }
 
+#[inline(always)]
 fn word(
     text: &[u8],
     start: usize,

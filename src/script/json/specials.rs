@@ -26,18 +26,18 @@ impl<'a> Specials<'a> {
         }
     }
 
-    /// Where the first is at `from` or after it; the end of the text if there is none. `from` may never be
-    /// less than it was.
+    /// Where the first is at `from` or after it; the end of the text if there is none. None before it is
+    /// found again, nor is itself.
     #[inline(always)]
     pub(super) fn find(&mut self, from: usize) -> usize {
         loop {
             while self.marks != 0 {
                 // `next` is a block further.
                 let at = self.next - BLOCK + self.marks.trailing_zeros() as usize;
+                self.marks &= self.marks - 1;
                 if at >= from {
                     return at;
                 }
-                self.marks &= self.marks - 1;
             }
             if self.next >= self.text.len() {
                 return self.text.len();
@@ -49,9 +49,11 @@ impl<'a> Specials<'a> {
     #[inline(never)]
     fn block(&mut self) {
         let rest = self.text.get(self.next..).unwrap_or_default();
-        let marked = match rest.first_chunk::<BLOCK>() {
-            Some(block) => mark(block),
-            None => {
+        let marked = match (rest.first_chunk::<BLOCK>(), self.text.last_chunk::<BLOCK>()) {
+            (Some(block), _) => mark(block),
+            // The end of the text in a block that begins before it: no copy.
+            (None, Some(block)) => mark(block).without(BLOCK - rest.len()),
+            (None, None) => {
                 let mut block = [b' '; BLOCK];
                 block
                     .iter_mut()
@@ -71,6 +73,16 @@ struct Marked {
     special: u64,
     /// Not ASCII.
     high: u64,
+}
+
+impl Marked {
+    /// Without the first so many bytes, fewer than all.
+    fn without(self, bytes: usize) -> Self {
+        Self {
+            special: self.special >> bytes,
+            high: self.high >> bytes,
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -10,7 +10,8 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::digits::Digits;
 use super::names::Names;
-use super::parse::{MAX_DEPTH, Node};
+use super::parse::MAX_DEPTH;
+use super::tape::Node;
 use super::view::{JsonArray, JsonObject, Patches};
 use crate::script::told::{article, mistake, type_shown};
 
