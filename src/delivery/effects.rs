@@ -9,7 +9,11 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Effects {
     bytes: Vec<u8>,
-    emits: Vec<EmitSlot>,
+    /// Those of earlier calls after those of this one: the next emit to the same topic then takes over its
+    /// name, instead of counting another reader of it.
+    slots: Vec<EmitSlot>,
+    /// How many are of this call.
+    emits: usize,
     headers: Vec<(Range<u32>, Option<Range<u32>>)>,
     /// `count(name, n)`, in order.
     pub counts: Vec<(Arc<str>, u64)>,
@@ -71,7 +75,12 @@ impl Effects {
     /// Discards everything and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.emits.clear();
+        // A name that nobody else has is freed now, not in the middle of a later call.
+        let mut used = self.slots.iter().take(self.emits);
+        if used.any(|slot| Arc::strong_count(&slot.topic) == 1) {
+            self.slots.clear();
+        }
+        self.emits = 0;
         self.headers.clear();
         self.counts.clear();
         self.observations.clear();
@@ -79,7 +88,8 @@ impl Effects {
 
     /// The emits in the order in which the handler made them.
     pub fn emits(&self) -> impl ExactSizeIterator<Item = Emit<'_>> {
-        self.emits.iter().map(|slot| Emit {
+        let slots = self.slots.get(..self.emits).unwrap_or_default();
+        slots.iter().map(|slot| Emit {
             effects: self,
             slot,
         })
@@ -87,7 +97,7 @@ impl Effects {
 
     /// Whether the call emitted nothing.
     pub fn no_emits(&self) -> bool {
-        self.emits.is_empty()
+        self.emits == 0
     }
 
     /// Bytes of keys, values and headers held.
@@ -96,19 +106,33 @@ impl Effects {
     }
 
     /// Begins an emit to `topic`; nothing is kept until [`EmitBuilder::finish`].
-    pub fn emit(&mut self, topic: Arc<str>) -> EmitBuilder<'_> {
+    pub fn emit(&mut self, topic: &Arc<str>) -> EmitBuilder<'_> {
         let headers = self.headers.len() as u32;
-        EmitBuilder {
-            bytes_before: self.bytes.len(),
-            slot: EmitSlot {
-                topic,
+        let bytes_before = self.bytes.len();
+        match self.slots.get_mut(self.emits) {
+            Some(slot) => {
+                if !Arc::ptr_eq(&slot.topic, topic) {
+                    slot.topic = Arc::clone(topic);
+                }
+                slot.partition = None;
+                slot.timestamp = None;
+                slot.key = None;
+                slot.value = None;
+                slot.headers = headers..headers;
+            }
+            None => self.slots.push(EmitSlot {
+                topic: Arc::clone(topic),
                 partition: None,
                 timestamp: None,
                 key: None,
                 value: None,
                 headers: headers..headers,
-            },
+            }),
+        }
+        EmitBuilder {
             effects: self,
+            bytes_before,
+            headers_before: headers as usize,
             finished: false,
         }
     }
@@ -118,46 +142,55 @@ impl Effects {
     }
 }
 
-/// An emit in the making; dropped unfinished, it leaves nothing behind.
+/// An emit in the making, after those of the effects; dropped unfinished, it leaves nothing behind.
 #[must_use]
 pub struct EmitBuilder<'a> {
     effects: &'a mut Effects,
-    slot: EmitSlot,
     bytes_before: usize,
+    headers_before: usize,
     finished: bool,
 }
 
 impl EmitBuilder<'_> {
     pub fn key(&mut self, key: &[u8]) {
-        self.slot.key = Some(self.write(|bytes| bytes.extend_from_slice(key)));
+        self.key_with(|bytes| bytes.extend_from_slice(key));
     }
     pub fn value(&mut self, value: &[u8]) {
-        self.slot.value = Some(self.write(|bytes| bytes.extend_from_slice(value)));
+        self.value_with(|bytes| bytes.extend_from_slice(value));
     }
     /// Writes the key in place, such as JSON from a serialiser.
     pub fn key_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.slot.key = Some(self.write(write));
+        let key = self.write(write);
+        self.set(|slot| slot.key = Some(key));
     }
     /// Writes the value in place, such as JSON from a serialiser.
     pub fn value_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.slot.value = Some(self.write(write));
+        let value = self.write(write);
+        self.set(|slot| slot.value = Some(value));
     }
     pub fn header(&mut self, name: &str, value: Option<&[u8]>) {
         let name = self.write(|bytes| bytes.extend_from_slice(name.as_bytes()));
         let value = value.map(|value| self.write(|bytes| bytes.extend_from_slice(value)));
         self.effects.headers.push((name, value));
-        self.slot.headers.end += 1;
+        self.set(|slot| slot.headers.end += 1);
     }
     pub fn partition(&mut self, partition: i32) {
-        self.slot.partition = Some(partition);
+        self.set(|slot| slot.partition = Some(partition));
     }
     /// Milliseconds since the epoch.
     pub fn timestamp(&mut self, timestamp: i64) {
-        self.slot.timestamp = Some(timestamp);
+        self.set(|slot| slot.timestamp = Some(timestamp));
     }
     /// Keeps the emit.
     pub fn finish(mut self) {
         self.finished = true;
+        self.effects.emits += 1;
+    }
+
+    fn set(&mut self, set: impl FnOnce(&mut EmitSlot)) {
+        if let Some(slot) = self.effects.slots.get_mut(self.effects.emits) {
+            set(slot);
+        }
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
@@ -169,23 +202,9 @@ impl EmitBuilder<'_> {
 
 impl Drop for EmitBuilder<'_> {
     fn drop(&mut self) {
-        if self.finished {
-            let empty = EmitSlot {
-                topic: self.slot.topic.clone(),
-                partition: None,
-                timestamp: None,
-                key: None,
-                value: None,
-                headers: 0..0,
-            };
-            self.effects
-                .emits
-                .push(std::mem::replace(&mut self.slot, empty));
-        } else {
+        if !self.finished {
             self.effects.bytes.truncate(self.bytes_before);
-            self.effects
-                .headers
-                .truncate(self.slot.headers.start as usize);
+            self.effects.headers.truncate(self.headers_before);
         }
     }
 }

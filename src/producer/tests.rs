@@ -28,7 +28,7 @@ impl Source for Pretended {
         self.calls.send(n).unwrap_or_default();
         match (self.script)(n) {
             Ok(()) => {
-                let mut emit = self.effects.emit(Arc::from("Delivery"));
+                let mut emit = self.effects.emit(&Arc::from("Delivery"));
                 emit.value(n.to_string().as_bytes());
                 emit.finish();
                 Outcome::Done

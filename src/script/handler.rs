@@ -104,7 +104,7 @@ impl Handler {
             }
             None => Ok(Dynamic::UNIT),
         };
-        self.end(result.map(drop), Some(record))
+        self.end(result.map(drop).map_err(Box::new), Some(record))
     }
 
     /// Shows the script the topics that it reads under the names that `stage` has for them.
@@ -158,7 +158,7 @@ impl Handler {
             Some(function) => self.runtime.call(function, arguments),
             None => Ok(Dynamic::UNIT),
         };
-        self.end(result.map(drop), None)
+        self.end(result.map(drop).map_err(Box::new), None)
     }
 
     #[inline]
@@ -171,12 +171,12 @@ impl Handler {
     }
 
     #[inline]
-    fn end(&mut self, result: Result<(), Ended>, record: Option<&Rc<Record>>) -> Outcome {
+    fn end(&mut self, result: Result<(), Box<Ended>>, record: Option<&Rc<Record>>) -> Outcome {
         self.runtime.state.leave();
         self.runtime.state.exchange_effects(&mut self.effects);
         let outcome = match result {
             Ok(()) => Outcome::Done,
-            Err(ended) => self.failed(ended, record),
+            Err(ended) => self.failed(*ended, record),
         };
         self.runtime.left.end(&self.runtime.state, outcome)
     }

@@ -1,8 +1,8 @@
 //! How much heap this thread holds, counted where it is allocated.
 //!
 //! `Counting` is the process's allocator: the system's, with counts per thread beside it. The meter
-//! reads [`held`] and `blocks` between two operations of a script, and keeps in `alarm` when it
-//! wants to look at more than that; a large allocation sets the alarm off. Nothing here knows scripts.
+//! reads `alarm` between two operations of a script: at which of them it wants to look at more. A large
+//! allocation sets the alarm off, and so does one beyond a limit. Nothing here knows scripts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -19,6 +19,7 @@ thread_local! {
     static BLOCKS: Cell<isize> = const { Cell::new(0) };
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static ALARM: Cell<u64> = const { Cell::new(u64::MAX) };
+    static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
 }
 
 /// Bytes allocated less bytes freed by this thread since it began.
@@ -37,7 +38,8 @@ pub(crate) fn blocks() -> isize {
     BLOCKS.with(Cell::get)
 }
 
-/// At which operation of its call this thread wants to look up; 0 after a large allocation.
+/// At which operation of its call this thread wants to look up; 0 after an allocation that was large or
+/// went beyond the limit.
 #[inline]
 pub(crate) fn alarm() -> u64 {
     ALARM.with(Cell::get)
@@ -47,6 +49,12 @@ pub(crate) fn alarm() -> u64 {
 #[inline]
 pub(crate) fn set_alarm(operation: u64) {
     ALARM.with(|alarm| alarm.set(operation));
+}
+
+/// Has every allocation that leaves this thread with more bytes than these set the alarm off.
+#[inline]
+pub(crate) fn set_limit(held: isize) {
+    LIMIT.with(|limit| limit.set(held));
 }
 
 /// How many times this thread has asked for memory.
@@ -67,7 +75,7 @@ fn add(bytes: isize, blocks: isize) {
 #[inline]
 fn count(size: usize) {
     ALLOCATIONS.with(|count| count.set(count.get().wrapping_add(1)));
-    if size >= LARGE {
+    if size >= LARGE || held() > LIMIT.with(Cell::get) {
         set_alarm(0);
     }
 }
@@ -128,6 +136,20 @@ mod tests {
         assert!(blocks() - before >= 1000);
         drop(pieces);
         assert!(blocks() - before < 1000);
+    }
+
+    /// So is it by any allocation beyond the limit.
+    #[test]
+    fn an_allocation_beyond_the_limit_sets_the_alarm_off() {
+        set_alarm(7);
+        set_limit(held() + 1000);
+        let within = std::hint::black_box(vec![0_u8; 900]);
+        assert_eq!(alarm(), 7);
+        let beyond = std::hint::black_box(vec![0_u8; 900]);
+        assert_eq!(alarm(), 0);
+        drop((within, beyond));
+        set_limit(isize::MAX);
+        set_alarm(u64::MAX);
     }
 
     /// Whoever watches is woken by a large allocation and by no small one.

@@ -78,9 +78,7 @@ pub(crate) fn begin(operations: u64, memory: usize, timeout: Duration) {
         meter.looked.set(None);
         meter.timeout.set(timeout);
         let memory = isize::try_from(memory).unwrap_or(isize::MAX);
-        meter
-            .memory_limit
-            .set(memory::held().saturating_add(memory));
+        limit_memory(meter, memory::held().saturating_add(memory));
         meter.pieces_limit.set(memory::blocks() + MAX_PIECES);
         meter
             .stack_floor
@@ -97,12 +95,18 @@ pub(crate) fn end() -> Option<Exceeded> {
     METER.with(|meter| {
         memory::set_alarm(u64::MAX);
         meter.operation_limit.set(u64::MAX);
-        meter.memory_limit.set(isize::MAX);
+        limit_memory(meter, isize::MAX);
         meter.pieces_limit.set(isize::MAX);
         meter.stack_floor.set(0);
         meter.stopped.set(false);
         meter.exceeded.take()
     })
+}
+
+/// Has what goes beyond `held` bytes looked at: the allocator sets the alarm off.
+fn limit_memory(meter: &Meter, held: isize) {
+    meter.memory_limit.set(held);
+    memory::set_limit(held);
 }
 
 /// Counts one operation; `false` when the call must end.
@@ -111,7 +115,7 @@ pub(crate) fn tick() -> bool {
     METER.with(|meter| {
         let operations = meter.operations.get() + 1;
         meter.operations.set(operations);
-        if operations < memory::alarm() && memory::held() <= meter.memory_limit.get() {
+        if operations < memory::alarm() {
             return true;
         }
         look(meter)
@@ -123,7 +127,7 @@ pub(crate) fn tick() -> bool {
 pub(crate) fn ticks(more: u64) -> bool {
     METER.with(|meter| {
         let operations = meter.operations.get() + more;
-        let quiet = operations < memory::alarm() && memory::held() <= meter.memory_limit.get();
+        let quiet = operations < memory::alarm();
         if quiet {
             meter.operations.set(operations);
         }
@@ -194,7 +198,7 @@ pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
         // Else the time of what was apart would look like slow operations of the outer call.
         meter.looked.set(None);
         meter.timeout.set(outer.timeout.get());
-        meter.memory_limit.set(memory);
+        limit_memory(meter, memory);
         meter.pieces_limit.set(pieces);
         meter.stack_floor.set(outer.stack_floor.get());
         meter.exceeded.set(outer.exceeded.get());

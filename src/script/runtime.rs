@@ -18,7 +18,7 @@ use rhai::{
 };
 
 use super::api::message::Message;
-use super::compiled::{self, Compiled, Functions, Uncompiled, Value};
+use super::compiled::{self, Compiled, Functions, Host, Uncompiled, Value};
 use super::json::JsonObject;
 use super::left::Left;
 use super::meter::Exceeded;
@@ -256,14 +256,14 @@ impl Runtime {
         let work = match work {
             Work::Compiled(compiled) => {
                 let result = match compiled.keeps_the_message() {
-                    true => self.compiled(definition, compiled, []),
-                    false => self.compiled(definition, compiled, arguments),
+                    true => self.compiled(definition, compiled, [], Value::into_dynamic),
+                    false => self.compiled(definition, compiled, arguments, Value::into_dynamic),
                 };
-                return result.map(Value::into_dynamic);
+                return result.map_err(|ended| *ended);
             }
             Work::Interpreted(work) => work,
         };
-        self.is_not_too_much(definition)?;
+        self.is_not_too_much(definition).map_err(|ended| *ended)?;
         for (parameter, argument) in definition.params.iter().zip(arguments) {
             if let Some(place) = scope.get_mut(parameter) {
                 *place = argument;
@@ -280,39 +280,41 @@ impl Runtime {
 
     /// Calls `function`, whose one parameter is the message.
     #[inline]
-    pub(crate) fn call_on_message(&mut self, function: &mut Function) -> Result<(), Ended> {
+    pub(crate) fn call_on_message(&mut self, function: &mut Function) -> Result<(), Box<Ended>> {
         let Function {
             definition, work, ..
         } = &mut *function;
         if let Work::Compiled(compiled) = work
             && compiled.keeps_the_message()
         {
-            return self.compiled(definition, compiled, []).map(drop);
+            return self.compiled(definition, compiled, [], drop);
         }
         let message = self.message();
-        self.call(function, [message]).map(drop)
+        self.call(function, [message]).map(drop).map_err(Box::new)
     }
 
+    /// Runs it, and makes of its value what `take` does.
     #[inline]
-    fn compiled<const N: usize>(
+    fn compiled<const N: usize, R>(
         &mut self,
         definition: &ScriptFuncDef,
         compiled: &mut Compiled,
         arguments: [Dynamic; N],
-    ) -> Result<Value, Ended> {
+        take: fn(Value) -> R,
+    ) -> Result<R, Box<Ended>> {
         self.is_not_too_much(definition)?;
         let result = self.measured(|runtime| {
             let Some(functions) = &runtime.functions else {
-                return Ok(Value::Unit);
+                return Ok(take(Value::Unit));
             };
-            compiled.run(
-                &runtime.engine,
-                &mut runtime.global,
-                &mut runtime.caches,
-                &runtime.state,
+            let host = Host {
+                engine: &runtime.engine,
+                global: &mut runtime.global,
+                caches: &mut runtime.caches,
+                state: &runtime.state,
                 functions,
-                arguments,
-            )
+            };
+            compiled.run(host, arguments, take)
         });
         if result.is_err() {
             self.entry = definition.name.clone();
@@ -323,11 +325,11 @@ impl Runtime {
 
     /// Whether calls may go on after what the earlier ones have left behind.
     #[inline]
-    fn is_not_too_much(&mut self, definition: &ScriptFuncDef) -> Result<(), Ended> {
+    fn is_not_too_much(&mut self, definition: &ScriptFuncDef) -> Result<(), Box<Ended>> {
         match self.left.is_too_much() {
             Some(bytes) => {
                 self.entry = definition.name.clone();
-                Err(Ended::Exceeded(Exceeded::Left(bytes), None))
+                Err(Ended::Exceeded(Exceeded::Left(bytes), None).into())
             }
             None => Ok(()),
         }
@@ -361,34 +363,35 @@ impl Runtime {
     }
 
     fn run(&mut self, work: &Interpreted, scope: &mut Scope<'static>) -> Result<Dynamic, Ended> {
-        self.measured(|runtime| {
+        let result = self.measured(|runtime| {
             let (engine, global) = (&runtime.engine, &mut runtime.global);
             interpreted(engine, global, &mut runtime.caches, work, scope)
-        })
+        });
+        result.map_err(|ended| *ended)
     }
 
-    /// Runs a call within its limits.
+    /// Runs a call within its limits. Boxed, because a large result is slow to hand on.
     #[inline]
     fn measured<R>(
         &mut self,
         run: impl FnOnce(&mut Self) -> Result<R, Box<EvalAltResult>>,
-    ) -> Result<R, Ended> {
+    ) -> Result<R, Box<Ended>> {
         meter::begin(self.limits.operations, self.limits.memory, self.timeout);
         // Unwind safety: on a panic the whole runtime is thrown away and built again.
         let result = catch_unwind(AssertUnwindSafe(|| run(self)));
         let exceeded = meter::end();
         let result = match result {
             Ok(result) => result,
-            Err(panic) => return Err(Ended::Panic(crate::panic_text(panic.as_ref()))),
+            Err(panic) => return Err(Ended::Panic(crate::panic_text(panic.as_ref())).into()),
         };
         if let Some(exceeded) = exceeded {
-            return Err(Ended::Exceeded(exceeded, result.err()));
+            return Err(Ended::Exceeded(exceeded, result.err()).into());
         }
         // Also where the call returned: a native that swallows a closure's error is no way out.
         let stop = self.state.stop.borrow_mut().take();
         match (stop, result) {
-            (Some(stop), _) => Err(Ended::Stopped(stop)),
-            (None, result) => result.map_err(Ended::Error),
+            (Some(stop), _) => Err(Ended::Stopped(stop).into()),
+            (None, result) => result.map_err(|error| Ended::Error(error).into()),
         }
     }
 }

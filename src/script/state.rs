@@ -61,11 +61,21 @@ pub(crate) struct State {
 }
 
 struct Root {
-    parsed: bool,
-    /// Whether `value` is `object`, the view of the whole text.
-    viewed: bool,
+    state: Rooted,
     object: Dynamic,
     value: Dynamic,
+}
+
+/// How far the value of a message has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rooted {
+    Unparsed,
+    /// The text is an object, which nobody has asked for as a Rhai value.
+    Untouched,
+    /// `value` is `object`, the view of the whole text.
+    Viewed,
+    /// `value` is another.
+    Other,
 }
 
 impl State {
@@ -96,8 +106,7 @@ impl State {
             names: RefCell::default(),
             doc: RefCell::default(),
             root: RefCell::new(Root {
-                parsed: false,
-                viewed: false,
+                state: Rooted::Unparsed,
                 object,
                 value: Dynamic::UNIT,
             }),
@@ -139,15 +148,17 @@ impl State {
         *self.record.borrow_mut() = None;
         self.digits.leave();
         let mut root = self.root.borrow_mut();
-        if !root.parsed {
-            return;
+        match root.state {
+            Rooted::Unparsed => return,
+            Rooted::Untouched => {}
+            Rooted::Viewed | Rooted::Other => {
+                root.value = Dynamic::UNIT;
+                if let Some(mut object) = root.object.write_lock::<JsonObject>() {
+                    *object = JsonObject::new(&self.nothing, 0);
+                }
+            }
         }
-        root.parsed = false;
-        root.viewed = false;
-        root.value = Dynamic::UNIT;
-        if let Some(mut object) = root.object.write_lock::<JsonObject>() {
-            *object = JsonObject::new(&self.nothing, 0);
-        }
+        root.state = Rooted::Unparsed;
         let mut doc = self.doc.borrow_mut();
         match Rc::get_mut(&mut doc) {
             Some(doc) => doc.release(),
@@ -170,7 +181,15 @@ impl State {
 
     /// What `msg.json` is, once [`State::parse`] has been asked for it.
     pub(crate) fn parsed(&self) -> Dynamic {
-        self.root.borrow().value.clone()
+        let mut root = self.root.borrow_mut();
+        if root.state == Rooted::Untouched {
+            root.state = Rooted::Viewed;
+            if let Some(mut object) = root.object.write_lock::<JsonObject>() {
+                *object = JsonObject::new(&self.doc.borrow(), 0);
+            }
+            root.value = root.object.clone();
+        }
+        root.value.clone()
     }
 
     /// Calls `with` with the object that `msg.json` is, if it is one and the script has put nothing else
@@ -178,25 +197,28 @@ impl State {
     #[inline]
     pub(crate) fn with_view<R>(&self, with: impl FnOnce(Option<&JsonObject>) -> R) -> R {
         let root = self.root.borrow();
-        match root.object.read_lock::<JsonObject>() {
-            Some(object) if root.viewed => with(Some(&object)),
-            _ => with(None),
+        match root.state {
+            Rooted::Untouched => with(Some(&JsonObject::new(&self.doc.borrow(), 0))),
+            Rooted::Viewed => with(root.object.read_lock::<JsonObject>().as_deref()),
+            Rooted::Unparsed | Rooted::Other => with(None),
         }
     }
 
     /// Puts a changed view in the place of the object that `msg.json` is.
     pub(crate) fn change_view(&self, changed: JsonObject) {
         let mut root = self.root.borrow_mut();
+        root.state = Rooted::Viewed;
         if let Some(mut object) = root.object.write_lock::<JsonObject>() {
             *object = changed;
         }
+        root.value = root.object.clone();
     }
 
     /// Parses the value, once.
     #[inline]
     pub(crate) fn parse(&self, context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
         let mut root = self.root.borrow_mut();
-        if root.parsed {
+        if root.state != Rooted::Unparsed {
             return Ok(());
         }
         let record = self.record.borrow();
@@ -213,16 +235,11 @@ impl State {
             return Err(self.stop(StopKind::NotJson(error), context));
         }
         self.digits.enter(&doc);
-        root.parsed = true;
-        root.viewed = doc.is_object();
-        root.value = if root.viewed {
-            if let Some(mut object) = root.object.write_lock::<JsonObject>() {
-                *object = JsonObject::new(&doc, 0);
-            }
-            root.object.clone()
-        } else {
-            json::value(&doc, 0)
-        };
+        root.state = Rooted::Untouched;
+        if !doc.is_object() {
+            root.state = Rooted::Other;
+            root.value = json::value(&doc, 0);
+        }
         Ok(())
     }
 
@@ -234,8 +251,7 @@ impl State {
             return;
         }
         let new = new.take().flatten();
-        root.parsed = true;
-        root.viewed = false;
+        root.state = Rooted::Other;
         root.value = new;
     }
 

@@ -136,9 +136,19 @@ fn collect<'a>(len: usize, parts: impl Iterator<Item = &'a str>, limit: usize) -
     Ok(array)
 }
 
+/// Charges for the parts of a text of `len` bytes as [`split`] does.
+pub(crate) fn charge_split(len: usize, parts: usize) {
+    meter::charge(len / BYTES_PER_OPERATION);
+    meter::charge(parts / 8);
+}
+
 /// `text.split(by)`.
 pub(crate) fn split(text: &str, by: &str, limit: usize) -> Fallible<Array> {
-    collect(text.len(), text.split(by), limit)
+    match by.as_bytes() {
+        // A letter is found much sooner than a text.
+        [letter] => collect(text.len(), text.split(char::from(*letter)), limit),
+        _ => collect(text.len(), text.split(by), limit),
+    }
 }
 
 /// Rhai takes a count below 1 as 1.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rhai::{Blob, Dynamic, EvalAltResult, Map};
 
 use super::Fallible;
 use super::catalog::{Api, Section};
 use super::headers::Headers;
-use crate::delivery::{EmitBuilder, Record};
+use crate::delivery::{Effects, EmitBuilder, Record};
 use crate::script::json::{Digits, JsonObject, not_writable, own, write, write_view};
 use crate::script::state::State;
 use crate::script::told::{article, mistake, type_shown};
@@ -107,6 +108,44 @@ pub(crate) fn positional(
     keep(state, topic, parts, key_from)
 }
 
+/// `emit(topic, value)` by the topic's shared name; `write` appends the value. Nothing is emitted where it
+/// gives `false`.
+///
+/// # Errors
+/// What `write` says.
+#[inline]
+pub(crate) fn appended(
+    state: &State,
+    topic: &Arc<str>,
+    write: impl FnOnce(&mut Vec<u8>, Limit<'_>) -> Fallible<bool>,
+) -> Fallible<bool> {
+    let record = state.record.borrow();
+    let record = record.as_deref();
+    let mut effects = state.effects.borrow_mut();
+    let mut emit = effects.emit(topic);
+    if let Some(key) = record.and_then(Record::key) {
+        emit.key(key);
+    }
+    let limit = (state.limits.memory, &*state.digits);
+    let mut written = Ok(false);
+    emit.value_with(|out| written = write(out, limit));
+    if !written? {
+        return Ok(false);
+    }
+    goes_along_with(&mut emit, record, &BTreeSet::new());
+    emit.finish();
+    settle(state, &effects);
+    Ok(true)
+}
+
+/// Appends an object as JSON.
+///
+/// # Errors
+/// It can't be written.
+pub(crate) fn append_view(view: &JsonObject, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
+    write_view(view, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
+}
+
 /// `emit(#{…})`.
 fn spelt_out(state: &State, message: &Dynamic) -> Fallible<()> {
     let message = own(message)?;
@@ -165,7 +204,7 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
     let record = state.record.borrow();
     let record = record.as_deref();
     let mut effects = state.effects.borrow_mut();
-    let mut emit = effects.emit(state.name(topic));
+    let mut emit = effects.emit(&state.name(topic));
     match (&parts.key, key_from) {
         (Some(key), _) => write_key(&mut emit, key, limit)?,
         (None, KeyFrom::Message) => {
@@ -180,13 +219,7 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
     if let Some(headers) = &parts.headers {
         write_headers(&mut emit, headers, &mut named, limit)?;
     }
-    if let Some(record) = record {
-        for (name, value) in record.headers() {
-            if goes_along(name) && !named.contains(name) {
-                emit.header(name, value);
-            }
-        }
-    }
+    goes_along_with(&mut emit, record, &named);
     if let Some(partition) = parts.partition {
         emit.partition(partition);
     }
@@ -194,11 +227,24 @@ fn keep(state: &State, topic: &str, parts: Parts, key_from: KeyFrom) -> Fallible
         emit.timestamp(timestamp);
     }
     emit.finish();
-    // The buffer is used again and so not seen by the memory meter once it has grown.
+    settle(state, &effects);
+    Ok(())
+}
+
+/// The buffer is used again and so not seen by the memory meter once it has grown.
+fn settle(state: &State, effects: &Effects) {
     if effects.size() > state.limits.memory {
         meter::out_of_memory();
     }
-    Ok(())
+}
+
+/// Copies the message's headers that go along, but for those that the script has named.
+fn goes_along_with(emit: &mut EmitBuilder<'_>, record: Option<&Record>, named: &BTreeSet<String>) {
+    for (name, value) in record.iter().flat_map(|record| record.headers()) {
+        if goes_along(name) && !named.contains(name) {
+            emit.header(name, value);
+        }
+    }
 }
 
 /// Headers of the message that its emits carry on: the trace it belongs to, and deliveryd's own.
@@ -277,7 +323,7 @@ fn number<T: TryFrom<i64> + Default + PartialOrd>(map: &Map, name: &str) -> Fall
 }
 
 /// The most bytes of JSON, and what knows the numbers' own texts.
-type Limit<'d> = (usize, &'d Digits);
+pub(crate) type Limit<'d> = (usize, &'d Digits);
 
 fn json(value: &Dynamic, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
     write(value, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
@@ -291,9 +337,7 @@ impl Given {
     /// Strings and blobs as they are, anything else as JSON.
     fn append(&self, out: &mut Vec<u8>, limit: Limit<'_>) -> Fallible<()> {
         match self {
-            Self::Object(view) => {
-                write_view(view, out, limit.0, Some(limit.1)).map_err(|error| not_writable(&error))
-            }
+            Self::Object(view) => append_view(view, out, limit),
             Self::Value(value) => append(value, out, limit),
         }
     }

@@ -40,8 +40,8 @@ fn pure(
             match operator.get_op_assignment_info() {
                 None => Some(plain(compiler, statement, sides, target)),
                 Some((.., token, _, _, _)) => {
-                    let rule = operators::assignment(token)?;
-                    changed(compiler, statement, sides, target, rule)
+                    let rules = operators::assignment(token)?;
+                    changed(compiler, statement, sides, target, rules)
                 }
             }
         }
@@ -80,7 +80,10 @@ fn plain(
         {
             return whole.run(frame);
         }
-        let value = part.value(frame)?.owned();
+        let mut value = part.value(frame)?;
+        if matches!(value, Value::Other(_)) {
+            value = value.owned();
+        }
         tick(target)?;
         if let Some(place) = frame.slots.get_mut(slot) {
             *place = value;
@@ -112,19 +115,29 @@ fn changed(
     statement: &Stmt,
     sides: &Sides,
     (slot, target): (usize, Position),
-    rule: operators::Change,
+    (rule, quick): (operators::Change, operators::QuickChange),
 ) -> Option<Code> {
     let pure = compiler.pure(&sides.rhs)?.after(statement.position());
     let whole = compiler.whole(statement);
     let longest = compiler.known.longest;
     let mut counted = pure.lead;
     // Nothing happens between the operations of a constant or a variable and of the target.
-    let settled = !matches!(pure.rest, Rest::Code(_));
+    let settled = matches!(pure.rest, Rest::Constant(_) | Rest::Slot(_));
     if settled {
         counted.push(target);
     }
     let rest = pure.rest;
+    let known = (!settled && rest.cost().is_some()).then_some(counted.len() + 1);
     Some(Box::new(move |frame| {
+        if let Some(others) = known {
+            let before = meter::operations();
+            let by = rest.quick(others, frame);
+            let place = frame.slots.get_mut(slot);
+            if place.is_some_and(|place| quick(place, by)) {
+                return Ok(Value::Unit);
+            }
+            meter::recount(before);
+        }
         sure_or_whole(frame, &whole, |frame| {
             ticks(&counted)?;
             let done = match &rest {
@@ -136,8 +149,8 @@ fn changed(
                     Ok([place, by]) => rule(place, by, longest),
                     Err(_) => false,
                 },
-                Rest::Code(code) => {
-                    let by = code(frame)?;
+                other => {
+                    let by = other.value(frame)?;
                     tick(target)?;
                     let place = frame.slots.get_mut(slot);
                     place.is_some_and(|place| rule(place, &by, longest))
@@ -161,6 +174,18 @@ fn set(
     let part = pure_part(compiler, value, at)?;
     let whole = compiler.whole(statement);
     Some(Box::new(move |frame| {
+        if let Some((new, lead)) = part.variable()
+            && meter::ticks((lead + counted.len()) as u64)
+        {
+            let places = frame.slots.get_disjoint_mut([slot, new]);
+            if let Ok([Value::Object(object), new]) = places
+                && !matches!(new, Value::Other(_))
+            {
+                object.set(&name, new.dynamic());
+                return Ok(Value::Unit);
+            }
+            meter::recount(meter::operations() - (lead + counted.len()) as u64);
+        }
         sure_or_whole(frame, &whole, |frame| {
             let value = part.sure(frame)?;
             ticks(&counted)?;

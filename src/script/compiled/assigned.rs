@@ -93,7 +93,7 @@ impl Target {
         Some(Self::Variable {
             slot: compiler.locals.slot(variable)?,
             at: variable.position(),
-            rule: operators::assignment(token)?,
+            rule: operators::assignment(token)?.0,
             longest: compiler.known.longest,
             grows: matches!(token, Token::PlusAssign).then_some(operator),
         })

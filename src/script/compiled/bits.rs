@@ -5,13 +5,16 @@ use std::ops::{BitAnd, BitOr, BitXor};
 
 use rhai::{FLOAT, INT, Token};
 
-use super::operators::{Change, Rule, calculated, change};
+use super::operators::{Change, Rule, change};
+use super::scalar::{Scalar, calculated};
 use super::value::Value;
 
 /// The rule of an operator with two operands.
 pub(super) fn binary(token: &Token) -> Option<Rule> {
     let rule: Rule = match token {
-        Token::PowerOf => |left, right, _| calculated(left, right, power, FLOAT::powf),
+        Token::PowerOf => |left, right, _| {
+            calculated(Scalar::of(left), Scalar::of(right), power, FLOAT::powf).value()
+        },
         Token::Ampersand => and,
         Token::Pipe => or,
         Token::XOr => xor,
@@ -25,7 +28,7 @@ pub(super) fn binary(token: &Token) -> Option<Rule> {
 /// The rule of an assignment.
 pub(super) fn assignment(token: &Token) -> Option<Change> {
     let rule: Change = match token {
-        Token::PowerOfAssign => |place, by, _| change(place, by, power, FLOAT::powf),
+        Token::PowerOfAssign => |place, by, _| change(place, Scalar::of(by), power, FLOAT::powf),
         Token::AndAssign => |place, by, longest| put(place, by, longest, and),
         Token::OrAssign => |place, by, longest| put(place, by, longest, or),
         Token::XOrAssign => |place, by, longest| put(place, by, longest, xor),

@@ -1,12 +1,17 @@
 //! Calls of functions in Rhai's `f(x)` form: native ones, and `emit` without the Rhai function, because
 //! what that is given need not become a Rhai value.
 
-use rhai::{Dynamic, Expr, FnCallExpr, Position};
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use rhai::{Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Position};
 
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
 use super::invoke::Invoked;
 use super::native::{Arguments, First, Native, SYNTAX};
 use super::part::Part;
+use super::pure::Rest;
+use super::quick::Counted;
 use super::statements::Compiler;
 use super::value::Value;
 use crate::script::api::emit;
@@ -180,7 +185,20 @@ fn emit(
     let topic = compiler.argument(topic, before.to_vec());
     let key = key.map(|key| compiler.argument(key, Vec::new()));
     let value = compiler.argument(value, Vec::new());
+    let short = match key {
+        None => Short::of(&topic, &value),
+        Some(_) => None,
+    };
     Some(Box::new(move |frame| {
+        if let Some(short) = &short
+            && let Part::Pure { rest, .. } = &value
+        {
+            match short.emit(rest, frame) {
+                Ok(true) => return Ok(Value::Unit),
+                Ok(false) => {}
+                Err(error) => return Err(told(error, at)),
+            }
+        }
         let topic = topic.value(frame)?.flatten();
         let key = key
             .as_ref()
@@ -200,12 +218,66 @@ fn emit(
         };
         match done {
             Ok(()) => Ok(Value::Unit),
-            Err(mut error) => {
-                if error.position().is_none() {
-                    error.set_position(at);
-                }
-                Err(Exit::Error(error))
-            }
+            Err(error) => Err(told(error, at)),
         }
     }))
+}
+
+fn told(mut error: Box<EvalAltResult>, at: Position) -> Exit {
+    if error.position().is_none() {
+        error.set_position(at);
+    }
+    Exit::Error(error)
+}
+
+/// The short way of `emit(topic, value)` with a constant topic: the value is written where it stands.
+struct Short {
+    topic: ImmutableString,
+    /// Its shared name, known from the first emit on.
+    name: OnceCell<Arc<str>>,
+    /// How many operations it is.
+    cost: usize,
+}
+
+impl Short {
+    fn of(topic: &Part, value: &Part) -> Option<Self> {
+        let (
+            Part::Pure {
+                lead: before,
+                rest: Rest::Constant(Value::Text(topic)),
+                ..
+            },
+            Part::Pure { lead, rest, .. },
+        ) = (topic, value)
+        else {
+            return None;
+        };
+        let cost = before.len() + lead.len() + rest.cost()? + 1;
+        (!topic.is_empty()).then(|| Self {
+            topic: topic.clone(),
+            name: OnceCell::new(),
+            cost,
+        })
+    }
+
+    /// `false`, with nothing done, where it takes the longer way.
+    #[inline]
+    fn emit(&self, value: &Rest, frame: &Frame<'_>) -> Result<bool, Box<EvalAltResult>> {
+        let Some(counted) = Counted::at_once(self.cost) else {
+            return Ok(false);
+        };
+        let name = self.name.get_or_init(|| frame.state.name(&self.topic));
+        let done = emit::appended(frame.state, name, |out, limit| {
+            if let Rest::Slot(slot) = value
+                && let Some(Value::Object(view)) = frame.slots.get(*slot)
+            {
+                return emit::append_view(view, out, limit).map(|()| true);
+            }
+            Ok(value.append(out, frame) && !counted.is_off())
+        })?;
+        if !done {
+            counted.take_back();
+        }
+        Ok(done)
+    }
 }

@@ -5,33 +5,35 @@
 //! left, what then changes nothing here. The positions of all that are put together when the chain is
 //! compiled. A chain that meets a value other than the JSON's is the interpreter's.
 
-use std::rc::Rc;
+use rhai::{ASTFlags, BinaryExpr, Expr, INT, ImmutableString, Position};
 
-use rhai::{ASTFlags, BinaryExpr, Dynamic, Expr, INT, ImmutableString, Position};
-
-use super::frame::{Exit, Frame, Outcome, ticks};
 use super::message::Field;
-use super::method::{Called, Method};
+use super::method::Method;
 use super::pure::{Place, Pure, Rest, property};
-use super::value::Value;
-use crate::script::api::message::Message;
-use crate::script::json::{Doc, JsonObject, Looked};
+use super::reach::{Reach, Start};
 
 /// One link of a chain.
 #[derive(Clone)]
-struct Link {
+pub(super) struct Link {
     /// `?.` or `?[`: ends the chain where there is nothing to go on with.
-    optional: bool,
-    what: What,
+    pub optional: bool,
+    pub what: What,
     /// What it counts when it is read.
-    counted: Vec<Position>,
+    pub counted: Vec<Position>,
 }
 
 #[derive(Clone)]
-enum What {
+pub(super) enum What {
     Name(ImmutableString),
     Index(INT),
     Method(Method),
+}
+
+impl Link {
+    /// `.name`
+    pub(super) fn is_field(&self) -> bool {
+        matches!(self.what, What::Name(_)) && self.counted.len() == 1
+    }
 }
 
 /// A chain, taken apart.
@@ -61,22 +63,41 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
     lead.extend(head);
     let Chain { links, .. } = chain;
     let longest = place.known.longest;
-    let code: super::frame::Code = if place.locals.is_message(&first.lhs) {
-        of_message(links, longest)?
+    let start = if place.locals.is_message(&first.lhs) {
+        let rest = of_message(links, longest)?;
+        return Some(Pure { lead, rest });
     } else if let Some(params) = place.params(&first.lhs) {
-        of_params(params.clone(), links, longest)?
+        // No method writes back to them.
+        let mut methods = links
+            .iter()
+            .map(|link| matches!(link.what, What::Method(_)));
+        if methods.any(|method| method) {
+            return None;
+        }
+        Start::Params(params.clone())
     } else {
         let slot = place.locals.slot(&first.lhs)?;
         // A function may be given the message in any variable.
         let of_message = of_message(links.clone(), longest);
-        Box::new(move |frame| match (frame.slots.get(slot), &of_message) {
-            (Some(Value::Other(other)), Some(code)) if other.is::<Message>() => code(frame),
-            _ => of_variable(slot, &links, longest, frame),
-        })
+        Start::Slot(slot, of_message.map(Box::new))
     };
-    Some(Pure {
-        lead,
-        rest: Rest::Code(code),
+    let rest = Rest::Reach(Box::new(Reach::new(start, links, longest)));
+    Some(Pure { lead, rest })
+}
+
+/// A chain on the message.
+fn of_message(mut links: Vec<Link>, longest: usize) -> Option<Rest> {
+    let first = links.remove(0);
+    let What::Name(name) = &first.what else {
+        return None;
+    };
+    // `msg?.key`: the message is always there.
+    let at = *first.counted.first()?;
+    Some(match Field::of(name)? {
+        Field::Json if links.is_empty() => Rest::Json(at),
+        Field::Json => Rest::Reach(Box::new(Reach::new(Start::Json(at), links, longest))),
+        field if links.is_empty() => Rest::Field(field),
+        _ => return None,
     })
 }
 
@@ -147,191 +168,4 @@ fn index(link: &Expr) -> Option<What> {
         Expr::StringConstant(name, _) => What::Name(name.clone()),
         _ => return None,
     })
-}
-
-/// A chain on a variable.
-#[inline]
-fn of_variable(slot: usize, links: &[Link], longest: usize, frame: &mut Frame<'_>) -> Outcome {
-    let start = match frame.slots.get(slot) {
-        Some(Value::Object(object)) => At::Object(object),
-        Some(Value::Array(array)) => At::Node(array.doc(), array.node()),
-        Some(Value::Text(text)) => At::Text(text),
-        Some(Value::Piece(doc, node)) => At::Node(doc, *node),
-        _ => return Err(Exit::Unsure),
-    };
-    follow(start, &[], links, longest)
-}
-
-/// A chain on the configuration's constants, to which no method writes back.
-fn of_params(params: JsonObject, links: Vec<Link>, longest: usize) -> Option<super::frame::Code> {
-    let mut methods = links
-        .iter()
-        .map(|link| matches!(link.what, What::Method(_)));
-    if methods.any(|method| method) {
-        return None;
-    }
-    Some(Box::new(move |_| {
-        follow(At::Object(&params), &[], &links, longest)
-    }))
-}
-
-/// A chain on the message.
-fn of_message(mut links: Vec<Link>, longest: usize) -> Option<super::frame::Code> {
-    let first = links.remove(0);
-    let What::Name(name) = &first.what else {
-        return None;
-    };
-    // `msg?.key`: the message is always there.
-    let at = *first.counted.first()?;
-    let field = Field::of(name)?;
-    if links.is_empty() {
-        return Some(Box::new(move |frame| field.value(at, frame)));
-    }
-    if field != Field::Json {
-        return None;
-    }
-    Some(Box::new(move |frame| {
-        super::message::with_json(at, frame, |json| {
-            follow(At::Object(json), &[at], &links, longest)
-        })
-    }))
-}
-
-/// Where a chain has come to.
-#[derive(Clone, Copy)]
-enum At<'a> {
-    Nothing,
-    Object(&'a JsonObject),
-    Node(&'a Rc<Doc>, u32),
-    /// What a script has put into an object.
-    Given(&'a Dynamic),
-    Text(&'a str),
-}
-
-/// Follows the links; what the first of all counts is counted. `before` are the positions of properties
-/// that came earlier.
-#[inline]
-fn follow(start: At<'_>, before: &[Position], links: &[Link], longest: usize) -> Outcome {
-    let mut at = start;
-    let mut done = 0;
-    let mut given = false;
-    for link in links {
-        if matches!(at, At::Nothing) {
-            // Of the first link something is counted already.
-            if !link.optional || done + before.len() == 0 {
-                return Err(Exit::Unsure);
-            }
-            break;
-        }
-        if let What::Method(method) = &link.what {
-            count(before, &links[..=done])?;
-            return call(at, method, before, &links[..done], given, longest);
-        }
-        at = at.link(&link.what).ok_or(Exit::Unsure)?;
-        given |= matches!(at, At::Given(_));
-        done += 1;
-    }
-    let value = at.value(longest)?;
-    count(before, &links[..done])?;
-    Ok(value)
-}
-
-/// Counts what the links count, but for the chain's very first.
-#[inline]
-fn count(before: &[Position], links: &[Link]) -> Outcome<()> {
-    let rest = match before.is_empty() {
-        true => links.get(1..).unwrap_or_default(),
-        false => links,
-    };
-    rest.iter().try_for_each(|link| ticks(&link.counted))
-}
-
-impl<'a> At<'a> {
-    #[inline]
-    fn link(self, what: &What) -> Option<At<'a>> {
-        match (self, what) {
-            (At::Object(object), What::Name(name)) => Some(match object.lookup(name) {
-                Looked::Missing => At::Nothing,
-                Looked::Node(node) => At::node(object.doc(), node),
-                Looked::Given(value) if value.is_unit() => At::Nothing,
-                Looked::Given(value) => At::Given(value),
-            }),
-            (At::Node(doc, node), What::Name(name)) if doc.is_object_at(node) => {
-                Some(match doc.find(node, name) {
-                    Some(member) => At::node(doc, member),
-                    None => At::Nothing,
-                })
-            }
-            (At::Node(doc, node), What::Index(index)) => {
-                let element = doc.element_from_either_end(node, *index)?;
-                Some(At::node(doc, element))
-            }
-            _ => None,
-        }
-    }
-
-    fn node(doc: &'a Rc<Doc>, node: u32) -> Self {
-        match doc.is_null_at(node) {
-            true => At::Nothing,
-            false => At::Node(doc, node),
-        }
-    }
-
-    /// The value at the chain's end, if Rhai would find it no larger than values may be.
-    #[inline]
-    fn value(self, longest: usize) -> Outcome {
-        match self {
-            At::Nothing => Ok(Value::Unit),
-            At::Node(doc, node) if doc.raw(doc.node(node)).len() <= longest => {
-                Ok(Value::node(doc, node))
-            }
-            // An object or array of any length is one view.
-            At::Node(doc, node) if doc.is_container_at(node) => Ok(Value::node(doc, node)),
-            At::Given(value) if is_simple_value(value, longest) => Ok(Value::of(value.clone())),
-            _ => Err(Exit::Unsure),
-        }
-    }
-}
-
-fn is_simple_value(value: &Dynamic, longest: usize) -> bool {
-    value.is_bool()
-        || value.is_int()
-        || value.is_float()
-        || value.is::<JsonObject>()
-        || value
-            .as_immutable_string_ref()
-            .is_ok_and(|text| text.len() <= longest)
-}
-
-/// A method at the end of a chain.
-fn call(
-    at: At<'_>,
-    method: &Method,
-    before: &[Position],
-    links: &[Link],
-    given: bool,
-    longest: usize,
-) -> Outcome {
-    let Called { value, writes_back } = match at {
-        At::Text(text) => method.on_text(text),
-        At::Node(doc, node) if doc.raw(doc.node(node)).len() <= longest => {
-            method.on_node(doc, node)
-        }
-        _ => None,
-    }
-    .ok_or(Exit::Unsure)?;
-    if writes_back {
-        let only_names = links
-            .iter()
-            .all(|link| matches!(link.what, What::Name(_)) && link.counted.len() == 1);
-        if given || !only_names {
-            return Err(Exit::Unsure);
-        }
-        let written = links.iter().rev();
-        for link in written {
-            ticks(&link.counted)?;
-        }
-        ticks(before)?;
-    }
-    Ok(value)
 }

@@ -2,6 +2,7 @@
 //! Anything else the interpreter goes through, once what it is has been evaluated.
 
 use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
 
 use rhai::{
     Array, Dynamic, Expr, FlowControl, INT, Ident, ImmutableString, Position, Stmt, StmtBlock,
@@ -15,8 +16,11 @@ use super::locals::walk;
 use super::native::Native;
 use super::over;
 use super::part::Part;
+use super::parts::Parts;
 use super::statements::{Block, Compiler, Refused};
 use super::value::Value;
+use crate::script::json::Doc;
+use crate::script::meter;
 
 /// What is gone through.
 enum Over {
@@ -28,14 +32,16 @@ enum Over {
         /// Whether the body does not know it: then it is lent instead of copied.
         lent: bool,
     },
-    /// `from..to` and `from..=to`.
-    Range {
-        from: Part,
-        to: Part,
-        inclusive: bool,
-        /// For what are no whole numbers.
-        made: Native,
-    },
+    Bounds(Box<Bounds>),
+}
+
+/// `from..to` and `from..=to`.
+struct Bounds {
+    from: Part,
+    to: Part,
+    inclusive: bool,
+    /// For what are no whole numbers.
+    made: Native,
 }
 
 /// The loop without what it goes through.
@@ -77,12 +83,28 @@ pub(super) fn compile(
     };
     let rest = rest(compiler, each, at);
     Ok(Box::new(move |frame| {
+        if let Over::Value(part) = &over
+            && let Some((doc, array)) = part.array(frame)
+        {
+            let result = body.run_json(&doc, array, frame);
+            frame.slots.truncate(outside);
+            return result;
+        }
+        if let Over::Slot { slot, counted, .. } = &over
+            && let Some(Value::Parts(parts)) = frame.slots.get(*slot)
+            && meter::ticks(counted.len() as u64)
+        {
+            let parts = parts.clone();
+            let result = body.run_parts(&parts, frame);
+            frame.slots.truncate(outside);
+            return result;
+        }
         let mut steps = match over.begin(frame)? {
             Begun::Steps(steps) => steps,
             // The `for` and the value were counted.
             Begun::Other(value) => return rest.run_given(value, 2, frame),
         };
-        let result = body.run(&mut steps, frame);
+        let result = body.run_with(frame, |place| steps.next(place));
         steps.give_back(frame);
         frame.slots.truncate(outside);
         result
@@ -106,12 +128,12 @@ fn over(compiler: &mut Compiler<'_>, control: &FlowControl, at: Position) -> Ove
         && let [from, to] = &*call.args
         && let Some(token @ (Token::ExclusiveRange | Token::InclusiveRange)) = &call.op_token
     {
-        return Over::Range {
+        return Over::Bounds(Box::new(Bounds {
             from: compiler.argument(from, vec![at, *here]),
             to: compiler.argument(to, Vec::new()),
             inclusive: matches!(token, Token::InclusiveRange),
             made: Native::new(call, *here),
-        };
+        }));
     }
     if let Some(slot) = compiler.locals.slot(expression) {
         return Over::Slot {
@@ -144,6 +166,8 @@ enum Steps {
         read: usize,
     },
     Json(crate::script::json::Elements),
+    /// And where the next begins.
+    Parts(Parts, Option<u32>),
     Array(std::vec::IntoIter<Dynamic>),
     Ints(INT, INT),
     Inclusive(RangeInclusive<INT>),
@@ -182,23 +206,22 @@ impl Over {
                     None => Begun::Other(Value::Unit),
                 })
             }
-            Self::Range {
-                from,
-                to,
-                inclusive,
-                made,
-            } => {
-                let from = from.value(frame)?.flatten();
-                let to = to.value(frame)?.flatten();
-                Ok(match (from, to) {
-                    (Value::Int(from), Value::Int(to)) if *inclusive => {
-                        Begun::Steps(Steps::Inclusive(from..=to))
-                    }
-                    (Value::Int(from), Value::Int(to)) => Begun::Steps(Steps::Ints(from, to)),
-                    (from, to) => Begun::of(by_function(made, frame, [from, to])?),
-                })
-            }
+            Self::Bounds(bounds) => bounds.begin(frame),
         }
+    }
+}
+
+impl Bounds {
+    fn begin(&self, frame: &mut Frame<'_>) -> Outcome<Begun> {
+        let from = self.from.value(frame)?.flatten();
+        let to = self.to.value(frame)?.flatten();
+        Ok(match (from, to) {
+            (Value::Int(from), Value::Int(to)) if self.inclusive => {
+                Begun::Steps(Steps::Inclusive(from..=to))
+            }
+            (Value::Int(from), Value::Int(to)) => Begun::Steps(Steps::Ints(from, to)),
+            (from, to) => Begun::of(by_function(&self.made, frame, [from, to])?),
+        })
     }
 }
 
@@ -207,7 +230,8 @@ impl Begun {
         Self::Steps(match value {
             Value::Array(array) => Steps::Json(array.into_iter()),
             Value::Text(text) => Steps::Characters(text, 0),
-            Value::Piece(..) => return Self::of(Value::of(value.into_dynamic())),
+            Value::Parts(parts) => Steps::parts(parts),
+            Value::Piece(..) | Value::Part(..) => return Self::of(Value::of(value.into_dynamic())),
             Value::Other(other) => return Self::of_other(other),
             value => return Self::Other(value),
         })
@@ -228,6 +252,11 @@ impl Begun {
 }
 
 impl Steps {
+    fn parts(parts: Parts) -> Self {
+        let begin = parts.begin();
+        Self::Parts(parts, Some(begin))
+    }
+
     /// Puts a lent array back in its place.
     fn give_back(self, frame: &mut Frame<'_>) {
         if let Self::Lent { slot, array, .. } = self
@@ -238,66 +267,122 @@ impl Steps {
     }
 }
 
-impl Iterator for Steps {
-    type Item = Value;
-
+impl Steps {
+    /// Puts the next value in its place; `false` after the last.
     #[inline]
-    fn next(&mut self) -> Option<Value> {
+    fn next(&mut self, place: &mut Value) -> bool {
         match self {
-            Self::Json(elements) => elements.next_with(Value::node),
+            Self::Json(elements) => {
+                let put = |doc: &Rc<Doc>, node| place.become_node(doc, node);
+                elements.next_with(put).is_some()
+            }
+            Self::Parts(parts, next) => next_part(parts, next, place),
             Self::Lent { array, read, .. } => {
-                let array = array.read_lock::<Array>()?;
-                let value = array.get(*read)?.clone();
+                let array = array.read_lock::<Array>();
+                let Some(value) = array.as_ref().and_then(|array| array.get(*read)) else {
+                    return false;
+                };
                 *read += 1;
-                Some(Value::of(value.flatten()))
+                place.become_copy(value);
+                true
             }
-            Self::Array(array) => array.next().map(|value| Value::of(value.flatten())),
+            Self::Array(array) => match array.next() {
+                Some(value) => {
+                    *place = Value::of(value.flatten());
+                    true
+                }
+                None => false,
+            },
             Self::Ints(from, to) => {
-                let next = (*from < *to).then_some(Value::Int(*from))?;
-                *from += 1;
-                Some(next)
+                let more = *from < *to;
+                if more {
+                    *place = Value::Int(*from);
+                    *from += 1;
+                }
+                more
             }
-            Self::Inclusive(range) => range.next().map(Value::Int),
+            Self::Inclusive(range) => match range.next() {
+                Some(number) => {
+                    *place = Value::Int(number);
+                    true
+                }
+                None => false,
+            },
             Self::Characters(text, read) => {
-                let character = text.get(*read..)?.chars().next()?;
+                let rest = text.get(*read..).unwrap_or_default();
+                let Some(character) = rest.chars().next() else {
+                    return false;
+                };
                 *read += character.len_utf8();
-                Some(Value::Other(character.into()))
+                *place = Value::Other(character.into());
+                true
             }
         }
     }
 }
 
+#[inline]
+fn next_part(parts: &Parts, next: &mut Option<u32>, place: &mut Value) -> bool {
+    let Some(start) = *next else {
+        return false;
+    };
+    let (end, following) = parts.end(start);
+    *next = following;
+    place.become_part(parts.doc(), start, end);
+    true
+}
+
 impl Loop {
-    fn run(&self, steps: &mut Steps, frame: &mut Frame<'_>) -> Outcome {
+    /// Over the parts of a string.
+    fn run_parts(&self, parts: &Parts, frame: &mut Frame<'_>) -> Outcome {
+        let mut next = Some(parts.begin());
+        self.run_with(frame, |place| next_part(parts, &mut next, place))
+    }
+
+    /// Over an array of a JSON text.
+    fn run_json(&self, doc: &Rc<Doc>, array: u32, frame: &mut Frame<'_>) -> Outcome {
+        let (mut left, mut node) = (doc.node(array).len, array + 1);
+        self.run_with(frame, |place| {
+            let more = left > 0;
+            if more {
+                left -= 1;
+                place.become_node(doc, node);
+                node = doc.node(node).next;
+            }
+            more
+        })
+    }
+
+    /// `next` puts the next value in its place; `false` after the last.
+    #[inline(always)]
+    fn run_with(&self, frame: &mut Frame<'_>, mut next: impl FnMut(&mut Value) -> bool) -> Outcome {
         let variables = frame.slots.len();
         if let Some(empty) = self.empty {
-            for _ in steps {
+            let mut unread = Value::Unit;
+            while next(&mut unread) {
                 tick(empty)?;
             }
             return Ok(Value::Unit);
         }
         if self.counter {
-            frame.slots.push(Value::Int(0));
+            frame.push(Value::Int(0));
         }
-        frame.slots.push(Value::Unit);
-        for (count, value) in steps.enumerate() {
-            if self.counter {
-                put(frame, variables, Value::Int(count as INT));
+        frame.push(Value::Unit);
+        let own = variables + usize::from(self.counter);
+        let mut count = 0;
+        while frame.slots.get_mut(own).is_some_and(&mut next) {
+            if self.counter
+                && let Some(counter) = frame.slots.get_mut(variables)
+            {
+                *counter = Value::Int(count);
+                count += 1;
             }
-            put(frame, variables + usize::from(self.counter), value);
-            match self.body.run(frame) {
-                Ok(_) | Err(Exit::Continue) => {}
+            match self.body.run_for_effect(frame) {
+                Ok(()) | Err(Exit::Continue) => {}
                 Err(Exit::Break) => return Ok(std::mem::take(&mut frame.carried)),
                 Err(other) => return Err(other),
             }
         }
         Ok(Value::Unit)
-    }
-}
-
-#[inline]
-fn put(frame: &mut Frame<'_>, slot: usize, value: Value) {
-    if let Some(place) = frame.slots.get_mut(slot) {
-        *place = value;
     }
 }

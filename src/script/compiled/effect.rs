@@ -11,6 +11,7 @@ use super::operators;
 use super::over;
 use super::part::Part;
 use super::path;
+use super::scalar::{self, Scalar};
 use super::statements::Compiler;
 use super::value::Value;
 
@@ -41,11 +42,11 @@ fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Opt
     let native = Native::new(call, at);
     match &*call.args {
         [operand] => {
-            let rule = operators::unary(token);
+            let rule = scalar::unary(token);
             let operand = compiler.argument(operand, vec![at]);
             Some(Box::new(move |frame| {
                 let operand = operand.value(frame)?.flatten();
-                match rule.and_then(|rule| rule(&operand)) {
+                match rule.and_then(|rule| rule(Scalar::of(&operand)).value()) {
                     Some(value) => Ok(value),
                     None => by_function(&native, frame, [operand]),
                 }

@@ -41,6 +41,24 @@ pub(super) struct Frame<'r> {
     pub carried: Value,
 }
 
+impl Frame<'_> {
+    /// A new variable.
+    #[inline(always)]
+    pub(super) fn push(&mut self, value: Value) {
+        // A place first, into which the value can be written as it is made: to move it there is slow.
+        self.add_place();
+        if let Some(place) = self.slots.last_mut() {
+            place.become_value(value);
+        }
+    }
+
+    #[inline(never)]
+    fn add_place(&mut self) {
+        let variables = self.slots.len();
+        self.slots.resize_with(variables + 1, Value::default);
+    }
+}
+
 /// Counts one operation at `position`, as the interpreter does at each node.
 #[inline]
 pub(super) fn tick(position: Position) -> Outcome<()> {

@@ -3,6 +3,8 @@
 use rhai::{INT, NativeCallContext, Position};
 
 use super::frame::{Exit, Frame, Outcome};
+use super::operators::Comparison;
+use super::scalar::Scalar;
 use super::value::Value;
 use crate::script::json::JsonObject;
 use crate::script::strings;
@@ -68,12 +70,54 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Its value without a text of its own, for the short way.
+    #[inline]
+    pub(super) fn scalar(self, frame: &Frame<'_>) -> Scalar {
+        let record = frame.state.record.borrow();
+        let Some(record) = record.as_deref() else {
+            return Scalar::Unsure;
+        };
+        match self {
+            Self::Partition => Scalar::Int(INT::from(record.partition)),
+            Self::Offset => Scalar::Int(record.offset),
+            Self::Timestamp => record.timestamp.map_or(Scalar::Unit, Scalar::Int),
+            Self::Attempt => Scalar::Int(INT::from(frame.state.attempt.get())),
+            Self::Key if record.key().is_none() => Scalar::Unit,
+            Self::Value if record.value().is_none() => Scalar::Unit,
+            Self::Topic | Self::Key | Self::Value | Self::Json => Scalar::Unsure,
+        }
+    }
+
+    /// Compared with a text.
+    #[inline]
+    pub(super) fn against(self, comparison: Comparison, text: &str, frame: &Frame<'_>) -> Scalar {
+        match self.with_text(frame, |own| comparison.of_texts(own, text)) {
+            Some(holds) => Scalar::bool(holds),
+            None => comparison.of_text_and(self.scalar(frame)),
+        }
+    }
+
+    /// Calls `with` with the text, if it is one that is not too long.
+    #[inline]
+    pub(super) fn with_text<R>(self, frame: &Frame<'_>, with: impl FnOnce(&str) -> R) -> Option<R> {
+        let record = frame.state.record.borrow();
+        let record = record.as_deref()?;
+        let bytes = match self {
+            Self::Topic => return Some(with(frame.state.shown_topic(record))),
+            Self::Key => record.key()?,
+            Self::Value => record.value()?,
+            _ => return None,
+        };
+        let text = std::str::from_utf8(bytes).ok()?;
+        (text.len() <= frame.state.limits.string).then(|| with(text))
+    }
+}
+
 /// `msg.json` as a value of its own.
 fn json(at: Position, frame: &mut Frame<'_>) -> Outcome {
     parse(at, frame)?;
-    let copy = frame
-        .state
-        .with_view(|view| view.map(|object| Value::Object(object.clone())));
+    let copy = view(frame).map(Value::Object);
     match copy {
         Some(object) => Ok(object),
         None => match Value::of(frame.state.parsed()) {
@@ -82,6 +126,18 @@ fn json(at: Position, frame: &mut Frame<'_>) -> Outcome {
             value => Ok(value),
         },
     }
+}
+
+/// A copy of the object that `msg.json` is.
+#[inline]
+pub(super) fn object(at: Position, frame: &mut Frame<'_>) -> Outcome<Option<JsonObject>> {
+    parse(at, frame)?;
+    Ok(view(frame))
+}
+
+#[inline]
+fn view(frame: &Frame<'_>) -> Option<JsonObject> {
+    frame.state.with_view(|view| view.cloned())
 }
 
 /// Calls `with` with the object that `msg.json` is.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, Expr, FnCallExpr, INT, ImmutableString};
 
+use super::parts::Parts;
 use super::pure::Place;
 use super::value::Value;
 use crate::script::api::bounded;
@@ -53,6 +54,14 @@ impl Method {
     }
 
     pub(super) fn on_node(&self, doc: &Rc<Doc>, node: u32) -> Option<Called> {
+        if let Self::Split(by, most) = self
+            && let Some(parts) = Parts::of(doc, node, by, *most)
+        {
+            return Some(Called {
+                value: Value::Parts(parts),
+                writes_back: true,
+            });
+        }
         if doc.is_text_at(node) {
             return doc.with_text(doc.node(node), |text| self.on_text(text));
         }

@@ -11,6 +11,9 @@
 //! - What has no construct here is the interpreter's, in a scope that holds the variables it mentions
 //!   (`interpreted`).
 //!
+//! `quick` is the short way of what gives a number or a flag (`scalar`): values of 16 bytes go in
+//! registers, while a [`Value`] goes through memory, where reading what was just written is slow.
+//!
 //! `frame` is one call, `value` what it works on, `locals` the variables at a place.
 
 mod assign;
@@ -35,9 +38,13 @@ mod native;
 mod operators;
 mod over;
 mod part;
+mod parts;
 mod path;
 mod pure;
+mod quick;
+mod reach;
 mod report;
+mod scalar;
 mod set;
 mod statements;
 mod switch;
@@ -74,6 +81,15 @@ pub(crate) struct Compiled {
     kept: usize,
     /// What in it is left to the interpreter.
     pub left: Vec<Left>,
+}
+
+/// What calls have in common.
+pub(crate) struct Host<'r> {
+    pub engine: &'r Engine,
+    pub global: &'r mut GlobalRuntimeState,
+    pub caches: &'r mut Caches,
+    pub state: &'r Rc<State>,
+    pub functions: &'r Rc<Functions>,
 }
 
 /// Why a function is not compiled.
@@ -198,39 +214,36 @@ impl Compiled {
         self.kept > 0
     }
 
-    /// Runs it with these values of its parameters, or with those that it keeps.
+    /// Runs it with these values of its parameters, or with those that it keeps; of its value is made what
+    /// `take` does.
     #[inline]
-    pub(crate) fn run<const N: usize>(
+    pub(crate) fn run<const N: usize, R>(
         &mut self,
-        engine: &Engine,
-        global: &mut GlobalRuntimeState,
-        caches: &mut Caches,
-        state: &Rc<State>,
-        functions: &Rc<Functions>,
+        host: Host<'_>,
         arguments: [Dynamic; N],
-    ) -> Result<Value, Box<EvalAltResult>> {
+        take: fn(Value) -> R,
+    ) -> Result<R, Box<EvalAltResult>> {
         let mut slots = std::mem::take(&mut self.slots);
         slots.extend(arguments.into_iter().map(Value::of));
         let mut frame = Frame {
-            engine,
-            global,
-            caches,
-            state,
-            functions,
+            engine: host.engine,
+            global: host.global,
+            caches: host.caches,
+            state: host.state,
+            functions: host.functions,
             slots,
             carried: Value::Unit,
         };
-        let result = self.body.run(&mut frame);
-        let result = match result {
-            Ok(value) => Ok(value),
-            Err(Exit::Return) => Ok(std::mem::take(&mut frame.carried)),
+        let result = match self.body.run(&mut frame) {
+            Ok(value) => Ok(take(value)),
+            Err(Exit::Return) => Ok(take(std::mem::take(&mut frame.carried))),
             Err(Exit::Error(error)) => match *error {
                 // `exit` ends the whole call, however deep in it.
-                EvalAltResult::Exit(value, _) => Ok(Value::of(value)),
+                EvalAltResult::Exit(value, _) => Ok(take(Value::of(value))),
                 error => Err(error.into()),
             },
             // Rhai's parser lets neither stand outside a loop, and each `Unsure` has its way out.
-            Err(Exit::Break | Exit::Continue | Exit::Unsure) => Ok(Value::Unit),
+            Err(Exit::Break | Exit::Continue | Exit::Unsure) => Ok(take(Value::Unit)),
         };
         // Nothing of a message outlives its call.
         frame.slots.truncate(self.kept);

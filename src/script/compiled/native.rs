@@ -170,12 +170,14 @@ impl Native {
         {
             *first = over::variable(PLACE, first.start_position());
         }
-        for (part, value) in parts.zip(values) {
-            *part = over::constant(std::mem::take(value), part.start_position());
+        for (number, (part, value)) in parts.zip(values).enumerate() {
+            *part = given(number, std::mem::take(value), part.start_position(), frame);
         }
         let counted = 1 + call.args.len();
         let call = Expr::FnCall(Box::new(call), self.at);
-        over::run(frame, caches, &call, counted, place.map(named))
+        let result = over::run(frame, caches, &call, counted, place.map(named));
+        over::forget(MOST_GIVEN, frame);
+        result
     }
 
     fn interpreted_method(
@@ -190,8 +192,8 @@ impl Native {
         let Some((on, values)) = arguments.split_first_mut() else {
             return Ok(Dynamic::UNIT);
         };
-        for (part, value) in call.args.iter_mut().zip(values) {
-            *part = over::constant(std::mem::take(value), part.start_position());
+        for (number, (part, value)) in call.args.iter_mut().zip(values).enumerate() {
+            *part = given(number, std::mem::take(value), part.start_position(), frame);
         }
         // Without arguments Rhai goes no round for them.
         let round = usize::from(!call.args.is_empty());
@@ -203,7 +205,9 @@ impl Native {
         let rhs = Expr::MethodCall(Box::new(call), self.at);
         let chain = BinaryExpr { lhs, rhs };
         let chain = Expr::Dot(Box::new(chain), ASTFlags::empty(), dot);
-        over::run(frame, caches, &chain, counted, place)
+        let result = over::run(frame, caches, &chain, counted, place);
+        over::forget(MOST_GIVEN, frame);
+        result
     }
 
     /// The result, and whether the function may change its first argument.
@@ -314,6 +318,17 @@ impl Native {
             error.set_position(self.at);
         }
         error
+    }
+}
+
+/// No function that scripts can call natively takes more arguments.
+const MOST_GIVEN: usize = 8;
+
+/// An argument that is there.
+fn given(number: usize, value: Dynamic, at: Position, frame: &mut Frame<'_>) -> Expr {
+    match value.is_read_only() && number < MOST_GIVEN {
+        true => over::lasting(value, number, at, frame),
+        false => over::constant(value, at),
     }
 }
 

@@ -1,13 +1,15 @@
 //! Operators on values of known types, as Rhai's built-in ones have it (`func/builtin.rs`).
 //!
 //! Each rule gives `None` where it does not know the types, or where the result would be an error: the
-//! interpreter then does the same again and says so in its own words.
+//! interpreter then does the same again and says so in its own words. What concerns numbers and flags
+//! alone is in `scalar`.
 
 use rhai::{FLOAT, INT, ImmutableString, Token};
 
 use super::bits;
+use super::scalar::{self, Quick, Scalar};
 use super::value::Value;
-use crate::script::api::order::{Operator, apart};
+use crate::script::api::order::Operator;
 
 /// What an operator makes of two values; `usize` is the longest string.
 pub(super) type Rule = fn(&Value, &Value, usize) -> Option<Value>;
@@ -40,25 +42,14 @@ pub(super) fn is_called(token: &Token) -> bool {
     matches!(token, Token::Custom(_))
 }
 
-/// The two as numbers of one type.
-enum Numbers {
-    Int(INT, INT),
-    Float(FLOAT, FLOAT),
-}
-
+/// The rule for scalars, on values.
 #[inline(always)]
-fn numbers(left: &Value, right: &Value) -> Option<Numbers> {
-    Some(match (left, right) {
-        (Value::Int(left), Value::Int(right)) => Numbers::Int(*left, *right),
-        (Value::Float(left, _), Value::Float(right, _)) => Numbers::Float(*left, *right),
-        (Value::Float(left, _), Value::Int(right)) => Numbers::Float(*left, *right as FLOAT),
-        (Value::Int(left), Value::Float(right, _)) => Numbers::Float(*left as FLOAT, *right),
-        _ => return None,
-    })
+fn scalars(quick: Quick, left: &Value, right: &Value) -> Option<Value> {
+    quick(Scalar::of(left), Scalar::of(right)).value()
 }
 
 fn add(left: &Value, right: &Value, longest: usize) -> Option<Value> {
-    let sum = calculated(left, right, INT::checked_add, |left, right| left + right);
+    let sum = scalars(scalar::add, left, right);
     if sum.is_some() {
         return sum;
     }
@@ -76,149 +67,164 @@ fn add(left: &Value, right: &Value, longest: usize) -> Option<Value> {
 }
 
 fn subtract(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    calculated(left, right, INT::checked_sub, |left, right| left - right)
+    scalars(scalar::subtract, left, right)
 }
 
 fn multiply(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    calculated(left, right, INT::checked_mul, |left, right| left * right)
+    scalars(scalar::multiply, left, right)
 }
 
 fn divide(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    calculated(left, right, INT::checked_div, |left, right| left / right)
+    scalars(scalar::divide, left, right)
 }
 
 fn modulo(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    calculated(left, right, INT::checked_rem, |left, right| left % right)
-}
-
-/// A float that was calculated has no text of its own.
-#[inline(always)]
-pub(super) fn calculated(
-    left: &Value,
-    right: &Value,
-    ints: fn(INT, INT) -> Option<INT>,
-    floats: fn(FLOAT, FLOAT) -> FLOAT,
-) -> Option<Value> {
-    match numbers(left, right)? {
-        Numbers::Int(left, right) => ints(left, right).map(Value::Int),
-        Numbers::Float(left, right) => Some(Value::Float(floats(left, right), 0)),
-    }
+    scalars(scalar::modulo, left, right)
 }
 
 fn equal(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    is_equal(left, right).map(Value::Bool)
+    compared(Comparison::Equal, scalar::equal, left, right)
 }
 
 fn not_equal(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    is_equal(left, right).map(|equal| Value::Bool(!equal))
-}
-
-/// Of two values that are no views: those Rhai looks up a function for.
-fn is_equal(left: &Value, right: &Value) -> Option<bool> {
-    match (left, right) {
-        (Value::Unit, Value::Unit) => return Some(true),
-        (Value::Bool(left), Value::Bool(right)) => return Some(left == right),
-        _ => {}
-    }
-    match numbers(left, right) {
-        Some(Numbers::Int(left, right)) => return Some(left == right),
-        Some(Numbers::Float(left, right)) => return same(left, right),
-        None => {}
-    }
-    if let Value::Piece(doc, node) = left
-        && let Value::Text(text) = right
-    {
-        return Some(doc.is_text(doc.node(*node), text));
-    }
-    match left.with_text(|left| right.with_text(|right| left == right)) {
-        Some(Some(equal)) => Some(equal),
-        // Of different types, and not both numbers: not equal.
-        _ if kind(left)? != kind(right)? => Some(false),
-        _ => None,
-    }
-}
-
-/// A rank for each kind of simple value; `None` for those that have rules of their own.
-fn kind(value: &Value) -> Option<u8> {
-    Some(match value {
-        Value::Unit => 0,
-        Value::Bool(_) => 1,
-        Value::Int(_) | Value::Float(..) => 2,
-        Value::Text(_) | Value::Piece(..) => 3,
-        Value::Object(_) | Value::Array(_) | Value::Other(_) => return None,
-    })
-}
-
-/// Floats that differ by no more than rounding does are the same. A comparison with a NaN is left to
-/// the interpreter.
-fn same(left: FLOAT, right: FLOAT) -> Option<bool> {
-    let apart = apart(left, right).abs();
-    (!apart.is_nan()).then_some(apart <= FLOAT::EPSILON)
+    compared(Comparison::NotEqual, scalar::not_equal, left, right)
 }
 
 fn less(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    order(Operator::Less, left, right)
+    compared(Comparison::Order(Operator::Less), scalar::less, left, right)
 }
 
 fn less_or_equal(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    order(Operator::LessOrEqual, left, right)
+    let operator = Comparison::Order(Operator::LessOrEqual);
+    compared(operator, scalar::less_or_equal, left, right)
 }
 
 fn greater(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    order(Operator::Greater, left, right)
+    let operator = Comparison::Order(Operator::Greater);
+    compared(operator, scalar::greater, left, right)
 }
 
 fn greater_or_equal(left: &Value, right: &Value, _: usize) -> Option<Value> {
-    order(Operator::GreaterOrEqual, left, right)
+    let operator = Comparison::Order(Operator::GreaterOrEqual);
+    compared(operator, scalar::greater_or_equal, left, right)
 }
 
+/// Of two values that are no views: those Rhai looks up a function for.
 #[inline(always)]
-fn order(operator: Operator, left: &Value, right: &Value) -> Option<Value> {
-    let holds = match numbers(left, right) {
-        Some(Numbers::Int(left, right)) => operator.holds(left.cmp(&right)),
-        Some(Numbers::Float(left, right)) => operator.holds_of(left, right),
-        None => {
-            left.with_text(|left| right.with_text(|right| operator.holds(left.cmp(right))))??
+fn compared(comparison: Comparison, quick: Quick, left: &Value, right: &Value) -> Option<Value> {
+    if let Value::Piece(doc, node) = left
+        && let Value::Text(text) = right
+        && let Some(equal) = comparison.of_equality(|| doc.is_text(doc.node(*node), text))
+    {
+        return Some(Value::Bool(equal));
+    }
+    let texts = left.with_text(|left| right.with_text(|right| comparison.of_texts(left, right)));
+    match texts {
+        Some(Some(holds)) => Some(Value::Bool(holds)),
+        Some(None) => comparison.of_text_and(Scalar::of(right)).value(),
+        None if right.with_text(|_| ()).is_some() => {
+            comparison.of_text_and(Scalar::of(left)).value()
         }
-    };
-    Some(Value::Bool(holds))
+        None => quick(Scalar::of(left), Scalar::of(right)).value(),
+    }
+}
+
+/// An operator that compares.
+#[derive(Clone, Copy)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Order(Operator),
+}
+
+impl Comparison {
+    /// `None` for another operator.
+    pub(super) fn of(token: &Token) -> Option<Self> {
+        Some(match token {
+            Token::EqualsTo => Self::Equal,
+            Token::NotEqualsTo => Self::NotEqual,
+            Token::Custom(name) => Self::Order(match name.as_str() {
+                "<" => Operator::Less,
+                "<=" => Operator::LessOrEqual,
+                ">" => Operator::Greater,
+                ">=" => Operator::GreaterOrEqual,
+                _ => return None,
+            }),
+            _ => return None,
+        })
+    }
+
+    #[inline]
+    pub(super) fn of_texts(self, left: &str, right: &str) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            Self::Order(operator) => operator.holds(left.cmp(right)),
+        }
+    }
+
+    /// The same where it only matters whether they are equal.
+    #[inline]
+    pub(super) fn of_equality(self, equal: impl FnOnce() -> bool) -> Option<bool> {
+        match self {
+            Self::Equal => Some(equal()),
+            Self::NotEqual => Some(!equal()),
+            Self::Order(_) => None,
+        }
+    }
+
+    /// Of a text and what is none: never equal.
+    #[inline]
+    pub(super) fn of_text_and(self, other: Scalar) -> Scalar {
+        match other {
+            Scalar::Unsure => Scalar::Unsure,
+            _ => (self.of_equality(|| false)).map_or(Scalar::Unsure, Scalar::bool),
+        }
+    }
 }
 
 /// What an operator assignment makes of a variable; `false`, with the variable as it was, where there is
 /// no rule.
 pub(super) type Change = fn(&mut Value, &Value, usize) -> bool;
 
-/// The rule of `+=` and the like.
-pub(super) fn assignment(token: &Token) -> Option<Change> {
-    let rule: Change = match token {
-        Token::PlusAssign => add_to,
-        Token::MinusAssign => subtract_from,
-        Token::MultiplyAssign => multiply_by,
-        Token::DivideAssign => divide_by,
-        Token::ModuloAssign => reduce_by,
-        other => return bits::assignment(other),
+/// The same where what it is changed by is a scalar.
+pub(super) type QuickChange = fn(&mut Value, Scalar) -> bool;
+
+/// The rules of `+=` and the like.
+pub(super) fn assignment(token: &Token) -> Option<(Change, QuickChange)> {
+    let rules: (Change, QuickChange) = match token {
+        Token::PlusAssign => (add_to, add_number),
+        Token::MinusAssign => (|place, by, _| subtract(place, Scalar::of(by)), subtract),
+        Token::MultiplyAssign => (|place, by, _| multiply(place, Scalar::of(by)), multiply),
+        Token::DivideAssign => (|place, by, _| divide(place, Scalar::of(by)), divide),
+        Token::ModuloAssign => (|place, by, _| modulo(place, Scalar::of(by)), modulo),
+        other => (bits::assignment(other)?, |_, _| false),
     };
-    Some(rule)
+    return Some(rules);
+
+    fn subtract(place: &mut Value, by: Scalar) -> bool {
+        change(place, by, INT::checked_sub, |left, right| left - right)
+    }
+
+    fn multiply(place: &mut Value, by: Scalar) -> bool {
+        change(place, by, INT::checked_mul, |left, right| left * right)
+    }
+
+    fn divide(place: &mut Value, by: Scalar) -> bool {
+        change(place, by, INT::checked_div, |left, right| left / right)
+    }
+
+    fn modulo(place: &mut Value, by: Scalar) -> bool {
+        change(place, by, INT::checked_rem, |left, right| left % right)
+    }
 }
 
-fn subtract_from(place: &mut Value, by: &Value, _: usize) -> bool {
-    change(place, by, INT::checked_sub, |left, right| left - right)
-}
-
-fn multiply_by(place: &mut Value, by: &Value, _: usize) -> bool {
-    change(place, by, INT::checked_mul, |left, right| left * right)
-}
-
-fn divide_by(place: &mut Value, by: &Value, _: usize) -> bool {
-    change(place, by, INT::checked_div, |left, right| left / right)
-}
-
-fn reduce_by(place: &mut Value, by: &Value, _: usize) -> bool {
-    change(place, by, INT::checked_rem, |left, right| left % right)
+fn add_number(place: &mut Value, by: Scalar) -> bool {
+    change(place, by, INT::checked_add, |left, right| left + right)
 }
 
 fn add_to(place: &mut Value, by: &Value, longest: usize) -> bool {
-    if let Value::Piece(..) = place {
+    if let Value::Piece(..) | Value::Part(..) = place {
         *place = Value::of(std::mem::take(place).into_dynamic());
     }
     if let Value::Text(text) = place {
@@ -231,7 +237,7 @@ fn add_to(place: &mut Value, by: &Value, longest: usize) -> bool {
         });
         return added.unwrap_or(false);
     }
-    change(place, by, INT::checked_add, |left, right| left + right)
+    add_number(place, Scalar::of(by))
 }
 
 /// A whole number takes no float this way; a float keeps its tag, as in Rhai, whose float is changed in
@@ -239,43 +245,20 @@ fn add_to(place: &mut Value, by: &Value, longest: usize) -> bool {
 #[inline(always)]
 pub(super) fn change(
     place: &mut Value,
-    by: &Value,
-    ints: fn(INT, INT) -> Option<INT>,
-    floats: fn(FLOAT, FLOAT) -> FLOAT,
+    by: Scalar,
+    ints: impl FnOnce(INT, INT) -> Option<INT>,
+    floats: impl FnOnce(FLOAT, FLOAT) -> FLOAT,
 ) -> bool {
     match (place, by) {
-        (Value::Int(place), Value::Int(by)) => match ints(*place, *by) {
+        (Value::Int(place), Scalar::Int(by)) => match ints(*place, by) {
             Some(number) => *place = number,
             None => return false,
         },
-        (Value::Float(place, _), Value::Float(by, _)) => *place = floats(*place, *by),
-        (Value::Float(place, _), Value::Int(by)) => *place = floats(*place, *by as FLOAT),
+        (Value::Float(place, _), Scalar::Float(by)) => {
+            *place = floats(*place, FLOAT::from_bits(by));
+        }
+        (Value::Float(place, _), Scalar::Int(by)) => *place = floats(*place, by as FLOAT),
         _ => return false,
     }
     true
-}
-
-/// The rule of `!` and `-`.
-pub(super) fn unary(token: &Token) -> Option<fn(&Value) -> Option<Value>> {
-    let rule: fn(&Value) -> Option<Value> = match token {
-        Token::Bang => not,
-        Token::Minus | Token::UnaryMinus => negative,
-        _ => return None,
-    };
-    Some(rule)
-}
-
-fn not(value: &Value) -> Option<Value> {
-    match value {
-        Value::Bool(flag) => Some(Value::Bool(!flag)),
-        _ => None,
-    }
-}
-
-fn negative(value: &Value) -> Option<Value> {
-    match value {
-        Value::Int(number) => number.checked_neg().map(Value::Int),
-        Value::Float(number, _) => Some(Value::Float(-number, 0)),
-        _ => None,
-    }
 }

@@ -1,7 +1,10 @@
 //! Constructs that the interpreter runs over values which are already there: a part of the tree with the
 //! values in their places, as constants, or as a variable where one may change.
 
-use rhai::{Caches, Dynamic, EvalAltResult, EvalContext, Expr, Namespace, Position, Scope};
+use rhai::{
+    Caches, Dynamic, EvalAltResult, EvalContext, Expr, Ident, ImmutableString, Namespace, Position,
+    Scope, locked_write,
+};
 
 use super::frame::Frame;
 use crate::script::meter;
@@ -81,4 +84,29 @@ pub(super) fn variable(name: &str, at: Position) -> Expr {
 /// A value that is there.
 pub(super) fn constant(value: Dynamic, at: Position) -> Expr {
     Expr::DynamicConstant(Box::new(value), at)
+}
+
+/// The same for one that can't be changed, and stays so: a constant of the file's, until [`forget`].
+pub(super) fn lasting(value: Dynamic, number: usize, at: Position, frame: &mut Frame<'_>) -> Expr {
+    let name = ImmutableString::from(number.to_string());
+    let constants = frame.global.constants.get_or_insert_default();
+    if let Some(mut constants) = locked_write(constants) {
+        constants.insert(name.clone(), value);
+    }
+    let mut file = Namespace::NONE;
+    file.path.push(Ident {
+        name: "global".into(),
+        pos: at,
+    });
+    Expr::Variable(Box::new((None, name, file, 0)), None, at)
+}
+
+/// Takes so many [`lasting`] values away.
+pub(super) fn forget(count: usize, frame: &Frame<'_>) {
+    let constants = frame.global.constants.as_ref();
+    if let Some(mut constants) = constants.and_then(|constants| locked_write(constants)) {
+        for number in 0..count {
+            constants.remove(number.to_string().as_str());
+        }
+    }
 }

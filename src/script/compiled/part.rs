@@ -1,13 +1,18 @@
 //! An expression in a statement: compiled where it has no effects, and else the interpreter's.
 
-use rhai::{Expr, Position};
+use std::rc::Rc;
+
+use rhai::{Expr, FLOAT, Position};
 
 use super::frame::{Code, Exit, Frame, Outcome, ticks, ticks_exactly};
 use super::interpreted::Interpreted;
 use super::locals::Locals;
+use super::message;
 use super::pure::{Pure, Rest};
 use super::report::Report;
+use super::scalar::Scalar;
 use super::value::Value;
+use crate::script::json::Doc;
 use crate::script::meter;
 
 /// See the module.
@@ -81,10 +86,12 @@ impl Part {
             return code(frame);
         }
         let counted = meter::operations();
-        match self.sure(frame) {
-            Err(Exit::Unsure) => self.interpreted(counted, frame),
-            other => other,
+        // One place for the result: a value that was just written is slow to move.
+        let mut result = self.sure(frame);
+        if matches!(result, Err(Exit::Unsure)) {
+            result = self.interpreted(counted, frame);
         }
+        result
     }
 
     /// The value of what Rhai asks to be true or false.
@@ -97,6 +104,13 @@ impl Part {
             };
         }
         let counted = meter::operations();
+        if let Self::Pure { lead, rest, .. } = self {
+            match rest.quick(lead.len(), frame) {
+                Scalar::Bool(flag) => return Ok(flag != 0),
+                Scalar::Unsure => {}
+                _ => meter::recount(counted),
+            }
+        }
         match self.sure(frame) {
             Ok(Value::Bool(flag)) => Ok(flag),
             // The interpreter's value is asked, because its error names the type that Rhai has for it.
@@ -106,6 +120,47 @@ impl Part {
             },
             Err(other) => Err(other),
         }
+    }
+
+    /// Puts the value into the variable at `slot`, or into a new one.
+    #[inline]
+    pub(super) fn store(&self, slot: Option<usize>, frame: &mut Frame<'_>) -> Outcome<()> {
+        let counted = meter::operations();
+        if let Self::Pure { lead, rest, .. } = self {
+            match rest.calculated(lead.len(), frame) {
+                Scalar::Unsure => {}
+                scalar => {
+                    put_scalar(scalar, slot, frame);
+                    return Ok(());
+                }
+            }
+            match rest {
+                Rest::Constant(value) if meter::ticks(lead.len() as u64) => {
+                    put_constant(value, slot, frame);
+                    return Ok(());
+                }
+                Rest::Reach(reach) => {
+                    if let Some(parts) = reach.split(lead.len(), frame) {
+                        put(Value::Parts(parts), slot, frame);
+                        return Ok(());
+                    }
+                }
+                Rest::Json(at) if meter::ticks(lead.len() as u64) => {
+                    if let Some(object) = message::object(*at, frame)? {
+                        put(Value::Object(object), slot, frame);
+                        return Ok(());
+                    }
+                    meter::recount(counted);
+                }
+                _ => {}
+            }
+        }
+        let mut value = self.value(frame)?;
+        if matches!(value, Value::Other(_)) {
+            value = value.owned();
+        }
+        put(value, slot, frame);
+        Ok(())
     }
 
     /// The interpreter's value; the operations since `counted` are its own to count.
@@ -136,6 +191,33 @@ impl Part {
         matches!(self, Self::Pure { .. })
     }
 
+    /// The slot of the variable that it is, and how many operations come before it.
+    #[inline]
+    pub(super) fn variable(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Pure {
+                lead,
+                rest: Rest::Slot(slot),
+                ..
+            } => Some((*slot, lead.len())),
+            _ => None,
+        }
+    }
+
+    /// The array of a JSON text that it is, if it is one and the short way is open.
+    #[inline]
+    pub(super) fn array(&self, frame: &Frame<'_>) -> Option<(Rc<Doc>, u32)> {
+        let Self::Pure {
+            lead,
+            rest: Rest::Reach(reach),
+            ..
+        } = self
+        else {
+            return None;
+        };
+        reach.array(lead.len(), frame)
+    }
+
     /// Only the compiled way, for a statement that can itself be left to the interpreter.
     #[inline]
     pub(super) fn sure(&self, frame: &mut Frame<'_>) -> Outcome {
@@ -146,6 +228,40 @@ impl Part {
             }
             Self::Effect { .. } | Self::Interpreted { .. } => Err(Exit::Unsure),
         }
+    }
+}
+
+// Each kind of value is put by itself: together they would first be written elsewhere and then moved.
+
+#[inline(always)]
+fn put(value: Value, slot: Option<usize>, frame: &mut Frame<'_>) {
+    match slot {
+        None => frame.push(value),
+        Some(slot) => {
+            if let Some(place) = frame.slots.get_mut(slot) {
+                place.become_value(value);
+            }
+        }
+    }
+}
+
+#[inline]
+fn put_scalar(scalar: Scalar, slot: Option<usize>, frame: &mut Frame<'_>) {
+    match scalar {
+        Scalar::Unsure | Scalar::Unit => put(Value::Unit, slot, frame),
+        Scalar::Bool(flag) => put(Value::Bool(flag != 0), slot, frame),
+        Scalar::Int(number) => put(Value::Int(number), slot, frame),
+        Scalar::Float(bits) => put(Value::Float(FLOAT::from_bits(bits), 0), slot, frame),
+    }
+}
+
+#[inline]
+fn put_constant(value: &Value, slot: Option<usize>, frame: &mut Frame<'_>) {
+    match value {
+        Value::Int(number) => put(Value::Int(*number), slot, frame),
+        Value::Float(number, tag) => put(Value::Float(*number, *tag), slot, frame),
+        Value::Text(text) => put(Value::Text(text.clone()), slot, frame),
+        other => put(other.clone().owned(), slot, frame),
     }
 }
 

@@ -5,13 +5,17 @@
 //! nothing has happened, the interpreter can then do the whole expression from its beginning: see
 //! [`Part`](super::part::Part).
 
-use rhai::{Dynamic, Expr, FnCallExpr, FnPtr, ImmutableString, Position};
+use rhai::{Dynamic, Expr, FnCallExpr, FnPtr, ImmutableString, Position, Token};
 
 use super::chain;
-use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
+use super::frame::{Code, Exit, Frame, Outcome, ticks};
 use super::functions::Functions;
 use super::locals::Locals;
-use super::operators;
+use super::message::Field;
+use super::operators::{self, Comparison};
+use super::quick::{Binary, Logic, Rules};
+use super::reach::Reach;
+use super::scalar::{self, Scalar};
 use super::text;
 use super::value::Value;
 use crate::script::json::JsonObject;
@@ -28,6 +32,15 @@ pub(super) enum Rest {
     Constant(Value),
     /// A variable's value.
     Slot(usize),
+    /// A field of the message other than its JSON.
+    Field(Field),
+    /// `msg.json`, which stands there.
+    Json(Position),
+    /// A chain of fields.
+    Reach(Box<Reach>),
+    Binary(Box<Binary>),
+    Unary(fn(Scalar) -> Scalar, Box<Rest>),
+    Logic(Box<Logic>),
     Code(Code),
 }
 
@@ -53,6 +66,15 @@ impl Rest {
         match self {
             Self::Constant(value) => Ok(value.clone()),
             Self::Slot(slot) => variable(frame, *slot),
+            Self::Field(field) => field.value(Position::NONE, frame),
+            Self::Json(at) => Field::Json.value(*at, frame),
+            Self::Reach(reach) => reach.value(frame),
+            Self::Binary(binary) => binary.value(frame),
+            Self::Unary(rule, operand) => {
+                let operand = operand.value(frame)?;
+                rule(Scalar::of(&operand)).value().ok_or(Exit::Unsure)
+            }
+            Self::Logic(logic) => logic.value(frame),
             Self::Code(code) => code(frame),
         }
     }
@@ -173,63 +195,30 @@ pub(super) fn argument(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
 pub(super) fn operator(call: &FnCallExpr, at: Position, place: &Place<'_>) -> Option<Pure> {
     let token = call.op_token.as_ref()?;
     match &*call.args {
-        [operand] => unary(operators::unary(token)?, argument(operand, place)?),
+        [operand] => {
+            let rule = scalar::unary(token)?;
+            let operand = argument(operand, place)?;
+            Some(Pure {
+                lead: operand.lead,
+                rest: Rest::Unary(rule, Box::new(operand.rest)),
+            })
+        }
         [left, right] => {
-            let rule = operators::binary(token)?;
+            let rules = Rules {
+                any: operators::binary(token)?,
+                quick: scalar::binary(token)?,
+                comparison: Comparison::of(token),
+                joins: matches!(token, Token::Plus),
+            };
             let call = operators::is_called(token).then_some(at);
             let (left, right) = (argument(left, place)?, argument(right, place)?);
-            Some(binary(rule, place.known.longest, left, right, call))
+            let binary = Binary::new(rules, place.known.longest, left.rest, right, call);
+            Some(Pure {
+                lead: left.lead,
+                rest: Rest::Binary(Box::new(binary)),
+            })
         }
         _ => None,
-    }
-}
-
-fn unary(rule: fn(&Value) -> Option<Value>, operand: Pure) -> Option<Pure> {
-    let rest = operand.rest;
-    Some(Pure::code(
-        operand.lead,
-        Box::new(move |frame| rule(&rest.value(frame)?).ok_or(Exit::Unsure)),
-    ))
-}
-
-/// The operands from left to right, then the rule; `call` is where a function's call counts.
-fn binary(
-    rule: operators::Rule,
-    longest: usize,
-    left: Pure,
-    right: Pure,
-    call: Option<Position>,
-) -> Pure {
-    let (lead, left) = (left.lead, left.rest);
-    match right.rest {
-        // Nothing happens between the operations of a constant and of the call.
-        Rest::Constant(constant) => {
-            let mut counted = right.lead;
-            counted.extend(call);
-            Pure::code(
-                lead,
-                Box::new(move |frame| {
-                    let left = left.value(frame)?;
-                    ticks(&counted)?;
-                    rule(&left, &constant, longest).ok_or(Exit::Unsure)
-                }),
-            )
-        }
-        rest => {
-            let counted = right.lead;
-            Pure::code(
-                lead,
-                Box::new(move |frame| {
-                    let left = left.value(frame)?;
-                    ticks(&counted)?;
-                    let right = rest.value(frame)?;
-                    if let Some(call) = call {
-                        tick(call)?;
-                    }
-                    rule(&left, &right, longest).ok_or(Exit::Unsure)
-                }),
-            )
-        }
     }
 }
 
@@ -240,6 +229,12 @@ pub(super) fn compile_all(parts: &[Expr], place: &Place<'_>) -> Option<Vec<Pure>
 
 /// `&&` and `||`: until a part is `ends`.
 fn logic(parts: &[Expr], at: Position, ends: bool, place: &Place<'_>) -> Option<Pure> {
+    if let Some(logic) = Logic::of(parts, ends, place) {
+        return Some(Pure {
+            lead: vec![at],
+            rest: Rest::Logic(Box::new(logic)),
+        });
+    }
     in_turn(
         parts,
         at,

@@ -33,7 +33,7 @@ pub(super) fn compile(
     let (change, known) = match operator.get_op_assignment_info() {
         None => (None, true),
         Some((.., token, _, _, _)) => {
-            let rule = operators::assignment(token);
+            let rule = operators::assignment(token).map(|(rule, _)| rule);
             (rule, rule.is_some())
         }
     };

@@ -34,14 +34,34 @@ pub(super) struct Block {
     statements: Vec<Code>,
     /// So many variables were there before it.
     outside: usize,
+    /// Whether any come in it.
+    declares: bool,
 }
 
 impl Block {
     /// The value of the last statement; the variables go away however it ends.
     #[inline]
     pub(super) fn run(&self, frame: &mut Frame<'_>) -> Outcome {
-        let result = self.run_open(frame);
-        frame.slots.truncate(self.outside);
+        // Each of the two writes its result where it is wanted: to move it from elsewhere is slow.
+        match self.declares {
+            true => self.run_closed(frame),
+            false => self.run_open(frame),
+        }
+    }
+
+    /// The same where nobody wants the value.
+    #[inline]
+    pub(super) fn run_for_effect(&self, frame: &mut Frame<'_>) -> Outcome<()> {
+        let mut result = Ok(());
+        for statement in &self.statements {
+            if let Err(exit) = done(statement(frame)) {
+                result = Err(exit);
+                break;
+            }
+        }
+        if self.declares {
+            frame.slots.truncate(self.outside);
+        }
         result
     }
 
@@ -49,15 +69,35 @@ impl Block {
         self.statements.is_empty()
     }
 
-    #[inline]
+    #[inline(never)]
+    fn run_closed(&self, frame: &mut Frame<'_>) -> Outcome {
+        let result = self.run_open(frame);
+        frame.slots.truncate(self.outside);
+        result
+    }
+
+    #[inline(never)]
     fn run_open(&self, frame: &mut Frame<'_>) -> Outcome {
         let Some((last, others)) = self.statements.split_last() else {
             return Ok(Value::Unit);
         };
         for statement in others {
-            statement(frame)?;
+            done(statement(frame))?;
         }
         last(frame)
+    }
+}
+
+/// Drops the value of a statement, which mostly is none.
+#[inline(always)]
+fn done(result: Outcome) -> Outcome<()> {
+    match result {
+        Ok(Value::Unit) => {
+            std::mem::forget(result);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(exit) => Err(exit),
     }
 }
 
@@ -65,10 +105,12 @@ impl Compiler<'_> {
     pub(super) fn block(&mut self, statements: &[Stmt]) -> Done<Block> {
         let outside = self.locals.len();
         let compiled: Done<Vec<Code>> = statements.iter().map(|one| self.statement(one)).collect();
+        let declares = self.locals.len() > outside;
         self.locals.rewind(outside);
         Ok(Block {
             statements: compiled?,
             outside,
+            declares,
         })
     }
 
@@ -202,8 +244,8 @@ impl Compiler<'_> {
                     Some(_) => {}
                     None => empty.map_or(Ok(()), tick)?,
                 }
-                match body.run(frame) {
-                    Ok(_) | Err(Exit::Continue) => {}
+                match body.run_for_effect(frame) {
+                    Ok(()) | Err(Exit::Continue) => {}
                     Err(Exit::Break) => return Ok(std::mem::take(&mut frame.carried)),
                     Err(other) => return Err(other),
                 }
@@ -221,31 +263,27 @@ impl Compiler<'_> {
         let (name, value, again) = declared;
         let part = self.part(value, vec![at]);
         let constant = flags.intersects(ASTFlags::CONSTANT);
-        let made = move |frame: &mut Frame<'_>| -> Outcome {
-            let value = part.value(frame)?.owned();
-            Ok(match constant {
-                true => Value::Other(value.into_dynamic().into_read_only()),
-                false => value,
-            })
-        };
-        match again.and_then(|index| self.locals.len().checked_sub(index.get())) {
-            // Rhai uses the place of an earlier variable of this name again.
-            Some(slot) => Box::new(move |frame| {
-                let value = made(frame)?;
-                if let Some(place) = frame.slots.get_mut(slot) {
-                    *place = value;
-                }
-                Ok(Value::Unit)
-            }),
-            None => {
-                self.locals.push(&name.name);
-                Box::new(move |frame| {
-                    let value = made(frame)?;
-                    frame.slots.push(value);
-                    Ok(Value::Unit)
-                })
-            }
+        // Rhai uses the place of an earlier variable of this name again.
+        let slot = again.and_then(|index| self.locals.len().checked_sub(index.get()));
+        if slot.is_none() {
+            self.locals.push(&name.name);
         }
+        if !constant {
+            return Box::new(move |frame| part.store(slot, frame).map(|()| Value::Unit));
+        }
+        Box::new(move |frame| {
+            let value = part.value(frame)?.owned();
+            let value = Value::Other(value.into_dynamic().into_read_only());
+            match slot {
+                None => frame.slots.push(value),
+                Some(slot) => {
+                    if let Some(place) = frame.slots.get_mut(slot) {
+                        *place = value;
+                    }
+                }
+            }
+            Ok(Value::Unit)
+        })
     }
 
     /// `break` and `continue`.

@@ -7,7 +7,11 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
 
+use super::operators::Comparison;
+use super::parts::Parts;
+use super::scalar::Scalar;
 use crate::script::json::{self, Doc, JsonArray, JsonObject, Look};
+use crate::script::strings;
 
 /// A value of compiled code.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +25,12 @@ pub(crate) enum Value {
     Text(ImmutableString),
     /// A string of a JSON text that nothing has asked for as a Rhai string yet.
     Piece(Rc<Doc>, u32),
+    /// From one byte of a JSON text to another, where no escapes are.
+    Part(Rc<Doc>, u32, u32),
     Object(JsonObject),
     Array(JsonArray),
+    /// A string split into an array.
+    Parts(Parts),
     /// Anything else, and what a closure shares.
     Other(Dynamic),
 }
@@ -75,6 +83,95 @@ impl Value {
         }
     }
 
+    /// Puts `value` in its place.
+    #[inline(always)]
+    pub(super) fn become_value(&mut self, value: Self) {
+        match self {
+            // Nothing to drop, which is worth to know.
+            Self::Unit | Self::Bool(_) | Self::Int(_) | Self::Float(..) => {
+                std::mem::forget(std::mem::replace(self, value));
+            }
+            _ => *self = value,
+        }
+    }
+
+    /// Puts in its place what stands at a node of a JSON text.
+    #[inline]
+    pub(super) fn become_node(&mut self, doc: &Rc<Doc>, index: u32) {
+        // One by one, because a value that was just put together is slow to move.
+        match json::look(doc, index) {
+            Look::Null => self.become_value(Self::Unit),
+            Look::Bool(flag) => self.become_value(Self::Bool(flag)),
+            Look::Int(number) => self.become_value(Self::Int(number)),
+            Look::Float(number, tag) => self.become_value(Self::Float(number, tag)),
+            Look::Text => *self = Self::Piece(Rc::clone(doc), index),
+            Look::Object => {
+                if let Self::Object(object) = self
+                    && object.turn_to(doc, index)
+                {
+                    return;
+                }
+                self.become_value(Self::Object(JsonObject::new(doc, index)));
+            }
+            Look::Array => *self = Self::Array(JsonArray::new(doc, index)),
+        }
+    }
+
+    /// Puts this part of a JSON text in its place.
+    #[inline]
+    pub(super) fn become_part(&mut self, doc: &Rc<Doc>, start: u32, end: u32) {
+        match self {
+            Self::Part(own, own_start, own_end) if Rc::ptr_eq(own, doc) => {
+                (*own_start, *own_end) = (start, end);
+            }
+            _ => self.become_value(Self::Part(Rc::clone(doc), start, end)),
+        }
+    }
+
+    /// Puts a copy in its place; what a closure shares is taken out of it.
+    #[inline]
+    pub(super) fn become_copy(&mut self, value: &Dynamic) {
+        let plain = value.tag() == 0 && !value.is_shared() && !value.is_read_only();
+        match value.as_immutable_string_ref() {
+            Ok(text) if plain => *self = Self::Text(text.clone()),
+            _ => *self = Self::of(value.flatten_clone()),
+        }
+    }
+
+    /// Compared with a text.
+    #[inline]
+    pub(super) fn against(&self, comparison: Comparison, text: &str) -> Scalar {
+        let holds = match self {
+            Self::Text(own) => comparison.of_texts(own, text),
+            Self::Piece(doc, node) => {
+                let node = doc.node(*node);
+                match comparison.of_equality(|| doc.is_text(node, text)) {
+                    Some(holds) => holds,
+                    None => doc.with_text(node, |own| comparison.of_texts(own, text)),
+                }
+            }
+            Self::Part(doc, start, end) => comparison.of_texts(doc.text(*start, *end), text),
+            other => return comparison.of_text_and(Scalar::of(other)),
+        };
+        Scalar::bool(holds)
+    }
+
+    /// A copy as Rhai has it.
+    pub(super) fn dynamic(&self) -> Dynamic {
+        match self {
+            Self::Unit => Dynamic::UNIT,
+            Self::Bool(flag) => (*flag).into(),
+            Self::Int(number) => (*number).into(),
+            Self::Float(number, tag) => {
+                let mut value = Dynamic::from_float(*number);
+                value.set_tag(*tag);
+                value
+            }
+            Self::Text(text) => text.clone().into(),
+            other => other.clone().into_dynamic(),
+        }
+    }
+
     /// As Rhai has it.
     pub(crate) fn into_dynamic(self) -> Dynamic {
         match self {
@@ -88,6 +185,8 @@ impl Value {
             }
             Self::Text(text) => text.into(),
             Self::Piece(doc, node) => json::value(&doc, node),
+            Self::Part(doc, start, end) => strings::shared(doc.text(start, end)).into(),
+            Self::Parts(parts) => Dynamic::from_array(parts.array()),
             Self::Object(object) => Dynamic::from(object),
             Self::Array(array) => Dynamic::from(array),
             Self::Other(value) => value,
@@ -135,6 +234,7 @@ impl Value {
         match self {
             Self::Text(text) => Some(with(text)),
             Self::Piece(doc, node) => Some(doc.with_text(doc.node(*node), with)),
+            Self::Part(doc, start, end) => Some(with(doc.text(*start, *end))),
             _ => None,
         }
     }

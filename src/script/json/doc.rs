@@ -9,7 +9,8 @@ use rhai::INT;
 use super::digits::{Digits, Home};
 use super::escape::unescape;
 use super::not_json::NotJson;
-use super::parse::{self, Kind, Node};
+use super::parse;
+use super::tape::{ESCAPED, Kind, Node};
 use crate::delivery::Record;
 use crate::script::meter;
 
@@ -48,7 +49,7 @@ impl Doc {
 
     /// Parses the value of `record` into the memory of the last one.
     pub(crate) fn refill(&mut self, record: &Rc<Record>) -> Result<(), NotJson> {
-        self.source = Source::Empty;
+        self.release();
         parse::parse(record.value().unwrap_or_default(), &mut self.tape)?;
         self.source = Source::Record(Rc::clone(record));
         self.home = Home::Message;
@@ -68,8 +69,17 @@ impl Doc {
             .is_some_and(|node| node.kind == Kind::Object)
     }
 
+    #[inline(always)]
     fn kind(&self, index: u32) -> Kind {
-        self.node(index).kind
+        let node = self.tape.get(index as usize);
+        node.map_or(Kind::Null, |node| node.kind)
+    }
+
+    /// How many bytes a node takes.
+    #[inline(always)]
+    pub(crate) fn width(&self, index: u32) -> usize {
+        let node = self.tape.get(index as usize);
+        node.map_or(0, |node| node.end.saturating_sub(node.start) as usize)
     }
 
     pub(crate) fn is_null_at(&self, index: u32) -> bool {
@@ -90,6 +100,11 @@ impl Doc {
 
     pub(crate) fn is_text_at(&self, index: u32) -> bool {
         matches!(self.kind(index), Kind::Plain | Kind::Escaped)
+    }
+
+    /// Whether it is a string without escapes.
+    pub(crate) fn is_plain_text_at(&self, index: u32) -> bool {
+        self.kind(index) == Kind::Plain
     }
 
     fn bytes(&self) -> &[u8] {
@@ -145,6 +160,11 @@ impl Doc {
         }
     }
 
+    /// The text from `start` to `end`.
+    pub(crate) fn text(&self, start: u32, end: u32) -> &str {
+        std::str::from_utf8(self.slice(start, end)).unwrap_or_default()
+    }
+
     /// What stands between the quotes of a string or name.
     pub(crate) fn inside(&self, node: Node) -> &[u8] {
         self.slice(node.start + 1, node.end.saturating_sub(1))
@@ -182,11 +202,16 @@ impl Doc {
         let mut at = object + 1;
         // From name to name, not through `members`: this is what a field of `msg.json` costs.
         for _ in 0..node.len {
-            let key = tape.get(at as usize)?;
-            if is_text(bytes, key, name) {
+            let [key, value] = tape.get(at as usize..)?.first_chunk()?;
+            // The length first, which tells most names apart.
+            if (key.len as usize == name.len() || key.len == ESCAPED) && is_text(bytes, key, name) {
                 found = Some(at + 1);
             }
-            at = key.next;
+            // Most values are one node. To branch on that is quicker than to wait for what `next` says.
+            at = match value.kind {
+                Kind::Object | Kind::Array => key.next,
+                _ => at + 2,
+            };
         }
         found
     }
@@ -238,15 +263,32 @@ pub(super) fn walked(steps: usize) {
 /// Whether the string or name at `node` of the text `bytes` is `text`.
 #[inline(always)]
 fn is_text(bytes: &[u8], node: &Node, text: &str) -> bool {
-    let inside = || bytes.get(node.start as usize + 1..node.end.wrapping_sub(1) as usize);
-    if node.kind == Kind::Escaped {
-        return is_escaped_text(inside(), text);
+    let start = node.start as usize + 1;
+    if node.len == ESCAPED {
+        let inside = bytes.get(start..node.end.wrapping_sub(1) as usize);
+        return is_escaped_text(inside, text);
     }
-    // The length and the first letter before the rest, which tell most names apart. By bytes, so that
-    // UTF-8 is not checked again.
-    node.end.wrapping_sub(node.start) as usize == text.len() + 2
-        && bytes.get(node.start as usize + 1) == text.as_bytes().first().or(Some(&b'"'))
-        && inside() == Some(text.as_bytes())
+    // By bytes, so that UTF-8 is not checked again.
+    let inside = bytes.get(start..start + node.len as usize);
+    inside.is_some_and(|inside| is_same(inside, text.as_bytes()))
+}
+
+/// `==` without a call for texts as short as names are.
+#[inline(always)]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() || one.len() > 16 {
+        return one == other;
+    }
+    fn ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+        bytes.first_chunk().zip(bytes.last_chunk())
+    }
+    match (ends::<8>(one), ends::<8>(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => match (ends::<4>(one), ends::<4>(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => one.iter().eq(other),
+        },
+    }
 }
 
 #[cold]

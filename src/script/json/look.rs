@@ -6,7 +6,7 @@ use rhai::{Dynamic, FLOAT, INT};
 
 use super::doc::Doc;
 use super::number;
-use super::parse::Kind;
+use super::tape::Kind;
 use super::view::{Elements, JsonArray, JsonObject};
 
 /// What stands at a node, without a Rhai value of it.
@@ -25,8 +25,19 @@ pub(crate) enum Look {
 /// Looks at a node; a number is read.
 #[inline]
 pub(crate) fn look(doc: &Doc, index: u32) -> Look {
+    look_with(doc, index, |text| doc.home.tag(index, text))
+}
+
+/// The same for who has no use for a number's text.
+#[inline]
+pub(crate) fn look_untagged(doc: &Doc, index: u32) -> Look {
+    look_with(doc, index, |_| 0)
+}
+
+#[inline(always)]
+fn look_with(doc: &Doc, index: u32, tag: impl FnOnce(&[u8]) -> i32) -> Look {
     let node = doc.node(index);
-    let float = |text| Look::Float(number::float(text), doc.home.tag(index, text));
+    let float = |text| Look::Float(number::float(text), tag(text));
     match node.kind {
         Kind::Null => Look::Null,
         Kind::True => Look::Bool(true),
@@ -56,6 +67,16 @@ impl JsonObject {
     #[inline]
     pub(crate) fn doc(&self) -> &Rc<Doc> {
         &self.doc
+    }
+
+    /// Makes it the view of another object of the same text; not where anything was changed in it.
+    #[inline]
+    pub(crate) fn turn_to(&mut self, doc: &Rc<Doc>, node: u32) -> bool {
+        let same = self.patches.is_none() && Rc::ptr_eq(&self.doc, doc);
+        if same {
+            self.node = node;
+        }
+        same
     }
 
     /// Where the value of the member called `name` is.

@@ -1,9 +1,9 @@
 //! JSON as a script sees it: parsed once, read where it is touched, patched where it is written.
 //!
-//! `parse` makes the tape, `doc` answers questions about it, `number` reads numbers, `view` gives Rhai
-//! values and `look` the same for compiled code, `methods` registers what a script can call on them and
-//! `arguments` what takes them, `write` turns values back into text, `digits` gives back a number's own
-//! text where it comes to be written.
+//! `parse` makes the `tape` with what `specials` finds, `doc` answers questions about it, `number` reads
+//! numbers, `view` gives Rhai values and `look` the same for compiled code, `methods` registers what a
+//! script can call on them and `arguments` what takes them, `write` turns values back into text, `digits`
+//! gives back a number's own text where it comes to be written.
 
 mod arguments;
 mod digits;
@@ -15,6 +15,8 @@ mod names;
 mod not_json;
 mod number;
 mod parse;
+mod specials;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -22,7 +24,7 @@ mod write;
 
 pub(crate) use digits::Digits;
 pub(crate) use doc::Doc;
-pub(crate) use look::{Look, Looked, look};
+pub(crate) use look::{Look, Looked, look, look_untagged};
 pub(crate) use methods::{own, register, register_field};
 pub(crate) use not_json::NotJson;
 pub(crate) use view::{Elements, JsonArray, JsonObject, value};

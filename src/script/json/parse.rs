@@ -9,43 +9,12 @@
 //! values and what follows them, `open` and `close` keep the way back to the container in the tape
 //! itself, and `string`, `number` and `word` each return where they ended.
 
-use super::escape::{self, Run};
 use super::not_json::NotJson;
+use super::specials::Specials;
+use super::tape::{ESCAPED, Kind, Node};
 
 /// The deepest nesting of arrays and objects; the same as serde_json's.
 pub(crate) const MAX_DEPTH: usize = 127;
-
-/// What stands at a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Null,
-    True,
-    False,
-    /// No fraction, no exponent; may exceed 64 bits.
-    Integer,
-    Float,
-    /// Without escapes: the bytes between the quotes are the text.
-    Plain,
-    /// With escapes.
-    Escaped,
-    /// Children alternate between names and values.
-    Object,
-    Array,
-}
-
-/// One value (or an object's name) and its place in the text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Node {
-    /// First byte, the quote of a string included.
-    pub start: u32,
-    /// One past the last byte.
-    pub end: u32,
-    /// The tape's index after this node and all in it; for an object's name, after its value.
-    pub next: u32,
-    /// Members of an object or elements of an array.
-    pub len: u32,
-    pub kind: Kind,
-}
 
 /// Parses `text` into `tape`, replacing what it held.
 pub(crate) fn parse(text: &[u8], tape: &mut Vec<Node>) -> Result<(), NotJson> {
@@ -68,7 +37,7 @@ pub(crate) fn parse(text: &[u8], tape: &mut Vec<Node>) -> Result<(), NotJson> {
     }
 }
 
-/// What the strings of a text are made of; outside them only ASCII is taken.
+/// What a text is made of, as far as it was looked at; what no string is in can only be ASCII.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Letters {
     Ascii,
@@ -84,12 +53,11 @@ fn document(text: &[u8], tape: &mut Vec<Node>) -> Result<Letters, NotJson> {
     // The container that is being read, how many values of it are done, and how deep it is.
     let (mut parent, mut len, mut depth) = (NOWHERE, 0, 0);
     let mut object = false;
-    // All bytes of strings, one over the other, for their highest bit.
-    let mut bits = 0;
+    let mut specials = Specials::of(text);
     loop {
         let byte = peek(text, at);
         match byte {
-            b'"' => at = string(text, at, tape, 1, &mut bits)?,
+            b'"' => at = string(text, at, tape, 1, &mut specials)?,
             b'-' | b'0'..=b'9' => at = number(text, at, tape)?,
             b'{' | b'[' => {
                 depth += 1;
@@ -112,7 +80,7 @@ fn document(text: &[u8], tape: &mut Vec<Node>) -> Result<Letters, NotJson> {
                 at = space(text, at + 1);
                 if peek(text, at) != closing(object) {
                     if object {
-                        at = name(text, at, tape, &mut bits)?;
+                        at = name(text, at, tape, &mut specials)?;
                     }
                     continue;
                 }
@@ -136,11 +104,9 @@ fn document(text: &[u8], tape: &mut Vec<Node>) -> Result<Letters, NotJson> {
                 if at < text.len() {
                     return Err(mistake(text, at, "nothing was expected after the value"));
                 }
-                let ascii = bits & escape::HIGHS == 0;
-                return Ok(if ascii {
-                    Letters::Ascii
-                } else {
-                    Letters::Other
+                return Ok(match specials.other_letters {
+                    false => Letters::Ascii,
+                    true => Letters::Other,
                 });
             }
             len += 1;
@@ -148,7 +114,7 @@ fn document(text: &[u8], tape: &mut Vec<Node>) -> Result<Letters, NotJson> {
             if byte == b',' {
                 at += 1;
                 if object {
-                    at = name(text, space(text, at), tape, &mut bits)?;
+                    at = name(text, space(text, at), tape, &mut specials)?;
                 }
                 break;
             }
@@ -230,7 +196,11 @@ fn push(tape: &mut Vec<Node>, start: usize, end: usize, width: u32, kind: Kind) 
         start: start as u32,
         end: end as u32,
         next: tape.len() as u32 + width,
-        len: 0,
+        len: match kind {
+            Kind::Plain => (end - start) as u32 - 2,
+            Kind::Escaped => ESCAPED,
+            _ => 0,
+        },
         kind,
     });
     end
@@ -238,12 +208,17 @@ fn push(tape: &mut Vec<Node>, start: usize, end: usize, width: u32, kind: Kind) 
 
 /// A member's name and the colon after it.
 #[inline(always)]
-fn name(text: &[u8], at: usize, tape: &mut Vec<Node>, bits: &mut u64) -> Result<usize, NotJson> {
+fn name(
+    text: &[u8],
+    at: usize,
+    tape: &mut Vec<Node>,
+    specials: &mut Specials<'_>,
+) -> Result<usize, NotJson> {
     if peek(text, at) != b'"' {
         return Err(mistake(text, at, "a name in double quotes was expected"));
     }
     // Two to the next name; where the value has parts, `close` corrects it.
-    let at = string(text, at, tape, 2, bits)?;
+    let at = string(text, at, tape, 2, specials)?;
     let at = space(text, at);
     if peek(text, at) != b':' {
         return Err(mistake(text, at, "`:` was expected"));
@@ -257,20 +232,19 @@ fn string(
     start: usize,
     tape: &mut Vec<Node>,
     width: u32,
-    bits: &mut u64,
+    specials: &mut Specials<'_>,
 ) -> Result<usize, NotJson> {
-    let Run { end, bits: seen } = escape::plain_run(text, start + 1);
-    *bits |= seen;
+    let end = specials.find(start + 1);
     if peek(text, end) == b'"' {
         return Ok(push(tape, start, end + 1, width, Kind::Plain));
     }
-    let end = escaped(text, end, bits)?;
+    let end = escaped(text, end, specials)?;
     Ok(push(tape, start, end, width, Kind::Escaped))
 }
 
 /// The rest of a string from its first escape, or to its first mistake.
 #[inline(never)]
-fn escaped(text: &[u8], mut at: usize, bits: &mut u64) -> Result<usize, NotJson> {
+fn escaped(text: &[u8], mut at: usize, specials: &mut Specials<'_>) -> Result<usize, NotJson> {
     loop {
         match peek(text, at) {
             b'"' => return Ok(at + 1),
@@ -280,9 +254,7 @@ fn escaped(text: &[u8], mut at: usize, bits: &mut u64) -> Result<usize, NotJson>
                 return Err(mistake(text, at, why));
             }
         }
-        let Run { end, bits: seen } = escape::plain_run(text, at);
-        *bits |= seen;
-        at = end;
+        at = specials.find(at);
     }
 }
 
@@ -329,6 +301,7 @@ fn hex4(text: &[u8], at: usize) -> Result<u16, NotJson> {
     Ok(unit)
 }
 
+#[inline(always)]
 fn word(
     text: &[u8],
     start: usize,

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::doc::{Doc, walked};
 use super::names::Names;
 use super::number;
-use super::parse::Kind;
+use super::tape::Kind;
 use crate::script::{meter, strings};
 
 /// A JSON object as a script sees it: `type_of` says `map`.

@@ -6,12 +6,13 @@
 
 use std::io;
 
-use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 
 use super::digits::Digits;
 use super::names::Names;
-use super::parse::{MAX_DEPTH, Node};
-use super::view::{JsonArray, JsonObject};
+use super::parse::MAX_DEPTH;
+use super::tape::Node;
+use super::view::{JsonArray, JsonObject, Patches};
 use crate::script::told::{article, mistake, type_shown};
 
 /// Why a value has no JSON form.
@@ -222,6 +223,21 @@ fn write_object(
     };
     object.pay();
     let depth = deeper(depth)?;
+    if adds_only(object, patches) {
+        out.push(b'{');
+        let inside = doc.inside(node).trim_ascii();
+        out.extend_from_slice(inside);
+        for (index, (name, patch)) in patches.iter().enumerate() {
+            if let Some(new) = patch {
+                if index > 0 || !inside.is_empty() {
+                    out.push(b',');
+                }
+                write_member(name, new, out, depth, terms)?;
+            }
+        }
+        out.push(b'}');
+        return Ok(());
+    }
     let by_name = object.patches_by_name();
     let patch_of = |key: Node| match &by_name {
         Some(by_name) => doc.with_text(key, |name| by_name.get(name).copied()),
@@ -271,11 +287,42 @@ fn write_object(
             && !names.contains(doc, object.node, name)
         {
             comma(out);
-            serde_json::to_writer(&mut *out, name.as_str())?;
-            out.push(b':');
-            write_at(new, out, depth, terms)?;
+            write_member(name, new, out, depth, terms)?;
         }
     }
     out.push(b'}');
     Ok(())
+}
+
+/// Whether nothing in the text is changed: then it is copied in one piece. Only asked where that costs
+/// little.
+fn adds_only(object: &JsonObject, patches: &Patches) -> bool {
+    const FEW: usize = 4;
+    let added = |(name, patch): &(ImmutableString, Option<Dynamic>)| {
+        patch.is_some() && object.doc.find(object.node, name).is_none()
+    };
+    patches.len() <= FEW && patches.iter().all(added)
+}
+
+/// A member that is not in the text.
+fn write_member(
+    name: &str,
+    value: &Dynamic,
+    out: &mut Vec<u8>,
+    depth: usize,
+    terms: Terms<'_>,
+) -> Result<(), NoJson> {
+    // As most names are.
+    if name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'"');
+    } else {
+        serde_json::to_writer(&mut *out, name)?;
+    }
+    out.push(b':');
+    write_at(value, out, depth, terms)
 }

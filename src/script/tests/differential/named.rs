@@ -48,6 +48,30 @@ fn loops() {
     ]);
 }
 
+/// What is counted at once and goes in registers, and where that ends.
+#[test]
+fn short_ways() {
+    same(&[
+        "let d = msg.json; let p = d.note.split(\" \"); emit(\"t\", p); emit(\"t\", p.len()); p.push(1); emit(\"t\", p);",
+        "let d = msg.json; let p = d.note.split(\" \"); let q = p; q.push(1); for x in p { p = 5; emit(\"t\", x); } emit(\"t\", q);",
+        "let d = msg.json; for p in d.note.split(\"a\") { p += \"!\"; emit(\"t\", p.len()); if p > \"a\" { emit(\"t\", p + 1); } }",
+        "let d = msg.json; for (p, i) in d.note.split(\" \") { d.note = p; d.i = i; emit(\"t\", d); if p == \"at\" { break; } }",
+        "let d = msg.json; let p = d.note.split(\" \"); d.p = p; emit(\"t\", d); emit(\"t\", p == p); p",
+        "let d = msg.json; emit(\"t\", d.status + d.city); emit(\"t\", msg.key + \"x\"); emit(\"t\", d.city); emit(\"t\", d.n + d.n);",
+        "let d = msg.json; emit(\"t\", d.status + d.city + \"-\" + d.n); emit(\"t\", msg.value); emit(\"t\", msg.topic + \"-\");",
+        "let d = msg.json; let x = d.n; x -= d.n * 2; x *= 1.5; emit(\"t\", x); let f = d.weight_kg; f += 0; emit(\"t\", f);",
+        "let d = msg.json; let x = 1.5; x += d.n; x -= -d.n; x /= d.weight_kg; x %= 7; emit(\"t\", x); let s = \"a\"; s += d.n; s",
+        "let d = msg.json; let n = 0; for i in d.items { n += i.qty; let q = i.qty * 2; i.q = q; emit(\"t\", i); } emit(\"t\", n);",
+        "let d = msg.json; let x = 1; d.y = x; d.n = x; x = \"s\"; d.city = x; d.z = x; d.d = d; emit(\"t\", d);",
+        "let d = msg.json; d.remove(\"n\"); d.y = 1; emit(\"t\", d); d[\"a \\\"b\"] = 2; emit(\"t\", d);",
+        "msg.json.extra = 2; let d = msg.json; emit(\"t\", d); d.extra = 3; emit(\"t\", msg.json); if msg.json.extra > 1 { 5 }",
+        "if msg.json.n > 1 && !(msg.json.ok) || msg.key != \"d-17\" { emit(\"t\", 1); }",
+        "if msg.json.n { emit(\"t\", 1); }",
+        "if msg.timestamp == () || msg.key == 5 || msg.key < \"e\" { emit(\"t\", 1); }",
+        "let d = msg.json; if d.status == \"open\" || d.n == \"x\" || d.nothing != \"x\" || d.items == \"y\" { emit(\"t\", 2); }",
+    ]);
+}
+
 /// Declarations again, in and out of blocks, constants, and what closures share.
 #[test]
 fn variables() {
@@ -300,6 +324,8 @@ fn methods() {
         "let m = #{ len: |x| x, list: [3, 1, 2] }; m.list.sort(); emit(\"t\", m.len(5)); m",
         "let m = #{ to_upper: |x| `own ${x}` }; m.to_upper(3)",
         "const L = [1]; L.push(2); L",
+        "let a = [1]; push(a, global::NAME); a.push(global::LIMIT); a[1] += \"x\"; a",
+        "let a = [1]; a.push(global::LIMIT); a[1] += 1; a",
         "const L = [1]; try { L.push(2); } catch { } emit(\"t\", L); L.len() + L.contains(1)",
         "const M = #{ a: 1 }; try { M.a.b.c = 2; } catch { } emit(\"t\", M); let k = \"a\"; M[k] + M.len()",
         "let l = [1]; l.push(msg.offset); l.push(l.len()); l.remove(0); emit(\"t\", l); l.pop() + l.pop()",
