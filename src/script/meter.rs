@@ -33,6 +33,8 @@ pub(crate) enum Exceeded {
 #[derive(Clone)]
 struct Meter {
     operations: Cell<u64>,
+    /// So many were counted before some were taken back: up to there they are let through again.
+    settled: Cell<u64>,
     operation_limit: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     looked: Cell<Option<Instant>>,
@@ -51,6 +53,7 @@ thread_local! {
     static METER: Meter = const {
         Meter {
             operations: Cell::new(0),
+            settled: Cell::new(0),
             operation_limit: Cell::new(u64::MAX),
             deadline: Cell::new(None),
             looked: Cell::new(None),
@@ -69,6 +72,7 @@ thread_local! {
 pub(crate) fn begin(operations: u64, memory: usize, timeout: Duration) {
     METER.with(|meter| {
         meter.operations.set(0);
+        meter.settled.set(0);
         meter.operation_limit.set(operations);
         memory::set_alarm(FIRST_LOOK.min(operations));
         meter.deadline.set(None);
@@ -144,9 +148,15 @@ pub(crate) fn operations() -> u64 {
 }
 
 /// Takes back what was counted since there were so many: it will be done again, and counted then.
+///
+/// Also where the call is over by now, because a native has kept that to itself: the next operation that
+/// is new ends it, as without the detour.
 #[inline]
 pub(crate) fn recount(operations: u64) {
-    METER.with(|meter| meter.operations.set(operations));
+    METER.with(|meter| {
+        let counted = meter.operations.replace(operations);
+        meter.settled.set(counted.max(meter.settled.get()));
+    });
 }
 
 /// Counts `operations` more for a native whose work grows with its input.
@@ -169,6 +179,7 @@ pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
         let memory = outer.memory_limit.get().saturating_add(held);
         let pieces = outer.pieces_limit.get().saturating_add(blocks);
         meter.operations.set(outer.operations.get());
+        meter.settled.set(outer.settled.get());
         meter.operation_limit.set(outer.operation_limit.get());
         meter.deadline.set(outer.deadline.get());
         // Else the time of what was apart would look like slow operations of the outer call.
@@ -212,10 +223,13 @@ pub(crate) fn out_of_memory() {
 #[cold]
 #[inline(never)]
 fn look(meter: &Meter) -> bool {
+    let operations = meter.operations.get();
+    if operations <= meter.settled.get() {
+        return true;
+    }
     if meter.stopped.get() {
         return false;
     }
-    let operations = meter.operations.get();
     let now = Instant::now();
     let exceeded = if memory::held() > meter.memory_limit.get() {
         Some(Exceeded::Memory)
