@@ -542,7 +542,7 @@ fn limits_that_are_kept_from_the_script() {
         "let d = msg.json; msg.json.note = d.keys();",
         "let x = #{}; x.a = (2 + \"a b  c\"); x",
         "for c in 'c'..(2 + \"a\") { emit(\"t\", c); }",
-        "for x in { let q = #{a: (2 + \"a\")}; q } { emit(\"t\", x); }",
+        "let q = #{a: (2 + \"a\")}; for x in q { emit(\"t\", x); }",
         "switch (2 + \"a\") { \"2a\" => emit(\"t\", 1) }",
         "let x = 1; x += (2 + \"a\"); x",
         "let x = [1]; x += (2 + \"a\"); x",
