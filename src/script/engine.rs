@@ -40,6 +40,8 @@ pub(crate) fn bare(limits: &Limits) -> Engine {
 pub(crate) struct Built {
     pub engine: Engine,
     pub ast: AST,
+    /// All files by the path of their `import`, the handler's own first.
+    pub files: Vec<(String, AST)>,
     /// The constant that scripts know as `params`.
     pub params: Dynamic,
     /// Whether closures in it share variables.
@@ -78,6 +80,11 @@ pub(crate) fn build(
     let Some(ast) = handler.filter(|_| mistakes.is_empty()) else {
         return Err(mistakes);
     };
+    let imported = modules
+        .iter()
+        .map(|(path, ast)| (path.clone(), ast.clone()));
+    let files = std::iter::once((String::new(), ast.clone())).chain(imported);
+    let files = files.collect();
     furnish(&mut engine, state);
     for name in &names {
         json::register_field(&mut engine, name);
@@ -98,6 +105,7 @@ pub(crate) fn build(
     engine.on_progress(|_| (!meter::tick()).then_some(Dynamic::UNIT));
     Ok(Built {
         engine,
+        files,
         ast,
         params,
         shares,

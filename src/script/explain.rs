@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use rhai::ScriptFuncDef;
+use rhai::{AST, ScriptFuncDef};
 
 use super::check::{entries, line_and_column};
-use super::compiled::{self, Compiled, Uncompiled};
+use super::compiled::{self, Compiled, Functions, Uncompiled};
 use super::json::JsonObject;
-use super::{Program, body, engine};
+use super::{Program, engine};
 use crate::config::Limits;
 
 /// What becomes of a function.
@@ -27,60 +27,57 @@ pub struct Explained {
 /// Every function of every file, the handler's own first.
 pub fn explain(program: &Program, limits: &Limits) -> Vec<Explained> {
     let engine = engine::bare(limits);
+    let sources = program.sources().iter();
+    let files: Vec<(String, AST)> = sources
+        .filter_map(|source| Some((source.import.clone(), engine.compile(&source.text).ok()?)))
+        .collect();
+    let functions = Functions::new(&files);
     let called = entries::of(program.kind());
-    let mut all = Vec::new();
-    for source in program.sources() {
-        let Ok(ast) = engine.compile(&source.text) else {
-            continue;
-        };
-        let own: Vec<String> = ast.iter_functions().map(|f| f.name.to_owned()).collect();
-        for body in body::bodies(&ast).unwrap_or_default() {
-            let function = &*body.definition;
-            if function.name.starts_with("anon$") {
-                continue;
-            }
-            let called = called.iter().find(|entry| {
-                entry.name == function.name && entry.parameters.len() == function.params.len()
-            });
-            let compiled = called.filter(|_| source.import.is_empty()).map(|entry| {
-                let source = compiled::Source {
-                    parameters: &function.params,
-                    message: entry.parameters.iter().position(|name| *name == "msg"),
-                    kept: None,
-                    // Which there are makes no difference.
-                    params: Some(JsonObject::new(&Rc::default(), 0)),
-                    statements: &body.statements,
-                    own: &own,
-                };
-                compiled::compile(&source, limits)
-            });
-            all.push(explained(&source.shown, function, compiled));
+    let explained = functions.all().filter_map(|(file, definition)| {
+        if definition.name.starts_with("anon$") {
+            return None;
         }
-    }
-    all
+        let entry = called.iter().find(|entry| {
+            file == 0
+                && entry.name == definition.name
+                && entry.parameters.len() == definition.params.len()
+        });
+        let message =
+            entry.and_then(|entry| entry.parameters.iter().position(|name| *name == "msg"));
+        let source = compiled::Source {
+            parameters: &definition.params,
+            message,
+            kept: None,
+            // Which there are makes no difference.
+            params: Some(JsonObject::new(&Rc::default(), 0)),
+            statements: functions.statements(file, definition)?,
+            functions: &functions,
+            file,
+        };
+        let compiled = compiled::compile(&source, limits);
+        let shown = program.sources().get(file)?.shown.as_str();
+        Some(explained(shown, definition, compiled))
+    });
+    explained.collect()
 }
 
 fn explained(
     file: &str,
     function: &ScriptFuncDef,
-    compiled: Option<Result<Compiled, Uncompiled>>,
+    compiled: Result<Compiled, Uncompiled>,
 ) -> Explained {
     let parameters: Vec<&str> = function.params.iter().map(|name| name.as_str()).collect();
     let mut left = Vec::new();
-    let compiled = match compiled {
-        Some(Ok(compiled)) => {
-            left.extend(compiled.left.into_iter().map(|left| {
-                let (line, column) = line_and_column(left.position);
-                (line, column, left.what)
-            }));
-            Ok(())
-        }
-        Some(Err(why)) => {
-            let (line, column) = line_and_column(why.position);
-            Err(format!("{line}:{column} has {}", why.what))
-        }
-        None => Err("only functions that deliveryd calls itself are compiled".into()),
-    };
+    let compiled = compiled.map(|compiled| {
+        left.extend(compiled.left.into_iter().map(|left| {
+            let (line, column) = line_and_column(left.position);
+            (line, column, left.what)
+        }));
+    });
+    let compiled = compiled.map_err(|why| {
+        let (line, column) = line_and_column(why.position);
+        format!("{line}:{column} has {}", why.what)
+    });
     Explained {
         file: file.to_owned(),
         function: format!("{}({})", function.name, parameters.join(", ")),

@@ -33,8 +33,6 @@ pub(crate) enum Exceeded {
 #[derive(Clone)]
 struct Meter {
     operations: Cell<u64>,
-    /// So many were counted before some were taken back: up to there they are let through again.
-    settled: Cell<u64>,
     operation_limit: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     looked: Cell<Option<Instant>>,
@@ -44,6 +42,8 @@ struct Meter {
     /// The lowest address that the script's calls may reach.
     stack_floor: Cell<usize>,
     exceeded: Cell<Option<Exceeded>>,
+    /// Up to here operations are counted but not looked at: they were before.
+    quiet: Cell<u64>,
     /// The call is over in all but name: every further operation ends at once.
     stopped: Cell<bool>,
 }
@@ -53,7 +53,6 @@ thread_local! {
     static METER: Meter = const {
         Meter {
             operations: Cell::new(0),
-            settled: Cell::new(0),
             operation_limit: Cell::new(u64::MAX),
             deadline: Cell::new(None),
             looked: Cell::new(None),
@@ -62,6 +61,7 @@ thread_local! {
             pieces_limit: Cell::new(isize::MAX),
             stack_floor: Cell::new(0),
             exceeded: Cell::new(None),
+            quiet: Cell::new(0),
             stopped: Cell::new(false),
         }
     };
@@ -72,7 +72,6 @@ thread_local! {
 pub(crate) fn begin(operations: u64, memory: usize, timeout: Duration) {
     METER.with(|meter| {
         meter.operations.set(0);
-        meter.settled.set(0);
         meter.operation_limit.set(operations);
         memory::set_alarm(FIRST_LOOK.min(operations));
         meter.deadline.set(None);
@@ -87,6 +86,7 @@ pub(crate) fn begin(operations: u64, memory: usize, timeout: Duration) {
             .stack_floor
             .set(stack_pointer().saturating_sub(SCRIPT_STACK));
         meter.exceeded.set(None);
+        meter.quiet.set(0);
         meter.stopped.set(false);
     });
 }
@@ -147,16 +147,26 @@ pub(crate) fn operations() -> u64 {
     METER.with(|meter| meter.operations.get())
 }
 
+/// Takes back the last `counted` operations, which come again and find no limit in their way then: what
+/// natives charge, and a call that is over, are looked at with the operation after them. To be ended with
+/// [`replayed`].
+pub(crate) fn replay(counted: u64) -> u64 {
+    METER.with(|meter| {
+        let operations = meter.operations.get();
+        meter.operations.set(operations.saturating_sub(counted));
+        meter.quiet.replace(operations)
+    })
+}
+
+/// Ends [`replay`], which gave `before`.
+pub(crate) fn replayed(before: u64) {
+    METER.with(|meter| meter.quiet.set(before));
+}
+
 /// Takes back what was counted since there were so many: it will be done again, and counted then.
-///
-/// Also where the call is over by now, because a native has kept that to itself: the next operation that
-/// is new ends it, as without the detour.
 #[inline]
 pub(crate) fn recount(operations: u64) {
-    METER.with(|meter| {
-        let counted = meter.operations.replace(operations);
-        meter.settled.set(counted.max(meter.settled.get()));
-    });
+    METER.with(|meter| meter.operations.set(operations));
 }
 
 /// Counts `operations` more for a native whose work grows with its input.
@@ -179,7 +189,6 @@ pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
         let memory = outer.memory_limit.get().saturating_add(held);
         let pieces = outer.pieces_limit.get().saturating_add(blocks);
         meter.operations.set(outer.operations.get());
-        meter.settled.set(outer.settled.get());
         meter.operation_limit.set(outer.operation_limit.get());
         meter.deadline.set(outer.deadline.get());
         // Else the time of what was apart would look like slow operations of the outer call.
@@ -189,6 +198,7 @@ pub(crate) fn apart<R>(run: impl FnOnce() -> R) -> R {
         meter.pieces_limit.set(pieces);
         meter.stack_floor.set(outer.stack_floor.get());
         meter.exceeded.set(outer.exceeded.get());
+        meter.quiet.set(outer.quiet.get());
         meter.stopped.set(outer.stopped.get());
     });
     memory::set_alarm(alarm);
@@ -224,7 +234,7 @@ pub(crate) fn out_of_memory() {
 #[inline(never)]
 fn look(meter: &Meter) -> bool {
     let operations = meter.operations.get();
-    if operations <= meter.settled.get() {
+    if operations <= meter.quiet.get() {
         return true;
     }
     if meter.stopped.get() {

@@ -18,7 +18,7 @@ use rhai::{
 };
 
 use super::api::message::Message;
-use super::compiled::{self, Compiled, Uncompiled, Value};
+use super::compiled::{self, Compiled, Functions, Uncompiled, Value};
 use super::json::JsonObject;
 use super::left::Left;
 use super::meter::Exceeded;
@@ -56,7 +56,8 @@ pub(crate) struct Runtime {
     params: Dynamic,
     limits: Limits,
     timeout: Duration,
-    compile: bool,
+    /// What compiled code calls; `None` where nothing is compiled.
+    functions: Option<Functions>,
 }
 
 /// What a runtime is held to.
@@ -136,7 +137,7 @@ impl Runtime {
             state,
             limits,
             timeout,
-            compile,
+            functions: compile.then(|| Functions::new(&built.files)),
         };
         runtime.caches.push_fn_resolution_cache();
         let top = Interpreted::Statements(runtime.ast.statements().to_vec());
@@ -220,11 +221,7 @@ impl Runtime {
         message: Option<usize>,
         statements: &[Stmt],
     ) -> Option<Result<Compiled, Uncompiled>> {
-        if !self.compile {
-            return None;
-        }
-        let functions = self.ast.iter_functions();
-        let own: Vec<String> = functions.map(|function| function.name.to_owned()).collect();
+        let functions = self.functions.as_ref()?;
         let source = compiled::Source {
             parameters: &definition.params,
             message,
@@ -234,7 +231,8 @@ impl Runtime {
                 .read_lock::<JsonObject>()
                 .map(|view| view.clone()),
             statements,
-            own: &own,
+            functions,
+            file: 0,
         };
         Some(compiled::compile(&source, &self.limits))
     }
@@ -304,12 +302,15 @@ impl Runtime {
     ) -> Result<Value, Ended> {
         self.is_not_too_much(definition)?;
         let result = self.measured(|runtime| {
-            let (engine, global) = (&runtime.engine, &mut runtime.global);
+            let Some(functions) = &runtime.functions else {
+                return Ok(Value::Unit);
+            };
             compiled.run(
-                engine,
-                global,
+                &runtime.engine,
+                &mut runtime.global,
                 &mut runtime.caches,
                 &runtime.state,
+                functions,
                 arguments,
             )
         });

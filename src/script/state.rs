@@ -184,6 +184,14 @@ impl State {
         }
     }
 
+    /// Puts a changed view in the place of the object that `msg.json` is.
+    pub(crate) fn change_view(&self, changed: JsonObject) {
+        let mut root = self.root.borrow_mut();
+        if let Some(mut object) = root.object.write_lock::<JsonObject>() {
+            *object = changed;
+        }
+    }
+
     /// Parses the value, once.
     #[inline]
     pub(crate) fn parse(&self, context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {

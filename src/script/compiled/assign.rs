@@ -8,6 +8,7 @@ use super::interpreted::Interpreted;
 use super::operators;
 use super::part::Part;
 use super::pure::{Rest, property};
+use super::set;
 use super::statements::{Compiler, Sides};
 use super::value::Value;
 use crate::script::meter;
@@ -45,11 +46,17 @@ fn pure(
             }
         }
         Expr::Dot(chain, ..) if operator.get_op_assignment_info().is_none() => {
-            let slot = compiler.locals.slot(&chain.lhs)?;
-            let (name, field) = property(&chain.rhs)?;
-            let counted = [chain.lhs.position(), field];
-            set(compiler, statement, &sides.rhs, at, slot, name, counted)
+            let field = compiler
+                .locals
+                .slot(&chain.lhs)
+                .zip(property(&chain.rhs))
+                .and_then(|(slot, (name, field))| {
+                    let counted = [chain.lhs.position(), field];
+                    set(compiler, statement, &sides.rhs, at, slot, name, counted)
+                });
+            field.or_else(|| set::compile(compiler, statement, operator, sides))
         }
+        Expr::Dot(..) | Expr::Index(..) => set::compile(compiler, statement, operator, sides),
         _ => None,
     }
 }

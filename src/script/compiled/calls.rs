@@ -4,23 +4,12 @@
 use rhai::{Dynamic, Expr, FnCallExpr, Position};
 
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
-use super::native::{Arguments, First, Native};
+use super::invoke::Invoked;
+use super::native::{Arguments, First, Native, SYNTAX};
 use super::part::Part;
 use super::statements::Compiler;
 use super::value::Value;
 use crate::script::api::emit;
-
-/// What Rhai treats as part of its syntax.
-const SYNTAX: &[&str] = &[
-    "call",
-    "curry",
-    "eval",
-    "Fn",
-    "is_def_fn",
-    "is_def_var",
-    "is_shared",
-    "type_of",
-];
 
 /// A call; `before` are the operations that come first. `None` for one that is not in the subset.
 pub(super) fn compile(
@@ -29,9 +18,12 @@ pub(super) fn compile(
     at: Position,
     before: Vec<Position>,
 ) -> Option<Code> {
-    let own = compiler.known.own.iter().any(|own| *own == *call.name);
-    if own || call.is_qualified() || call.capture_parent_scope {
+    if call.capture_parent_scope {
         return None;
+    }
+    let functions = compiler.known.functions;
+    if call.is_qualified() || functions.has(&call.name) {
+        return own(compiler, call, at, before);
     }
     if let Some(code) = emit(compiler, call, at, &before) {
         return Some(code);
@@ -42,7 +34,7 @@ pub(super) fn compile(
     let given = Given::new(compiler, &call.args, before)?;
     let native = Native::new(call, at);
     Some(Box::new(move |frame| {
-        let (mut arguments, place) = given.values(frame)?;
+        let (mut arguments, place) = given.arguments(frame)?;
         match place {
             None => native.call(frame, &mut arguments, First::Value),
             Some(slot) => {
@@ -52,6 +44,22 @@ pub(super) fn compile(
             }
         }
         .map(Value::of)
+    }))
+}
+
+/// A call of a function of the script.
+fn own(
+    compiler: &mut Compiler<'_>,
+    call: &FnCallExpr,
+    at: Position,
+    before: Vec<Position>,
+) -> Option<Code> {
+    let number = compiler.known.functions.meant(compiler.known.file, call)?;
+    let given = Given::new(compiler, &call.args, before)?;
+    let invoked = Invoked::new(number, call, at);
+    Some(Box::new(move |frame| {
+        let values = given.values(frame)?;
+        invoked.call(frame, values)
     }))
 }
 
@@ -78,7 +86,7 @@ impl Given {
         mut before: Vec<Position>,
     ) -> Option<Self> {
         let (slot, rest) = match arguments {
-            [first @ Expr::Variable(..), rest @ ..] => {
+            [first @ Expr::Variable(..), rest @ ..] if !compiler.locals.is_message(first) => {
                 before.push(first.position());
                 (Some(compiler.locals.slot(first)?), rest)
             }
@@ -100,8 +108,8 @@ impl Given {
         })
     }
 
-    /// The values, and the slot of the variable that the first was taken out of.
-    fn values(&self, frame: &mut Frame<'_>) -> Outcome<(Arguments, Option<usize>)> {
+    /// For a native function: the values, and the slot of the variable that the first was taken out of.
+    fn arguments(&self, frame: &mut Frame<'_>) -> Outcome<(Arguments, Option<usize>)> {
         ticks_exactly(&self.before)?;
         let mut values = Arguments::new();
         if self.slot.is_some() {
@@ -123,6 +131,29 @@ impl Given {
             }
         }
         Ok((values, None))
+    }
+
+    /// For a function of the script: its variables, all of them copies.
+    fn values(&self, frame: &mut Frame<'_>) -> Outcome<Vec<Value>> {
+        ticks_exactly(&self.before)?;
+        let first = usize::from(self.slot.is_some());
+        let mut values = Vec::with_capacity(self.rest.len() + first);
+        values.extend(self.slot.map(|_| Value::Unit));
+        for part in &self.rest {
+            values.push(part.value(frame)?.flatten());
+        }
+        if let (Some(slot), Some(first)) = (self.slot, values.first_mut())
+            && let Some(place) = frame.slots.get(slot)
+        {
+            *first = place.clone();
+        }
+        // A copy of a constant is none.
+        for value in &mut values {
+            if value.is_constant() {
+                *value = std::mem::take(value).owned();
+            }
+        }
+        Ok(values)
     }
 }
 

@@ -36,15 +36,15 @@ pub(super) fn compile(
         frame.slots.truncate(outside);
         match result {
             Ok(_) => Ok(Value::Unit),
-            Err(Exit::Error(again)) => Err(Exit::Error(thrown(error, again))),
+            Err(Exit::Error(again)) => Err(Exit::Error(thrown(error, *again))),
             Err(other) => Err(other),
         }
     }))
 }
 
 /// The error that a catch block ends with: the caught one again where it throws nothing.
-fn thrown(mut caught: Box<EvalAltResult>, again: Box<EvalAltResult>) -> Box<EvalAltResult> {
-    match *again {
+fn thrown(mut caught: Box<EvalAltResult>, again: EvalAltResult) -> Box<EvalAltResult> {
+    match again {
         EvalAltResult::ErrorRuntime(nothing, at) if nothing.is_unit() => {
             caught.set_position(at);
             caught

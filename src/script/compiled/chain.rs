@@ -14,9 +14,11 @@ use super::message::Field;
 use super::method::{Called, Method};
 use super::pure::{Place, Pure, Rest, property};
 use super::value::Value;
+use crate::script::api::message::Message;
 use crate::script::json::{Doc, JsonObject, Looked};
 
 /// One link of a chain.
+#[derive(Clone)]
 struct Link {
     /// `?.` or `?[`: ends the chain where there is nothing to go on with.
     optional: bool,
@@ -25,6 +27,7 @@ struct Link {
     counted: Vec<Position>,
 }
 
+#[derive(Clone)]
 enum What {
     Name(ImmutableString),
     Index(INT),
@@ -64,7 +67,12 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
         of_params(params.clone(), links, longest)?
     } else {
         let slot = place.locals.slot(&first.lhs)?;
-        Box::new(move |frame| of_variable(slot, &links, longest, frame))
+        // A function may be given the message in any variable.
+        let of_message = of_message(links.clone(), longest);
+        Box::new(move |frame| match (frame.slots.get(slot), &of_message) {
+            (Some(Value::Other(other)), Some(code)) if other.is::<Message>() => code(frame),
+            _ => of_variable(slot, &links, longest, frame),
+        })
     };
     Some(Pure {
         lead,

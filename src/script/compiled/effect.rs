@@ -10,6 +10,7 @@ use super::native::{First, Native};
 use super::operators;
 use super::over;
 use super::part::Part;
+use super::path;
 use super::statements::Compiler;
 use super::value::Value;
 
@@ -22,6 +23,7 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, expression: &Expr) -> Option<
         Expr::And(parts, _) => Some(logic(compiler, parts, at, false)),
         Expr::Or(parts, _) => Some(logic(compiler, parts, at, true)),
         Expr::Coalesce(parts, _) => Some(coalesce(compiler, parts, at)),
+        Expr::Dot(..) | Expr::Index(..) => path::compile(compiler, expression),
         Expr::InterpolatedString(parts, _) => Some(interpolated(compiler, parts, at)),
         Expr::Array(elements, _) => Some(literals::array(compiler, elements, at)),
         Expr::Map(map, _) => {

@@ -2,6 +2,7 @@
 
 use rhai::{Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Position};
 
+use super::functions::Functions;
 use super::value::Value;
 use crate::script::meter;
 use crate::script::state::State;
@@ -32,6 +33,7 @@ pub(super) struct Frame<'r> {
     pub global: &'r mut GlobalRuntimeState,
     pub caches: &'r mut Caches,
     pub state: &'r State,
+    pub functions: &'r Functions,
     /// The variables in Rhai's order: what its scope would hold.
     pub slots: Vec<Value>,
     pub carried: Value,

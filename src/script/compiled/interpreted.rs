@@ -97,10 +97,11 @@ impl Interpreted {
     #[cold]
     #[inline(never)]
     pub(super) fn run_given(&self, given: Value, counted: u64, frame: &mut Frame<'_>) -> Outcome {
-        meter::recount(meter::operations().saturating_sub(counted));
+        let before = meter::replay(counted);
         let mut scope = self.scope(frame);
         over::give(&mut scope, given.into_dynamic());
         let result = self.run_in(&mut scope, frame);
+        meter::replayed(before);
         over::give(&mut scope, Dynamic::UNIT);
         self.keep(scope, frame);
         result

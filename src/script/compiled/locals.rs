@@ -79,7 +79,8 @@ impl Locals {
         place.is_some_and(|local| local.message)
     }
 
-    fn place(&self, variable: &Expr) -> Option<usize> {
+    /// Where a variable is, whoever may touch it.
+    pub(super) fn place(&self, variable: &Expr) -> Option<usize> {
         let Expr::Variable(long, short, _) = variable else {
             return None;
         };

@@ -96,8 +96,9 @@ pub(super) fn with_json(
     frame.state.with_view(with)
 }
 
+/// Parses the message's value, once.
 #[inline]
-fn parse(at: Position, frame: &mut Frame<'_>) -> Outcome<()> {
+pub(super) fn parse(at: Position, frame: &mut Frame<'_>) -> Outcome<()> {
     let (engine, global) = (frame.engine, &*frame.global);
     let context = NativeCallContext::new_with_all_fields(engine, "get$json", None, global, at);
     frame.state.parse(&context).map_err(Exit::Error)

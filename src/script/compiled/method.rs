@@ -10,6 +10,7 @@ use crate::script::api::bounded;
 use crate::script::json::Doc;
 
 /// A method with its literal arguments.
+#[derive(Clone)]
 pub(super) enum Method {
     /// `split(by)`, into at most so many parts.
     Split(ImmutableString, usize),
@@ -26,7 +27,7 @@ pub(super) struct Called {
 impl Method {
     /// `None` for a method that is not in the subset.
     pub(super) fn of(call: &FnCallExpr, place: &Place<'_>) -> Option<Self> {
-        if place.known.own.iter().any(|own| *own == *call.name) {
+        if place.known.functions.has(&call.name) {
             return None;
         }
         match (call.name.as_str(), &*call.args) {

@@ -22,7 +22,10 @@ mod chain;
 mod each;
 mod effect;
 mod frame;
+mod functions;
 mod interpreted;
+mod invoke;
+mod links;
 mod literals;
 mod locals;
 mod message;
@@ -31,8 +34,10 @@ mod native;
 mod operators;
 mod over;
 mod part;
+mod path;
 mod pure;
 mod report;
+mod set;
 mod statements;
 mod switch;
 mod text;
@@ -48,6 +53,8 @@ use super::json::JsonObject;
 use super::state::State;
 use crate::config::Limits;
 use frame::{Exit, Frame};
+use functions::Function;
+pub(crate) use functions::Functions;
 use locals::Locals;
 use pure::Known;
 use report::Report;
@@ -81,48 +88,76 @@ pub(crate) struct Source<'a> {
     /// The message itself, the same for every call, where there is one.
     pub kept: Option<&'a Dynamic>,
     pub statements: &'a [Stmt],
-    /// The names of all the script's functions.
-    pub own: &'a [String],
+    /// All the functions of the program.
+    pub functions: &'a Functions,
+    /// Which of its files this one is of.
+    pub file: usize,
     /// The constants of the configuration.
     pub params: Option<JsonObject>,
 }
 
-/// Compiles a function, or says why that can't be done.
+/// Compiles a function, or says why that can't be done; and those that it calls.
 pub(crate) fn compile(source: &Source<'_>, limits: &Limits) -> Result<Compiled, Uncompiled> {
-    unsuited(source)?;
-    let mut compiler = Compiler {
-        locals: Locals::of(source.parameters, source.message, source.statements),
-        known: Known {
-            longest: limits.string,
-            most: limits.array,
-            own: source.own,
-            params: source.params.as_ref(),
-        },
-        report: Report::default(),
-    };
-    let alone = compiler.locals.len() == 1 && compiler.locals.iter().all(|local| local.message);
+    let locals = Locals::of(source.parameters, source.message, source.statements);
+    let alone = locals.len() == 1 && locals.iter().all(|local| local.message);
     let kept = source.kept.filter(|_| alone);
     let slots: Vec<Value> = kept.cloned().map(Value::Other).into_iter().collect();
-    let body = compiler.block(source.statements);
-    let body = body.map_err(|refused| Uncompiled {
-        position: refused.position,
-        what: refused.what.to_owned(),
-    })?;
+    let (body, left) = block(source.statements, locals, source.file, source, limits)?;
+    while let Some(function) = source.functions.next() {
+        compile_called(&function, source, limits);
+    }
     Ok(Compiled {
         body,
         kept: slots.len(),
         slots,
-        left: compiler.report.left,
+        left,
     })
+}
+
+/// A function that is called by a compiled one, in whichever file.
+fn compile_called(function: &Function, source: &Source<'_>, limits: &Limits) {
+    let definition = &function.definition;
+    let statements = source.functions.statements(function.file, definition);
+    let body = statements.and_then(|statements| {
+        let locals = Locals::of(&definition.params, None, statements);
+        block(statements, locals, function.file, source, limits).ok()
+    });
+    function.done(body.map(|(body, _)| body));
+}
+
+fn block(
+    statements: &[Stmt],
+    locals: Locals,
+    file: usize,
+    source: &Source<'_>,
+    limits: &Limits,
+) -> Result<(Block, Vec<Left>), Uncompiled> {
+    unsuited(statements)?;
+    let mut compiler = Compiler {
+        locals,
+        known: Known {
+            longest: limits.string,
+            most: limits.array,
+            functions: source.functions,
+            file,
+            params: source.params.as_ref(),
+        },
+        report: Report::default(),
+    };
+    let body = compiler.block(statements).map_err(|refused| Uncompiled {
+        position: refused.position,
+        what: refused.what.to_owned(),
+    })?;
+    Ok((body, compiler.report.left))
 }
 
 /// Functions that see how a variable is kept.
 const LOOKING: &[&str] = &["is_def_var", "is_shared"];
 
 /// What looks at the variables by their names, or adds to them behind the compiler's back.
-fn unsuited(source: &Source<'_>) -> Result<(), Uncompiled> {
+fn unsuited(statements: &[Stmt]) -> Result<(), Uncompiled> {
     let mut found = None;
-    locals::walk(source.statements, &mut |path| {
+    locals::walk(statements, &mut |path| {
         let what = match path.last() {
             Some(
                 ASTNode::Stmt(Stmt::FnCall(call, at))
@@ -168,6 +203,7 @@ impl Compiled {
         global: &mut GlobalRuntimeState,
         caches: &mut Caches,
         state: &State,
+        functions: &Functions,
         arguments: [Dynamic; N],
     ) -> Result<Value, Box<EvalAltResult>> {
         let mut slots = std::mem::take(&mut self.slots);
@@ -177,6 +213,7 @@ impl Compiled {
             global,
             caches,
             state,
+            functions,
             slots,
             carried: Value::Unit,
         };

@@ -8,13 +8,13 @@ use std::any::{TypeId, type_name};
 use std::cell::RefCell;
 
 use rhai::{
-    Caches, Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, NativeCallContext, Position,
-    RhaiFunc,
+    ASTFlags, BinaryExpr, Caches, Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Map,
+    NativeCallContext, Position, RhaiFunc,
 };
 use smallvec::SmallVec;
 
 use super::frame::{Exit, Frame, Outcome, tick};
-use super::over;
+use super::over::{self, Place};
 use crate::script::api::log;
 
 /// The arguments of a call.
@@ -32,6 +32,8 @@ pub(super) enum First {
 pub(super) struct Native {
     call: FnCallExpr,
     at: Position,
+    /// Where the `.` of a method's call is.
+    dot: Option<Position>,
     known: RefCell<Vec<Known>>,
 }
 
@@ -42,6 +44,18 @@ struct Known {
     source: Option<ImmutableString>,
 }
 
+/// What is part of Rhai's syntax and no function that could be found.
+pub(super) const SYNTAX: &[&str] = &[
+    "call",
+    "curry",
+    "eval",
+    "Fn",
+    "is_def_fn",
+    "is_def_var",
+    "is_shared",
+    "type_of",
+];
+
 /// More combinations of types than a place meets; others are looked up each time.
 const MOST_KNOWN: usize = 8;
 
@@ -51,7 +65,16 @@ impl Native {
         Self {
             call: call.clone(),
             at,
+            dot: None,
             known: RefCell::default(),
+        }
+    }
+
+    /// The method that `call` calls behind the `.` at `dot`; its first argument is what it is called on.
+    pub(super) fn method(call: &FnCallExpr, at: Position, dot: Position) -> Self {
+        Self {
+            dot: Some(dot),
+            ..Self::new(call, at)
         }
     }
 
@@ -62,23 +85,59 @@ impl Native {
         arguments: &mut Arguments,
         first: First,
     ) -> Outcome<Dynamic> {
+        self.told(frame, arguments, first).0
+    }
+
+    /// The same, and whether the function may change its first argument; `None` where that can't be told,
+    /// with nothing done.
+    pub(super) fn call_and_tell(
+        &self,
+        frame: &mut Frame<'_>,
+        arguments: &mut Arguments,
+        first: First,
+    ) -> Option<(Outcome<Dynamic>, bool)> {
+        let full = self.known.borrow().len() >= MOST_KNOWN;
+        (!full).then(|| self.told(frame, arguments, first))
+    }
+
+    fn told(
+        &self,
+        frame: &mut Frame<'_>,
+        arguments: &mut Arguments,
+        first: First,
+    ) -> (Outcome<Dynamic>, bool) {
         let known = self.known.borrow();
         let same = |known: &&Known| {
             let types = known.types.iter().copied();
             types.eq(arguments.iter().map(Dynamic::type_id))
         };
-        match known.iter().find(same) {
-            // What is done to a constant is the interpreter's to say.
-            Some(_) if arguments.first().is_some_and(Dynamic::is_read_only) => {
-                self.interpreted(frame, None, arguments, first)
+        let (result, changes) = match known.iter().find(same) {
+            Some(found) if self.is_special(arguments) => {
+                let changes = found.function.is_method();
+                drop(known);
+                (self.interpreted(frame, None, arguments, first), changes)
             }
-            Some(found) => self.direct(found, frame, arguments, first),
+            Some(found) => {
+                let changes = found.function.is_method();
+                (self.direct(found, frame, arguments, first), changes)
+            }
             None => {
                 drop(known);
                 self.looked_up(frame, arguments, first)
             }
-        }
-        .map_err(Exit::Error)
+        };
+        (result.map_err(Exit::Error), changes)
+    }
+
+    /// What is done to a constant is the interpreter's to say, and what the method of a map is that has
+    /// something of its name.
+    fn is_special(&self, arguments: &Arguments) -> bool {
+        let Some(first) = arguments.first() else {
+            return false;
+        };
+        let has = |map: &Map| map.contains_key(self.call.name.as_str());
+        first.is_read_only()
+            || self.dot.is_some() && first.read_lock::<Map>().is_some_and(|map| has(&map))
     }
 
     /// The call, by the interpreter.
@@ -89,6 +148,9 @@ impl Native {
         arguments: &mut Arguments,
         first: First,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
+        if let Some(dot) = self.dot {
+            return self.interpreted_method(dot, frame, caches, arguments, first);
+        }
         let mut call = self.call.clone();
         let (place, values) = match (first, arguments.split_first_mut()) {
             (First::Place, Some((place, values))) => (Some(place), values),
@@ -98,41 +160,73 @@ impl Native {
         if place.is_some()
             && let Some(first) = parts.next()
         {
-            *first = over::place(first.start_position());
+            *first = over::variable(PLACE, first.start_position());
         }
         for (part, value) in parts.zip(values) {
             *part = over::constant(std::mem::take(value), part.start_position());
         }
         let counted = 1 + call.args.len();
         let call = Expr::FnCall(Box::new(call), self.at);
-        over::run(frame, caches, &call, counted, place)
+        over::run(frame, caches, &call, counted, place.map(named))
     }
 
+    fn interpreted_method(
+        &self,
+        dot: Position,
+        frame: &mut Frame<'_>,
+        caches: Option<&mut Caches>,
+        arguments: &mut Arguments,
+        first: First,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut call = self.call.clone();
+        let Some((on, values)) = arguments.split_first_mut() else {
+            return Ok(Dynamic::UNIT);
+        };
+        for (part, value) in call.args.iter_mut().zip(values) {
+            *part = over::constant(std::mem::take(value), part.start_position());
+        }
+        // Without arguments Rhai goes no round for them.
+        let round = usize::from(!call.args.is_empty());
+        let counted = 2 + round + call.args.len();
+        let (lhs, place) = match first {
+            First::Place => (over::variable(PLACE, dot), Some(named(on))),
+            First::Value => (over::constant(std::mem::take(on), dot), None),
+        };
+        let rhs = Expr::MethodCall(Box::new(call), self.at);
+        let chain = BinaryExpr { lhs, rhs };
+        let chain = Expr::Dot(Box::new(chain), ASTFlags::empty(), dot);
+        over::run(frame, caches, &chain, counted, place)
+    }
+
+    /// The result, and whether the function may change its first argument.
     fn looked_up(
         &self,
         frame: &mut Frame<'_>,
         arguments: &mut Arguments,
         first: First,
-    ) -> Result<Dynamic, Box<EvalAltResult>> {
-        if self.known.borrow().len() >= MOST_KNOWN {
-            return self.interpreted(frame, None, arguments, first);
+    ) -> (Result<Dynamic, Box<EvalAltResult>>, bool) {
+        let full = self.known.borrow().len() >= MOST_KNOWN;
+        if full || SYNTAX.contains(&self.call.name.as_str()) {
+            return (self.interpreted(frame, None, arguments, first), false);
         }
         let types = arguments.iter().map(Dynamic::type_id).collect();
         let mut caches = eager();
         let result = self.interpreted(frame, Some(&mut caches), arguments, first);
         let functions = caches.fn_resolution_cache_mut().dict.values().flatten();
         let mut natives = functions.filter(|entry| entry.func.is_native());
+        let mut changes = false;
         if let (Some(entry), None) = (natives.next(), natives.next())
             // Borrowed where this call is part of another from this place.
             && let Ok(mut known) = self.known.try_borrow_mut()
         {
+            changes = entry.func.is_method();
             known.push(Known {
                 types,
                 function: entry.func.clone(),
                 source: entry.source.clone(),
             });
         }
-        result
+        (result, changes)
     }
 
     /// What Rhai's `exec_native_fn_call` does once it has found the function.
@@ -213,6 +307,13 @@ impl Native {
         }
         error
     }
+}
+
+/// No error of a call says the name of a variable.
+const PLACE: &str = "0";
+
+fn named(value: &mut Dynamic) -> Place<'_> {
+    Place { name: PLACE, value }
 }
 
 /// A cache that keeps what it finds at once: Rhai's keeps only what is looked for twice.

@@ -6,13 +6,16 @@ use rhai::{Caches, Dynamic, EvalAltResult, EvalContext, Expr, Namespace, Positio
 use super::frame::Frame;
 use crate::script::meter;
 
-/// What stands in the tree for a value that may change.
-const PLACE: &str = "0";
-
-/// And for one that is given to a part which has variables of its own.
+/// What stands for a value that is given to a part which has variables of its own.
 const GIVEN: &str = "=";
 
-/// Runs `part`, in which [`place`] is a variable with the value `of`, if there is one.
+/// A variable of a part, and its value, which may change.
+pub(super) struct Place<'a> {
+    pub name: &'a str,
+    pub value: &'a mut Dynamic,
+}
+
+/// Runs `part`, in which one [`variable`] may be `of` this value.
 ///
 /// So many operations are `counted` by the tree before it does anything, for its outside and for the
 /// values; those of the values themselves were counted when they were made.
@@ -23,28 +26,31 @@ pub(super) fn run(
     caches: Option<&mut Caches>,
     part: &Expr,
     counted: usize,
-    mut of: Option<&mut Dynamic>,
+    mut of: Option<Place<'_>>,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let mut scope = Scope::new();
-    if let Some(value) = &mut of {
-        scope.push_dynamic(PLACE, std::mem::take(*value));
+    if let Some(place) = &mut of {
+        // A constant can't be had back, and does not change.
+        let value = match place.value.is_read_only() {
+            true => place.value.clone().into_read_only(),
+            false => std::mem::take(place.value),
+        };
+        scope.push_dynamic(place.name, value);
     }
-    meter::recount(meter::operations().saturating_sub(counted as u64));
+    let before = meter::replay(counted as u64);
     let caches = match caches {
         Some(own) => own,
         None => &mut *frame.caches,
     };
     let result = EvalContext::new(frame.engine, frame.global, caches, &mut scope, None)
         .eval_expression_tree(&part.into());
-    if let (Some(value), Some(changed)) = (of, scope.get_mut(PLACE)) {
-        *value = changed.take();
+    meter::replayed(before);
+    if let Some(place) = of
+        && let Some(changed) = scope.get_mut(place.name)
+    {
+        *place.value = changed.take();
     }
     result
-}
-
-/// The variable that stands for the value that may change.
-pub(super) fn place(at: Position) -> Expr {
-    variable(PLACE, at)
 }
 
 /// The variable that stands for the value that is given with [`give`].
@@ -67,7 +73,8 @@ pub(super) fn give(scope: &mut Scope<'static>, value: Dynamic) {
     }
 }
 
-fn variable(name: &str, at: Position) -> Expr {
+/// A variable, by its name.
+pub(super) fn variable(name: &str, at: Position) -> Expr {
     Expr::Variable(Box::new((None, name.into(), Namespace::NONE, 0)), None, at)
 }
 

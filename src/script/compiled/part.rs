@@ -126,6 +126,11 @@ impl Part {
         part.run(frame)
     }
 
+    /// Whether it is compiled, and done once.
+    pub(super) fn is_effect(&self) -> bool {
+        matches!(self, Self::Effect { .. })
+    }
+
     /// Whether it can be done again from its beginning.
     pub(super) fn is_pure(&self) -> bool {
         matches!(self, Self::Pure { .. })

@@ -9,6 +9,7 @@ use rhai::{Expr, FnCallExpr, ImmutableString, Position};
 
 use super::chain;
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
+use super::functions::Functions;
 use super::locals::Locals;
 use super::operators;
 use super::text;
@@ -78,8 +79,10 @@ pub(super) struct Known<'a> {
     pub longest: usize,
     /// The most elements of an array.
     pub most: usize,
-    /// The names of the script's own functions, which may stand in for any other.
-    pub own: &'a [String],
+    /// The functions of the script, which may stand in for any other.
+    pub functions: &'a Functions,
+    /// Which of its files this is.
+    pub file: usize,
     /// The constants of the configuration.
     pub params: Option<&'a JsonObject>,
 }
@@ -110,6 +113,14 @@ pub(super) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
             lead: vec![at],
             rest: Rest::Constant(Value::of(expression.get_literal_value(None)?)),
         }),
+        Expr::Variable(..) if place.locals.is_message(expression) => {
+            let slot = place.locals.place(expression)?;
+            let message = move |frame: &mut Frame<'_>| {
+                let message = frame.slots.get(slot);
+                message.cloned().ok_or(Exit::Unsure)
+            };
+            Some(Pure::code(vec![at], Box::new(message)))
+        }
         Expr::Variable(..) => Some(Pure {
             lead: vec![at],
             rest: Rest::Slot(place.locals.slot(expression)?),

@@ -11,11 +11,14 @@ use std::time::Duration;
 use rhai::{BinaryExpr, Expr, INT, Position, RangeCase, Stmt, StmtBlock, SwitchCasesCollection};
 
 use super::frame::{Code, Frame, Outcome};
-use super::over;
+use super::over::{self, Place};
 use super::part::Part;
 use super::statements::Compiler;
 use super::value::Value;
 use crate::script::meter;
+
+/// What stands for the value that is asked about.
+const ASKED: &str = "0";
 
 /// See the module.
 struct Switch {
@@ -146,7 +149,7 @@ impl Selection {
                 rhs: Expr::IntegerConstant(number as INT, at),
             });
         }
-        let switch = Stmt::Switch(Box::new((over::place(at), telling)), at);
+        let switch = Stmt::Switch(Box::new((over::variable(ASKED, at), telling)), at);
         let block = StmtBlock::new([switch], at, Position::NONE);
         Some(Self {
             asked: Expr::Stmt(Box::new(block)),
@@ -173,7 +176,11 @@ impl Selection {
         let mut value = value.clone().into_dynamic();
         let number = meter::apart(|| {
             meter::begin(u64::MAX, usize::MAX, Duration::MAX);
-            let number = over::run(frame, None, &self.asked, 0, Some(&mut value));
+            let place = Place {
+                name: ASKED,
+                value: &mut value,
+            };
+            let number = over::run(frame, None, &self.asked, 0, Some(place));
             meter::end();
             number
         });

@@ -12,6 +12,10 @@ fn add_to(list) { list.push(1); list }
 fn grow() { this += 1; }
 fn deep(n) { if n <= 0 { throw "deep"; } deep(n - 1) }
 fn nothing(x) {}
+fn of_message(m, x) { let d = m.json; if d == () { return x; } m.offset + 1; d.n ?? x }
+fn fails(x) { x.y.z }
+fn many(n) { let s = 0; for i in 0..n { s += i; if i > 3 { return s; } } s }
+fn calls(x) { twice(twice(x)) + many(3) }
 "#;
 
 /// A body with its variables.
@@ -148,6 +152,23 @@ impl Body<'_> {
                     self.variable_only(),
                     self.expression(less)
                 )
+            }
+            7 if self.chance(60) => {
+                let (one, other) = (self.one(FIELDS), self.one(FIELDS));
+                let operator = self.one(&["=", "=", "+=", "-="]);
+                let base = match self.chance(20) {
+                    true => "msg.json".to_owned(),
+                    false => self.variable_only(),
+                };
+                let place = match self.number(7) {
+                    0 => format!("{base}.{one}.{other}"),
+                    1 => format!("{base}[\"{one}\"]"),
+                    2 => format!("{base}[{}]", self.expression(less)),
+                    3 => format!("{base}.items[{}].{other}", self.one(&["0", "-1", "1", "8"])),
+                    4 => format!("{base}.a.b"),
+                    _ => format!("{base}.{one}"),
+                };
+                format!("{place} {operator} {};", self.expression(less))
             }
             7 => format!("emit({}, {});", self.topic(less), self.expression(less)),
             8 => {
@@ -390,7 +411,14 @@ impl Body<'_> {
             _ => self.variable(),
         };
         let (one, other) = (self.one(FIELDS), self.one(FIELDS));
-        match self.number(9) {
+        match self.number(13) {
+            8 => format!("{base}[{}]", self.variable()),
+            9 => format!("{base}.items[{}].{one}", self.variable()),
+            10 => format!(
+                "{base}[\"items\"][{}]?.{other}",
+                self.one(&["0", "-2", "1 + 0"])
+            ),
+            11 => format!("{base}?.[{}]", self.literal()).replace("?.[", "?["),
             0 => format!("{base}.{one}.{other}"),
             1 => format!("{base}.{one}?.{other}"),
             2 => format!("{base}[\"{one}\"]"),
@@ -473,7 +501,20 @@ impl Body<'_> {
     fn method(&mut self, depth: usize) -> String {
         let on = self.operand(0);
         let argument = self.operand(depth.saturating_sub(1));
-        match self.number(16) {
+        match self.number(26) {
+            16 => format!("{}.push({argument})", self.field()),
+            17 => format!("msg.json.items.push({argument})"),
+            18 => format!(
+                "msg.json.note.{}",
+                self.one(&["to_upper()", "trim()", "make_upper()"])
+            ),
+            19 => format!("{}.a.b.push({argument})", self.variable()),
+            20 => format!("msg.value.index_of({argument})"),
+            21 => format!("{}?.contains({argument})", self.variable()),
+            22 => format!("{}.set({argument}, {argument})", self.field()),
+            23 => format!("{}.{}.make_upper()", self.variable(), self.one(FIELDS)),
+            24 => format!("({on}).len().max({argument})"),
+            25 => format!("{}.keys().len()", self.variable()),
             0 | 1 => format!("({on}).len()"),
             2 => format!("{}.len()", self.field()),
             3 => format!("{}.split(\" \")", self.field()),
@@ -494,7 +535,13 @@ impl Body<'_> {
 
     fn call(&mut self, depth: usize) -> String {
         let argument = self.operand(depth.saturating_sub(1));
-        match self.number(8) {
+        match self.number(14) {
+            8 => format!("of_message(msg, {argument})"),
+            9 => format!("fails({argument})"),
+            10 => format!("many({argument})"),
+            11 => format!("calls({argument})"),
+            12 => format!("deep({argument})"),
+            13 => format!("pick(msg.json, {argument})"),
             0 => format!("twice({argument})"),
             1 => format!("pick({argument}, \"n\")"),
             2 => format!("add_to({argument})"),

@@ -212,6 +212,131 @@ fn limits_and_types_of_what_is_not_expected() {
     ]);
 }
 
+/// Where a limit ends a call that a native function then goes on with, all the same.
+#[test]
+fn limits_that_a_native_function_does_not_tell() {
+    same(&[
+        "msg.json.n += ((0.0 + msg.headers[\"via\"]) in 4611686018427387904); msg.json.n.id = params.most;",
+        "let d = msg.json; d = -(d.keys());",
+        "let s = `${#{a: msg.json}}`; s in 5",
+    ]);
+}
+
+/// The script's own functions: what they return, change and fail with, and how deep they go.
+#[test]
+fn own_functions() {
+    let text = "fn twice(x) { x + x } fn deep(n) { if n <= 0 { throw \"deep\"; } deep(n - 1) }
+        fn of(m) { m.json.n + m.offset } fn change(d) { d.n = 1; d } fn leave() { exit(7); }
+        fn fails(d) { d.a.b.c } fn nothing() {} fn early(x) { for i in 0..9 { if i == x { return i; } } -1 }
+        fn shadow(msg) { msg.n } fn fallen(x) { is_def_var(\"x\") }
+        fn handle(msg) { let x = 3; twice(x) + twice(msg.offset) + twice(x) + x }
+        fn h1(msg) { deep(3) } fn h2(msg) { deep(99) } fn h3(msg) { of(msg) }
+        fn h4(msg) { let d = msg.json; let e = change(d); emit(\"t\", d); emit(\"t\", e); }
+        fn h5(msg) { emit(\"t\", 1); leave(); emit(\"t\", 2); } fn h6(msg) { try { fails(msg.json) } catch (e) { e } }
+        fn h7(msg) { fails(msg.json) } fn h8(msg) { nothing(); early(4) + early(20) }
+        fn h9(msg) { shadow(msg.json) } fn h10(msg) { fallen(1) } fn h11(msg) { twice(nothing()) }
+        fn h12(msg) { let x = global::NAME; twice(x); x } fn h13(msg) { const C = 4; twice(C) + C }
+        fn h14(msg) { h14(msg) } fn h15(msg) { try { deep(2) } catch { } twice(2) }
+        fn h16(msg) { twice(1, 2) } fn h17(msg) { let s = twice(msg.value); s.len() }
+        const NAME = \"n\";";
+    let mut pair = Pair::of_text(text);
+    pair.compare("handle", &messages::all()).unwrap();
+    for number in 1..=17 {
+        let name = format!("h{number}");
+        pair.compare(&name, &messages::all()).unwrap();
+    }
+}
+
+/// Functions of imported files: what they see of their own file, and of each other's.
+#[test]
+fn imported_functions() {
+    let files = BTreeMap::from([
+        (
+            "handler.rhai".to_owned(),
+            "import \"lib\" as lib; import \"deep/more\" as more;
+            fn twice(x) { x + x }
+            fn handle(msg) { lib::sum(msg.json.n, msg.offset) }
+            fn h1(msg) { let d = msg.json; lib::fails(d) }
+            fn h2(msg) { try { more::all(msg) } catch (e) { e } }
+            fn h3(msg) { lib::hidden(1) }
+            fn h4(msg) { lib::twice(2) + twice(2) + lib::calls_twice(3) + twice(4) }
+            fn h5(msg) { for i in 0..3 { emit(\"t\", lib::sum(i, lib::CENTS)); } more::cents() }
+            fn h6(msg) { lib::name(5, 6) } fn h7(msg) { nowhere::f(1) }
+            fn h8(msg) { more::deep(40) } fn h9(msg) { lib::own_len(\"abc\") + \"abc\".len() }"
+                .to_owned(),
+        ),
+        (
+            "lib.rhai".to_owned(),
+            "export const CENTS = 100; const RATE = 3;
+            fn sum(a, b) { if a == () { return b; } a * global::RATE + b }
+            fn fails(d) { d.a.b.c.d } private fn hidden(x) { x }
+            fn twice(x) { x + x + 1 } fn calls_twice(x) { twice(x) + hidden(x) }
+            fn len(x) { 77 } fn own_len(x) { len(x) }"
+                .to_owned(),
+        ),
+        (
+            "deep/more.rhai".to_owned(),
+            "import \"lib\" as lib; fn all(m) { lib::sum(m.json.n, 1) + lib::fails(m.json) }
+            fn cents() { lib::CENTS } fn deep(n) { if n == 0 { 0 } else { 1 + deep(n - 1) } }"
+                .to_owned(),
+        ),
+    ]);
+    let mut pair = Pair::of(&files).unwrap();
+    pair.compare("handle", &messages::all()).unwrap();
+    for number in 1..=9 {
+        let name = format!("h{number}");
+        pair.compare(&name, &messages::some()).unwrap();
+    }
+}
+
+/// Methods of variables, values and fields of JSON; what they change comes back to where it was.
+#[test]
+fn methods() {
+    same(&[
+        "let s = \" a b \"; s.trim(); s.pad(9, \"-\"); emit(\"t\", s.to_upper() + s.sub_string(1, 2));",
+        "let d = msg.json; d.items.push(1); d.note.make_upper(); emit(\"t\", d);",
+        "msg.json.items.push(1); msg.json.a.b.push(2); emit(\"t\", msg.json); msg.json.items.len()",
+        "let d = msg.json; d.a.b.c.push(1); emit(\"t\", d);",
+        "let m = #{ len: |x| x, list: [3, 1, 2] }; m.list.sort(); emit(\"t\", m.len(5)); m",
+        "let m = #{ to_upper: |x| `own ${x}` }; m.to_upper(3)",
+        "const L = [1]; L.push(2); L",
+        "const L = [1]; try { L.push(2); } catch { } emit(\"t\", L); L.len() + L.contains(1)",
+        "const M = #{ a: 1 }; try { M.a.b.c = 2; } catch { } emit(\"t\", M); let k = \"a\"; M[k] + M.len()",
+        "let l = [1]; l.push(msg.offset); l.push(l.len()); l.remove(0); emit(\"t\", l); l.pop() + l.pop()",
+        "msg.value.to_upper(); msg.key.len() + msg.topic.len(); msg.headers.all(\"via\")",
+        "msg.value.trim(); msg.headers[\"via\"]; msg.headers[msg.key]; msg.type_of()",
+        "(msg.json.note ?? \"x\").len().max(3); [1, 2].len(); \"abc\".index_of(\"c\"); `${msg.key}`.len()",
+        "let x; x?.len(); x?.push(1); x.len()",
+        "let f = |x| x + 1; f.call(2) + f.call(3)",
+        "let d = msg.json; let n = d.items.len; emit(\"t\", d.items.filter(|i| i.qty > 1)); d.type_of()",
+        "let d = msg.json.items; d.push(1); d[0] = 5; emit(\"t\", d);",
+        "let s = \"abc\"; s.nothing_of_this_name(1)",
+        "let b = blob(3, 1); b.push(2); b.len() + b[1]",
+    ]);
+}
+
+/// Fields and indexes that are calculated, read and set.
+#[test]
+fn calculated_places() {
+    same(&[
+        "let d = msg.json; let k = \"items\"; for i in 0..2 { emit(\"t\", d[k][i]?.sku); } d[k][0].qty",
+        "let m = #{ a: #{ b: [1, 2, #{ c: 3 }] } }; let i = 2; emit(\"t\", m.a.b[i].c); m[\"a\"][\"b\"][0 - 1].c",
+        "let l = [1, [2, 3]]; let i = 1; l[i][0] + l[1][i]; l[i] = 5; l[0] += 2; l[-1] -= 1; l[9] = 1; l",
+        "let m = #{}; for w in [\"a\", \"b\", \"a\"] { m[w] = (m[w] ?? 0) + 1; m.total = m.a; m.n += 1; } m",
+        "let c = #{ n: 1, f: 1.5, s: \"x\" }; c.n += 1; c.f *= 2; c.s += \"y\"; c[\"n\"] -= 3; c.n += \"z\"; c",
+        "let d = msg.json; d.n += 1; d.weight_kg *= 2; d.note += \"!\"; d[\"city\"] = 1; d[\"n\"] += 1; emit(\"t\", d);",
+        "let d = msg.json; d.a.b = 5; d.a.x.y = 1; emit(\"t\", d);",
+        "msg.json.a.b = msg.offset; msg.json.n += 2; emit(\"t\", msg.json); msg.json = #{}; msg.json.n = 1; msg.json",
+        "let d = msg.json; d.items[0].qty = 9; d.items[0].qty += 1; emit(\"t\", d);",
+        "let s = \"abc\"; s[0] = 'x'; emit(\"t\", s[1]); s[9]",
+        "const M = #{ a: 1 }; M.a = 2; M",
+        "let n = 5; n[0] = true; n[3..5]; n.x = 1",
+        "let d = msg.json; d[0]; d[msg.key] = 1; d[5] = 1;",
+        "let l = []; l[0] = 1;",
+        "let x = #{}; x.a = x; x.a.a = 1; x",
+    ]);
+}
+
 /// The configuration's constants, there and not there, hidden by a variable, and not to be changed.
 #[test]
 fn params() {

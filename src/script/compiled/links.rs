@@ -1,0 +1,293 @@
+//! Chains of fields, indexes and methods whose arguments are values that are there: what Rhai does of
+//! such a chain before it looks at the first value, and the rest of it by the interpreter.
+//!
+//! Rhai evaluates all arguments of a chain first, then its first value, and goes from left to right
+//! (`eval/chaining.rs`).
+
+use std::cell::RefCell;
+
+use rhai::{ASTFlags, BinaryExpr, Caches, Dynamic, EvalAltResult, Expr, Position, Stmt, StmtBlock};
+use smallvec::SmallVec;
+
+use super::frame::{Frame, Outcome, ticks_exactly};
+use super::over::{self, Place};
+use super::part::Part;
+use super::statements::Compiler;
+
+/// The values of a chain's arguments.
+pub(super) type Values = SmallVec<[Dynamic; 3]>;
+
+/// The arguments of a chain, in the order in which Rhai evaluates them, and what a chain begins with.
+pub(super) struct Links {
+    arguments: Vec<Part>,
+    /// What is counted after them, with the variable that the chain begins with.
+    after: Box<[Position]>,
+    pub root: Root,
+    /// How often the same chain counts before its first link, if its arguments are constants.
+    counted: usize,
+    /// Whether it is but one index that is a literal, which is no argument.
+    literal: bool,
+    /// Of the variable that it begins with.
+    name: String,
+}
+
+/// What a chain begins with.
+pub(super) enum Root {
+    Slot(usize),
+    /// The message, in this slot.
+    Message(usize),
+    Value(Part),
+}
+
+impl Links {
+    /// Those of `chain` after the operations at `before`; `None` for a chain that is not in the subset.
+    pub(super) fn new(
+        compiler: &mut Compiler<'_>,
+        chain: &Expr,
+        mut before: Vec<Position>,
+    ) -> Option<Self> {
+        let (Expr::Dot(first, ..) | Expr::Index(first, ..)) = chain else {
+            return None;
+        };
+        let variable = match &first.lhs {
+            variable if compiler.locals.is_message(variable) => {
+                Some(Root::Message(compiler.locals.place(variable)?))
+            }
+            variable @ Expr::Variable(..) => Some(Root::Slot(compiler.locals.slot(variable)?)),
+            Expr::ThisPtr(_) => return None,
+            _ => None,
+        };
+        // The outside and the first value.
+        let mut counted = 2;
+        let mut arguments = Vec::new();
+        let mut parent = chain;
+        let (mut alone, mut only_literal) = (true, false);
+        while let Expr::Dot(pair, flags, _) | Expr::Index(pair, flags, _) = parent {
+            if flags.intersects(ASTFlags::BREAK) {
+                return None;
+            }
+            let (here, next) = match &pair.rhs {
+                next @ (Expr::Dot(inner, ..) | Expr::Index(inner, ..)) => (&inner.lhs, Some(next)),
+                last => (last, None),
+            };
+            let indexing = matches!(parent, Expr::Index(..));
+            // A property, a literal index or a method without arguments right behind the first value.
+            let only = alone && next.is_none();
+            let literal = indexing && here.get_literal_value(None).is_some();
+            let bare = match here {
+                Expr::MethodCall(call, _) => call.args.is_empty(),
+                Expr::Property(..) => true,
+                _ => false,
+            };
+            if !(only && (literal || bare)) {
+                before.push(pair.rhs.position());
+                // With a constant for an index there is nothing to evaluate.
+                counted += usize::from(!(only && indexing));
+            }
+            match here {
+                _ if only && literal => only_literal = true,
+                _ if indexing => {
+                    arguments.push(compiler.part(here, std::mem::take(&mut before)));
+                    counted += usize::from(!only);
+                }
+                Expr::MethodCall(call, _) => {
+                    if compiler.known.functions.has(&call.name) || call.is_qualified() {
+                        return None;
+                    }
+                    for argument in &call.args {
+                        arguments.push(compiler.argument(argument, std::mem::take(&mut before)));
+                        counted += 1;
+                    }
+                }
+                Expr::Property(..) => {}
+                _ => return None,
+            }
+            alone = false;
+            match next {
+                Some(next) => parent = next,
+                None => break,
+            }
+        }
+        let root = match variable {
+            Some(variable) => {
+                before.push(first.lhs.position());
+                variable
+            }
+            None => Root::Value(compiler.part(&first.lhs, std::mem::take(&mut before))),
+        };
+        Some(Self {
+            arguments,
+            after: before.into(),
+            root,
+            counted,
+            literal: only_literal,
+            name: match &first.lhs {
+                Expr::Variable(variable, ..) => variable.1.to_string(),
+                _ => String::new(),
+            },
+        })
+    }
+
+    /// Whether something in it is compiled that the interpreter would do in another way.
+    pub(super) fn has_effects(&self) -> bool {
+        let root = match &self.root {
+            Root::Slot(_) | Root::Message(_) => None,
+            Root::Value(part) => Some(part),
+        };
+        let mut parts = self.arguments.iter().chain(root);
+        parts.any(Part::is_effect)
+    }
+
+    /// The arguments' values; then a first value that is no variable.
+    pub(super) fn values(&self, frame: &mut Frame<'_>) -> Outcome<(Values, Option<Dynamic>)> {
+        let mut values = Values::new();
+        for argument in &self.arguments {
+            values.push(argument.value(frame)?.flatten().into_dynamic());
+        }
+        let first = match &self.root {
+            Root::Slot(_) | Root::Message(_) => None,
+            Root::Value(part) => Some(part.value(frame)?.flatten().into_dynamic()),
+        };
+        ticks_exactly(&self.after)?;
+        Ok((values, first))
+    }
+}
+
+/// A chain or an assignment to one, in which values stand in the places of its arguments.
+pub(super) struct Tree {
+    template: Template,
+    counted: usize,
+    literal: bool,
+    /// Of the variable that it begins with, for errors.
+    name: String,
+    /// Kept from call to call; `None` while it runs.
+    kept: RefCell<Option<Expr>>,
+}
+
+enum Template {
+    Chain(Expr),
+    /// Its last value is the right side.
+    Assignment(Stmt),
+}
+
+/// What a tree's first value is.
+pub(super) enum First<'a> {
+    /// A variable's, which may change.
+    Place(&'a mut Dynamic),
+    Value(Dynamic),
+}
+
+impl Tree {
+    pub(super) fn chain(chain: &Expr, links: &Links) -> Self {
+        Self::new(Template::Chain(chain.clone()), links, 0)
+    }
+
+    /// The whole statement; it counts for itself and its right side instead of for the chain.
+    pub(super) fn assignment(statement: &Stmt, links: &Links) -> Self {
+        Self::new(Template::Assignment(statement.clone()), links, 1)
+    }
+
+    fn new(template: Template, links: &Links, more: usize) -> Self {
+        Self {
+            template,
+            counted: links.counted + more,
+            literal: links.literal,
+            name: links.name.clone(),
+            kept: RefCell::default(),
+        }
+    }
+
+    /// Runs it; the operations of the chain up to its first value were counted before.
+    pub(super) fn run(
+        &self,
+        frame: &mut Frame<'_>,
+        caches: Option<&mut Caches>,
+        values: Values,
+        first: First<'_>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut part = self.kept.take().unwrap_or_else(|| self.fresh());
+        let mut value = None;
+        let place = match first {
+            First::Place(value) => Some(Place {
+                name: &self.name,
+                value,
+            }),
+            First::Value(first) => {
+                value = Some(first);
+                None
+            }
+        };
+        let root = |at| match value {
+            Some(value) => over::constant(value, at),
+            None => over::variable(&self.name, at),
+        };
+        let mut values = values.into_iter();
+        match &mut part {
+            Expr::Stmt(block) => {
+                if let Some(Stmt::Assignment(assignment)) = block.statements_mut().first_mut() {
+                    let right = values.next_back().unwrap_or_default();
+                    let BinaryExpr { lhs, rhs } = &mut assignment.1;
+                    *rhs = over::constant(right, rhs.position());
+                    self.put(lhs, values, root);
+                }
+            }
+            chain => self.put(chain, values, root),
+        }
+        let result = over::run(frame, caches, &part, self.counted, place);
+        self.kept.replace(Some(part));
+        result
+    }
+
+    fn fresh(&self) -> Expr {
+        match &self.template {
+            Template::Chain(chain) => chain.clone(),
+            Template::Assignment(statement) => {
+                let at = statement.position();
+                let block = StmtBlock::new([statement.clone()], at, Position::NONE);
+                Expr::Stmt(Box::new(block))
+            }
+        }
+    }
+
+    /// Puts values in the places of a chain's arguments, and `root` in that of its first value.
+    fn put(
+        &self,
+        chain: &mut Expr,
+        mut values: impl Iterator<Item = Dynamic>,
+        root: impl FnOnce(Position) -> Expr,
+    ) {
+        let mut indexing = matches!(chain, Expr::Index(..));
+        let (Expr::Dot(pair, ..) | Expr::Index(pair, ..)) = chain else {
+            return;
+        };
+        pair.lhs = root(pair.lhs.position());
+        if self.literal {
+            return;
+        }
+        let mut rest = &mut pair.rhs;
+        loop {
+            let deeper = matches!(rest, Expr::Index(..));
+            match rest {
+                Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
+                    put_in_link(&mut pair.lhs, indexing, &mut values);
+                    rest = &mut pair.rhs;
+                }
+                last => return put_in_link(last, indexing, &mut values),
+            }
+            indexing = deeper;
+        }
+    }
+}
+
+fn put_in_link(link: &mut Expr, indexing: bool, values: &mut impl Iterator<Item = Dynamic>) {
+    let mut constant = |at| over::constant(values.next().unwrap_or_default(), at);
+    match link {
+        index if indexing => *index = constant(index.start_position()),
+        Expr::MethodCall(call, _) => {
+            for argument in &mut call.args {
+                *argument = constant(argument.start_position());
+            }
+        }
+        _ => {}
+    }
+}

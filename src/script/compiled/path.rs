@@ -1,0 +1,501 @@
+//! Chains with methods, and with arguments that are no literals: `s.trim()`, `d.items.filter(f)`,
+//! `table[key].name`.
+//!
+//! What is common goes straight: a method of a variable, of a value, or of a field of JSON; fields and
+//! indexes of maps, arrays and JSON. Everything else is the interpreter's, over the same arguments.
+
+use rhai::{ASTFlags, Array, Dynamic, Expr, INT, ImmutableString, Map, Position};
+use smallvec::SmallVec;
+
+use super::frame::{Code, Exit, Frame, Outcome, tick};
+use super::links::{First, Links, Root, Tree, Values};
+use super::native::{self, Arguments, Native};
+use super::pure::property;
+use super::statements::Compiler;
+use super::value::Value;
+use crate::script::json::{JsonArray, JsonObject, Looked};
+use crate::script::meter;
+
+/// `None` for a chain that is not in the subset.
+pub(super) fn compile(compiler: &mut Compiler<'_>, chain: &Expr) -> Option<Code> {
+    let links = Links::new(compiler, chain, vec![chain.position()])?;
+    let way = Way::of(chain, compiler.known.longest);
+    if matches!(way, Way::Interpreted) && !links.has_effects() {
+        return None;
+    }
+    let tree = Tree::chain(chain, &links);
+    Some(Box::new(move |frame| {
+        let (mut values, mut first) = links.values(frame)?;
+        let counted = meter::operations();
+        let straight = way.straight(&links.root, &mut first, &mut values, frame);
+        if let Some(outcome) = straight {
+            return outcome;
+        }
+        meter::recount(counted);
+        match &links.root {
+            Root::Slot(slot) | Root::Message(slot) => by_tree(frame, &tree, *slot, values),
+            Root::Value(_) => {
+                let first = First::Value(first.unwrap_or_default());
+                let result = tree.run(frame, None, values, first);
+                result.map(Value::of).map_err(Exit::Error)
+            }
+        }
+    }))
+}
+
+/// Has the interpreter do it on a variable.
+pub(super) fn by_tree(frame: &mut Frame<'_>, tree: &Tree, slot: usize, values: Values) -> Outcome {
+    let mut place = take(frame, slot);
+    let result = tree.run(frame, None, values, First::Place(&mut place));
+    put(frame, slot, place);
+    result.map(Value::of).map_err(Exit::Error)
+}
+
+fn take(frame: &mut Frame<'_>, slot: usize) -> Dynamic {
+    let place = frame.slots.get_mut(slot).map(std::mem::take);
+    place.unwrap_or_default().into_dynamic()
+}
+
+fn put(frame: &mut Frame<'_>, slot: usize, value: Dynamic) {
+    if let Some(place) = frame.slots.get_mut(slot) {
+        *place = Value::of(value);
+    }
+}
+
+/// The straight way of a chain.
+enum Way {
+    /// A method of a field, or right of the first value where there are no fields.
+    Method {
+        fields: Vec<Field>,
+        /// `?.` before it.
+        optional: bool,
+        native: Box<Native>,
+    },
+    Read {
+        steps: Vec<Step>,
+        longest: usize,
+    },
+    Interpreted,
+}
+
+pub(super) struct Field {
+    pub name: ImmutableString,
+    pub at: Position,
+}
+
+/// The fields of a chain that is nothing else.
+pub(super) fn fields(chain: &Expr) -> Option<Vec<Field>> {
+    let mut fields = Vec::new();
+    let mut parent = chain;
+    while let Expr::Dot(pair, flags, _) = parent {
+        if flags.intersects(ASTFlags::NEGATED) {
+            return None;
+        }
+        let (here, next) = match &pair.rhs {
+            next @ Expr::Dot(inner, ..) => (&inner.lhs, Some(next)),
+            last => (last, None),
+        };
+        let (name, at) = property(here)?;
+        fields.push(Field { name, at });
+        match next {
+            Some(next) => parent = next,
+            None => return Some(fields),
+        }
+    }
+    None
+}
+
+/// One link of a chain that reads.
+struct Step {
+    optional: bool,
+    /// In brackets.
+    indexed: bool,
+    what: What,
+    /// Where a view's property or indexer counts.
+    at: Position,
+}
+
+enum What {
+    Name(ImmutableString),
+    Index(INT),
+    /// The next of the chain's arguments.
+    Argument,
+}
+
+impl Way {
+    fn of(chain: &Expr, longest: usize) -> Self {
+        let mut fields = Vec::new();
+        let mut steps = Vec::new();
+        let mut named = true;
+        let mut parent = chain;
+        let mut first = true;
+        loop {
+            let (Expr::Dot(pair, flags, _) | Expr::Index(pair, flags, _)) = parent else {
+                return Self::Interpreted;
+            };
+            let optional = flags.intersects(ASTFlags::NEGATED);
+            let (here, next) = match &pair.rhs {
+                next @ (Expr::Dot(inner, ..) | Expr::Index(inner, ..)) => (&inner.lhs, Some(next)),
+                last => (last, None),
+            };
+            let indexed = matches!(parent, Expr::Index(..));
+            let step = |what, at| Step {
+                optional,
+                indexed,
+                what,
+                at,
+            };
+            match here {
+                _ if indexed => {
+                    let what = match here {
+                        // Behind the first value a literal is no argument.
+                        Expr::IntegerConstant(index, _) if first && next.is_none() => {
+                            What::Index(*index)
+                        }
+                        Expr::StringConstant(name, _) if first && next.is_none() => {
+                            What::Name(name.clone())
+                        }
+                        _ => What::Argument,
+                    };
+                    named = false;
+                    steps.push(step(what, parent.position()));
+                }
+                Expr::Property(..) => {
+                    let Some((name, at)) = property(here) else {
+                        return Self::Interpreted;
+                    };
+                    steps.push(step(What::Name(name.clone()), at));
+                    fields.push(Field { name, at });
+                }
+                Expr::MethodCall(call, at) if next.is_none() && named => {
+                    return Self::Method {
+                        fields,
+                        optional,
+                        native: Box::new(Native::method(call, *at, parent.position())),
+                    };
+                }
+                _ => return Self::Interpreted,
+            }
+            first = false;
+            match next {
+                Some(next) => parent = next,
+                None => return Self::Read { steps, longest },
+            }
+        }
+    }
+}
+
+impl Way {
+    /// `None` where it is of no use, with everything as it was but for the operations counted.
+    fn straight(
+        &self,
+        root: &Root,
+        first: &mut Option<Dynamic>,
+        values: &mut Values,
+        frame: &mut Frame<'_>,
+    ) -> Option<Outcome> {
+        match self {
+            Self::Interpreted => None,
+            Self::Method {
+                fields,
+                optional,
+                native,
+            } if fields.is_empty() => {
+                let optional = *optional;
+                match root {
+                    Root::Slot(slot) => {
+                        let mut all = Arguments::new();
+                        all.push(take(frame, *slot));
+                        let result = called(native, optional, all_of(&mut all, values), frame);
+                        put(frame, *slot, all.swap_remove(0));
+                        Some(result)
+                    }
+                    Root::Message(_) => None,
+                    Root::Value(_) => {
+                        let mut all = Arguments::new();
+                        all.push(first.take()?);
+                        let all = all_of(&mut all, values);
+                        Some(
+                            match optional && all.first().is_some_and(Dynamic::is_unit) {
+                                true => Ok(Value::Unit),
+                                false => {
+                                    native.call(frame, all, native::First::Value).map(Value::of)
+                                }
+                            },
+                        )
+                    }
+                }
+            }
+            Self::Method {
+                fields,
+                optional,
+                native,
+            } => of_field(fields, *optional, native, root, values, frame),
+            Self::Read { steps, longest } => read(steps, *longest, root, first, values, frame),
+        }
+    }
+}
+
+fn all_of<'a>(all: &'a mut Arguments, values: &mut Values) -> &'a mut Arguments {
+    all.extend(values.drain(..));
+    all
+}
+
+/// A method of a variable.
+fn called(native: &Native, optional: bool, all: &mut Arguments, frame: &mut Frame<'_>) -> Outcome {
+    match optional && all.first().is_some_and(Dynamic::is_unit) {
+        true => Ok(Value::Unit),
+        false => native.call(frame, all, native::First::Place).map(Value::of),
+    }
+}
+
+/// A method of a field of JSON, which Rhai writes back after a method that may have changed it.
+fn of_field(
+    fields: &[Field],
+    optional: bool,
+    native: &Native,
+    root: &Root,
+    values: &mut Values,
+    frame: &mut Frame<'_>,
+) -> Option<Outcome> {
+    let (object, fields, message) = match root {
+        Root::Slot(slot) => match frame.slots.get(*slot) {
+            Some(Value::Object(object)) => (object.clone(), fields, None),
+            _ => return None,
+        },
+        Root::Message(_) => {
+            let (json, fields) = fields
+                .split_first()
+                .filter(|(json, _)| &*json.name == "json")?;
+            match of_message(json.at, frame) {
+                Ok(object) => (object?, fields, Some(json.at)),
+                Err(exit) => return Some(Err(exit)),
+            }
+        }
+        Root::Value(_) => return None,
+    };
+    let (last, outer) = fields.split_last()?;
+    let mut objects: SmallVec<[JsonObject; 2]> = SmallVec::new();
+    let mut object = object;
+    for field in outer {
+        if let Err(exit) = tick(field.at) {
+            return Some(Err(exit));
+        }
+        let inner = object.field(&field.name);
+        let inner = inner.try_cast::<JsonObject>()?;
+        objects.push(std::mem::replace(&mut object, inner));
+    }
+    if let Err(exit) = tick(last.at) {
+        return Some(Err(exit));
+    }
+    let mut value = object.field(&last.name);
+    if frame.engine.ensure_data_size_within_limits(&value).is_err() {
+        return None;
+    }
+    objects.push(object);
+    if value.is_unit() && optional {
+        return Some(Ok(Value::Unit));
+    }
+    let mut all = Arguments::new();
+    all.push(std::mem::take(&mut value));
+    all.extend(values.iter().cloned());
+    let (result, changes) = native.call_and_tell(frame, &mut all, native::First::Place)?;
+    let result = match result {
+        Ok(result) => result,
+        Err(exit) => return Some(Err(exit)),
+    };
+    if changes {
+        let value = all.swap_remove(0);
+        if let Err(exit) = write_back(fields, objects, value, message, root, frame) {
+            return Some(Err(exit));
+        }
+    }
+    Some(Ok(Value::of(result)))
+}
+
+/// The object that `msg.json` is; the property's operation is counted.
+pub(super) fn of_message(at: Position, frame: &mut Frame<'_>) -> Outcome<Option<JsonObject>> {
+    tick(at)?;
+    super::message::parse(at, frame)?;
+    let copy = |view: Option<&JsonObject>| view.cloned();
+    Ok(frame.state.with_view(copy))
+}
+
+fn write_back(
+    fields: &[Field],
+    objects: SmallVec<[JsonObject; 2]>,
+    mut value: Dynamic,
+    message: Option<Position>,
+    root: &Root,
+    frame: &mut Frame<'_>,
+) -> Outcome<()> {
+    for (field, mut object) in fields.iter().zip(objects).rev() {
+        tick(field.at)?;
+        object.set(&field.name, value);
+        value = Dynamic::from(object);
+    }
+    match (root, message) {
+        (_, Some(at)) => {
+            // The view changes before the message is given it back.
+            if let Some(object) = value.try_cast::<JsonObject>() {
+                frame.state.change_view(object);
+            }
+            tick(at)
+        }
+        (Root::Slot(slot), None) => {
+            put(frame, *slot, value);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where the operations of a chain that reads are counted.
+type Counted = SmallVec<[Position; 6]>;
+
+fn read(
+    steps: &[Step],
+    longest: usize,
+    root: &Root,
+    first: &Option<Dynamic>,
+    values: &Values,
+    frame: &mut Frame<'_>,
+) -> Option<Outcome> {
+    let mut counted = Counted::new();
+    let mut values = values.iter();
+    let value = match root {
+        Root::Slot(slot) => match frame.slots.get(*slot)? {
+            Value::Other(value) => of_rhai(value, steps, longest, &mut values, &mut counted),
+            view => of_view(view.clone(), steps, longest, &mut values, &mut counted),
+        },
+        Root::Message(_) => {
+            let (json, steps) = steps.split_first()?;
+            match &json.what {
+                What::Name(name) if name == "json" => {}
+                _ => return None,
+            }
+            match of_message(json.at, frame) {
+                Ok(object) => {
+                    let object = Value::Object(object?);
+                    of_view(object, steps, longest, &mut values, &mut counted)
+                }
+                Err(exit) => return Some(Err(exit)),
+            }
+        }
+        Root::Value(_) => of_rhai(first.as_ref()?, steps, longest, &mut values, &mut counted),
+    }?;
+    if !meter::allows(counted.len() as u64) {
+        return None;
+    }
+    let ticked = counted.iter().try_for_each(|position| tick(*position));
+    Some(ticked.map(|()| value))
+}
+
+/// The rest of a chain on a map or array of Rhai's.
+fn of_rhai<'v>(
+    value: &Dynamic,
+    steps: &[Step],
+    longest: usize,
+    values: &mut impl Iterator<Item = &'v Dynamic>,
+    counted: &mut Counted,
+) -> Option<Value> {
+    let Some((step, rest)) = steps.split_first() else {
+        return Some(Value::of(value.clone()));
+    };
+    if value.is_unit() && step.optional {
+        return Some(Value::Unit);
+    }
+    if value.is::<JsonObject>() || value.is::<JsonArray>() {
+        let view = Value::of(value.flatten_clone());
+        return of_view(view, steps, longest, values, counted);
+    }
+    let argument = match &step.what {
+        What::Argument => values.next()?,
+        _ => &Dynamic::UNIT,
+    };
+    counted.push(Position::NONE);
+    if let Some(map) = value.read_lock::<Map>() {
+        let found = match &step.what {
+            What::Name(name) => map.get(name.as_str()),
+            What::Argument => map.get(argument.as_immutable_string_ref().ok()?.as_str()),
+            What::Index(_) => return None,
+        };
+        return of_rhai(
+            found.unwrap_or(&Dynamic::UNIT),
+            rest,
+            longest,
+            values,
+            counted,
+        );
+    }
+    let array = value.read_lock::<Array>()?;
+    let index = match &step.what {
+        What::Index(index) => *index,
+        What::Argument => argument.as_int().ok()?,
+        What::Name(_) => return None,
+    };
+    let index = match index {
+        0.. => usize::try_from(index).ok()?,
+        _ => array
+            .len()
+            .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
+    };
+    of_rhai(array.get(index)?, rest, longest, values, counted)
+}
+
+/// The rest of a chain on a view.
+fn of_view<'v>(
+    view: Value,
+    steps: &[Step],
+    longest: usize,
+    values: &mut impl Iterator<Item = &'v Dynamic>,
+    counted: &mut Counted,
+) -> Option<Value> {
+    let Some((step, rest)) = steps.split_first() else {
+        let fits = view.with_text(|text| text.len() <= longest).unwrap_or(true);
+        return fits.then_some(view);
+    };
+    let argument = match &step.what {
+        What::Argument => values.next()?,
+        _ => &Dynamic::UNIT,
+    };
+    match &view {
+        Value::Unit if step.optional => return Some(Value::Unit),
+        Value::Object(_) | Value::Array(_) => {}
+        _ => return None,
+    }
+    if step.indexed {
+        counted.push(Position::NONE);
+    }
+    counted.push(step.at);
+    let inner = match (&view, &step.what) {
+        (Value::Object(object), What::Name(name)) => member(object, name),
+        (Value::Object(object), What::Argument) => {
+            member(object, argument.as_immutable_string_ref().ok()?.as_str())
+        }
+        (Value::Array(array), what) => {
+            let index = match what {
+                What::Index(index) => *index,
+                What::Argument => argument.as_int().ok()?,
+                What::Name(_) => return None,
+            };
+            let doc = array.doc();
+            let element = doc.element_from_either_end(array.node(), index)?;
+            Some(Value::node(doc, element))
+        }
+        _ => None,
+    }?;
+    of_view(inner, rest, longest, values, counted)
+}
+
+/// `None` for what a script has put there, unless it is simple.
+fn member(object: &JsonObject, name: &str) -> Option<Value> {
+    match object.lookup(name) {
+        Looked::Missing => Some(Value::Unit),
+        Looked::Node(node) => Some(Value::node(object.doc(), node)),
+        Looked::Given(value) => match Value::of(value.clone()) {
+            Value::Other(_) => None,
+            simple => Some(simple),
+        },
+    }
+}
