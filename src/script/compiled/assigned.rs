@@ -1,7 +1,10 @@
 //! Assignments of values with effects, and to places that are no variables: the value is evaluated once,
 //! and the rest is the interpreter's where there is no rule for it here.
 
-use rhai::{Array, Dynamic, Expr, ImmutableString, OpAssignment, Position, Stmt, Token};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, Expr, ImmutableString, OpAssignment, Position, Stmt,
+    Token,
+};
 
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
 use super::interpreted::Interpreted;
@@ -14,14 +17,7 @@ use super::value::Value;
 /// A place that there is a rule for.
 enum Target {
     /// `x += …`
-    Variable {
-        slot: usize,
-        at: Position,
-        rule: Change,
-        longest: usize,
-        /// The place of the operator, for `+=`, which an array grows with.
-        grows: Option<Position>,
-    },
+    Variable(Variable),
     /// `d.name = …`
     Field {
         slot: usize,
@@ -30,6 +26,15 @@ enum Target {
     },
     /// Anything else.
     Other,
+}
+
+struct Variable {
+    slot: usize,
+    at: Position,
+    rule: Change,
+    longest: usize,
+    /// The place of the operator, for `+=`, which an array grows with.
+    grows: Option<Position>,
 }
 
 /// `None` for an assignment to `this`, which Rhai looks at first.
@@ -90,13 +95,13 @@ impl Target {
         token: &Token,
         operator: Position,
     ) -> Option<Self> {
-        Some(Self::Variable {
+        Some(Self::Variable(Variable {
             slot: compiler.locals.slot(variable)?,
             at: variable.position(),
             rule: operators::assignment(token)?.0,
             longest: compiler.known.longest,
             grows: matches!(token, Token::PlusAssign).then_some(operator),
-        })
+        }))
     }
 
     fn field(compiler: &Compiler<'_>, variable: &Expr, field: &Expr) -> Option<Self> {
@@ -111,31 +116,11 @@ impl Target {
 
     fn assign(&self, value: Value, frame: &mut Frame<'_>) -> Outcome<Assigned> {
         match self {
-            Self::Variable {
-                slot,
-                at,
-                rule,
-                longest,
-                grows,
-            } => {
-                tick(*at)?;
-                let Some(place) = frame.slots.get_mut(*slot) else {
-                    return Ok(Assigned::Not(value, 1));
-                };
-                if rule(place, &value, *longest) {
-                    return Ok(Assigned::Done);
-                }
-                match (place, grows) {
-                    (Value::Other(array), Some(at))
-                        if array.is_array() && !array.is_read_only() =>
-                    {
-                        grow(array, value, frame.engine).map_err(|mut error| {
-                            error.set_position(*at);
-                            Exit::Error(error)
-                        })?;
-                        Ok(Assigned::Done)
-                    }
-                    _ => Ok(Assigned::Not(value, 1)),
+            Self::Variable(variable) => {
+                tick(variable.at)?;
+                match frame.slots.get_mut(variable.slot) {
+                    Some(place) => variable.change(place, value, frame.engine),
+                    None => Ok(Assigned::Not(value, 1)),
                 }
             }
             Self::Field {
@@ -143,11 +128,9 @@ impl Target {
                 name,
                 counted,
             } => match frame.slots.get_mut(*slot) {
-                Some(Value::Object(_)) => {
+                Some(Value::Object(object)) => {
                     ticks_exactly(counted)?;
-                    if let Some(Value::Object(object)) = frame.slots.get_mut(*slot) {
-                        object.set(name, value.into_dynamic());
-                    }
+                    object.set(name, value.into_dynamic());
                     Ok(Assigned::Done)
                 }
                 _ => Ok(Assigned::Not(value, 0)),
@@ -157,12 +140,28 @@ impl Target {
     }
 }
 
+impl Variable {
+    fn change(&self, place: &mut Value, by: Value, engine: &Engine) -> Outcome<Assigned> {
+        if (self.rule)(place, &by, self.longest) {
+            return Ok(Assigned::Done);
+        }
+        match (place, self.grows) {
+            (Value::Other(array), Some(at)) if array.is_array() && !array.is_read_only() => {
+                match grow(array, by, engine) {
+                    Ok(()) => Ok(Assigned::Done),
+                    Err(mut error) => {
+                        error.set_position(at);
+                        Err(Exit::Error(error))
+                    }
+                }
+            }
+            _ => Ok(Assigned::Not(by, 1)),
+        }
+    }
+}
+
 /// `+=` with an array, as Rhai has it in `func/builtin.rs`: by another array, or by one element.
-fn grow(
-    array: &mut Dynamic,
-    by: Value,
-    engine: &rhai::Engine,
-) -> Result<(), Box<rhai::EvalAltResult>> {
+fn grow(array: &mut Dynamic, by: Value, engine: &Engine) -> Result<(), Box<EvalAltResult>> {
     match by.into_dynamic().try_cast_result::<Array>() {
         Ok(more) if more.is_empty() => Ok(()),
         Ok(more) => {

@@ -58,22 +58,16 @@ pub(super) fn compile(
     each: &(Ident, Option<Ident>, FlowControl),
     at: Position,
 ) -> Result<Code, Refused> {
-    let (variable, counter, control) = each;
+    let (_, counter, control) = each;
     let outside = compiler.locals.len();
-    if let Some(counter) = counter {
-        compiler.locals.push(&counter.name);
-    }
-    compiler.locals.push(&variable.name);
+    declare(compiler, each);
     let own = compiler.locals[outside..].iter().all(|local| local.own);
     compiler.locals.rewind(outside);
     if !own {
         return Ok(compiler.left(statement));
     }
     let over = over(compiler, control, at);
-    if let Some(counter) = counter {
-        compiler.locals.push(&counter.name);
-    }
-    compiler.locals.push(&variable.name);
+    declare(compiler, each);
     let body = compiler.block(control.body.statements());
     compiler.locals.rewind(outside);
     let body = Loop {
@@ -109,6 +103,17 @@ pub(super) fn compile(
         frame.slots.truncate(outside);
         result
     }))
+}
+
+/// The loop's variables.
+fn declare(
+    compiler: &mut Compiler<'_>,
+    (variable, counter, _): &(Ident, Option<Ident>, FlowControl),
+) {
+    if let Some(counter) = counter {
+        compiler.locals.push(&counter.name);
+    }
+    compiler.locals.push(&variable.name);
 }
 
 /// The loop for the interpreter, through a value that is there.

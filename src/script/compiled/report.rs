@@ -55,10 +55,7 @@ fn expression_shown(expression: &Expr) -> String {
 
 fn statement_shown(statement: &Stmt) -> String {
     match statement {
-        Stmt::Switch(..) => "`switch`",
-        Stmt::TryCatch(..) => "`try`",
-        Stmt::Do(..) => "`do`",
-        Stmt::For(..) => "a `for` over what is made for it",
+        Stmt::For(..) => "a `for` with a variable that a closure takes along",
         Stmt::Assignment(_) => "an assignment",
         Stmt::Share(_) => "a closure that takes variables along",
         Stmt::FnCall(call, _) => return format!("the call of `{}`", call.name),

@@ -531,3 +531,21 @@ fn constants_in_arrays_stay() {
         "let d = msg.json; d.x = [global::NAME, twice(1)]; d.x[0] += \"x\"; d.x",
     ]);
 }
+
+/// A limit that is reached where Rhai keeps it to itself, as in the text of a number, ends the call at the
+/// next operation, which may be in what the interpreter does with the value.
+#[test]
+fn limits_that_are_kept_from_the_script() {
+    same(&[
+        "msg.json.n /= (-2.25 + \"\"); throw 1;",
+        "let d = msg.json; msg.json.tag = (d).len();",
+        "let d = msg.json; msg.json.note = d.keys();",
+        "let x = #{}; x.a = (2 + \"a b  c\"); x",
+        "for c in 'c'..(2 + \"a\") { emit(\"t\", c); }",
+        "let q = #{a: (2 + \"a\")}; for x in q { emit(\"t\", x); }",
+        "switch (2 + \"a\") { \"2a\" => emit(\"t\", 1) }",
+        "let x = 1; x += (2 + \"a\"); x",
+        "let x = [1]; x += (2 + \"a\"); x",
+        "emit(\"t\", [(2 + \"a\"), 1]); twice((2 + \"a\")); parse_int((2 + \"a\"));",
+    ]);
+}
