@@ -33,12 +33,13 @@ pub(super) fn run(
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let mut scope = Scope::new();
     if let Some(place) = &mut of {
-        // A constant can't be had back, and does not change.
-        let value = match place.value.is_read_only() {
-            true => place.value.clone().into_read_only(),
-            false => std::mem::take(place.value),
-        };
-        scope.push_dynamic(place.name, value);
+        match place.value.is_read_only() {
+            // A constant can't be had back, and does not change.
+            true => {
+                scope.push_dynamic(place.name, place.value.clone().into_read_only());
+            }
+            false => push(&mut scope, place.name, std::mem::take(place.value)),
+        }
     }
     let before = meter::replay(counted as u64);
     let caches = match caches {
@@ -70,9 +71,15 @@ pub(super) fn give(scope: &mut Scope<'static>, value: Dynamic) {
     };
     match scope.get_mut(GIVEN) {
         Some(place) => *place = value,
-        None => {
-            scope.push_dynamic(GIVEN, value);
-        }
+        None => push(scope, GIVEN, value),
+    }
+}
+
+/// A new variable. What is pushed itself would lose which of the values in it are constants.
+fn push(scope: &mut Scope<'static>, name: &str, value: Dynamic) {
+    scope.push_dynamic(name, Dynamic::UNIT);
+    if let Some(place) = scope.get_mut(name) {
+        *place = value;
     }
 }
 

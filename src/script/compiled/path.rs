@@ -167,6 +167,10 @@ impl Way {
                     steps.push(step(What::Name(name.clone()), at));
                     fields.push(Field { name, at });
                 }
+                // Part of the syntax, which the interpreter does with less ado.
+                Expr::MethodCall(call, _) if native::SYNTAX.contains(&call.name.as_str()) => {
+                    return Self::Interpreted;
+                }
                 Expr::MethodCall(call, at) if next.is_none() && named => {
                     return Self::Method {
                         fields,
