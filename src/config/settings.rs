@@ -201,7 +201,7 @@ settings! {
         /// Makes the random values the same in every run.
         seed: optional(whole(0, i64::MAX as u64)) => Absent("other values every run");
         /// Compile the handler's functions; `false` leaves them to the interpreter.
-        compile: flag() => Default("false");
+        compile: flag() => Default("true");
         /// Constants for the handler: `params.NAME`.
         params: params() => Default("{}");
         /// The script's cage.
@@ -249,7 +249,7 @@ settings! {
         /// Run the handler's tests before a changed version is taken.
         test_before_swap: flag() => Default("false");
         /// Compile the handler's functions; `false` leaves them to the interpreter.
-        compile: flag() => Default("false");
+        compile: flag() => Default("true");
         /// The script's cage.
         limits: section::<Limits>() => Default("{}");
         /// What happens when the handler fails.

@@ -33,6 +33,9 @@ pub(super) fn compile(
     if let Some(code) = emit(compiler, call, at, &before) {
         return Some(code);
     }
+    if call.name == "type_of" {
+        return type_of(compiler, call, before);
+    }
     if SYNTAX.contains(&call.name.as_str()) {
         return None;
     }
@@ -49,6 +52,33 @@ pub(super) fn compile(
             }
         }
         .map(Value::of)
+    }))
+}
+
+/// `type_of(x)`, which is part of the syntax and counts nothing itself.
+fn type_of(compiler: &mut Compiler<'_>, call: &FnCallExpr, before: Vec<Position>) -> Option<Code> {
+    let [value] = &*call.args else {
+        return None;
+    };
+    let before = before.into_boxed_slice();
+    let slot = compiler.locals.slot(value);
+    let at = value.position();
+    let part = compiler.argument(value, Vec::new());
+    Some(Box::new(move |frame| {
+        ticks_exactly(&before)?;
+        let place = slot.and_then(|slot| frame.slots.get(slot));
+        let name = match place.map(Value::type_name) {
+            Some(name) => {
+                let name = frame.engine.map_type_name(name).into();
+                tick(at)?;
+                name
+            }
+            None => {
+                let value = part.value(frame)?.flatten();
+                frame.engine.map_type_name(value.type_name()).into()
+            }
+        };
+        Ok(Value::Text(name))
     }))
 }
 
@@ -91,7 +121,10 @@ impl Given {
         mut before: Vec<Position>,
     ) -> Option<Self> {
         let (slot, rest) = match arguments {
-            [first @ Expr::Variable(..), rest @ ..] if !compiler.locals.is_message(first) => {
+            // A constant is none that could change.
+            [first @ Expr::Variable(..), rest @ ..]
+                if !compiler.locals.is_message(first) && !compiler.is_constant(first) =>
+            {
                 before.push(first.position());
                 (Some(compiler.locals.slot(first)?), rest)
             }

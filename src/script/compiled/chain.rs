@@ -91,6 +91,10 @@ fn of_message(mut links: Vec<Link>, longest: usize) -> Option<Rest> {
     let What::Name(name) = &first.what else {
         return None;
     };
+    // There is no `msg["key"]`.
+    if !first.is_field() {
+        return None;
+    }
     // `msg?.key`: the message is always there.
     let at = *first.counted.first()?;
     Some(match Field::of(name)? {
@@ -108,12 +112,14 @@ impl Chain {
         let (mut parent, mut pair) = (parent, pair);
         loop {
             let flags = parent.options();
-            if flags.intersects(ASTFlags::BREAK) {
-                return None;
-            }
             let indexing = matches!(parent, Expr::Index(..));
             let (here, next) = match &pair.rhs {
-                Expr::Dot(next, ..) | Expr::Index(next, ..) => (&next.lhs, Some(&**next)),
+                // Behind the end stands an index that is a chain itself.
+                Expr::Dot(next, ..) | Expr::Index(next, ..)
+                    if !flags.intersects(ASTFlags::BREAK) =>
+                {
+                    (&next.lhs, Some(&**next))
+                }
                 last => (last, None),
             };
             // A property or a literal index right behind the variable has no arguments to evaluate.

@@ -1,7 +1,9 @@
 //! Expressions that may have effects. Each is done once: what is in it is a [`Part`] of its own, so that
 //! whatever the interpreter has to do instead is no more than one of these.
 
-use rhai::{Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Position};
+use rhai::{
+    Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Namespace, Position, locked_read,
+};
 
 use super::calls;
 use super::frame::{Code, Exit, Frame, Outcome, tick};
@@ -19,6 +21,9 @@ use super::value::Value;
 pub(super) fn compile(compiler: &mut Compiler<'_>, expression: &Expr) -> Option<Code> {
     let at = expression.position();
     match expression {
+        Expr::Variable(variable, None, _) if !variable.2.is_empty() => {
+            Some(qualified(expression.clone(), at))
+        }
         Expr::FnCall(call, _) if call.op_token.is_some() => operator(compiler, call, at),
         Expr::FnCall(call, _) => calls::compile(compiler, call, at, vec![at]),
         Expr::And(parts, _) => Some(logic(compiler, parts, at, false)),
@@ -36,6 +41,31 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, expression: &Expr) -> Option<
     }
 }
 
+/// A constant at the top of this file, or of an imported one.
+fn qualified(variable: Expr, at: Position) -> Code {
+    let own = match &variable {
+        Expr::Variable(named, ..) if is_global(&named.2) => Some(named.1.clone()),
+        _ => None,
+    };
+    Box::new(move |frame| {
+        tick(at)?;
+        let constants = frame.global.constants.as_ref();
+        let constants = constants.and_then(|constants| locked_read(constants));
+        let known = constants.zip(own.as_ref());
+        let known = known.and_then(|(constants, name)| constants.get(name).cloned());
+        match known {
+            Some(value) => Ok(Value::of(value.into_read_only())),
+            None => over::run(frame, None, &variable, 1, None)
+                .map(Value::of)
+                .map_err(Exit::Error),
+        }
+    })
+}
+
+fn is_global(namespace: &Namespace) -> bool {
+    matches!(&*namespace.path, [root] if root.name == "global")
+}
+
 /// An operator: the operands from left to right, then the rule for their types, or Rhai's function.
 fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Option<Code> {
     let token = call.op_token.as_ref()?;
@@ -45,7 +75,7 @@ fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Opt
             let rule = scalar::unary(token);
             let operand = compiler.argument(operand, vec![at]);
             Some(Box::new(move |frame| {
-                let operand = operand.value(frame)?.flatten();
+                let operand = operand.value(frame)?.flatten().plain();
                 match rule.and_then(|rule| rule(Scalar::of(&operand)).value()) {
                     Some(value) => Ok(value),
                     None => by_function(&native, frame, [operand]),
@@ -59,8 +89,8 @@ fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Opt
             let left = compiler.argument(left, vec![at]);
             let right = compiler.argument(right, Vec::new());
             Some(Box::new(move |frame| {
-                let left = left.value(frame)?.flatten();
-                let right = right.value(frame)?.flatten();
+                let left = left.value(frame)?.flatten().plain();
+                let right = right.value(frame)?.flatten().plain();
                 match rule.and_then(|rule| rule(&left, &right, longest)) {
                     Some(value) => {
                         call.map_or(Ok(()), tick)?;
@@ -111,7 +141,7 @@ fn coalesce(compiler: &mut Compiler<'_>, all: &[Expr], at: Position) -> Code {
         tick(at)?;
         for (part, _) in &parts {
             let value = part.value(frame)?;
-            if !matches!(value, Value::Unit) {
+            if !value.is_unit() {
                 return Ok(value);
             }
         }
@@ -127,7 +157,7 @@ fn interpolated(compiler: &mut Compiler<'_>, all: &[Expr], at: Position) -> Code
         tick(at)?;
         let mut text = String::new();
         for (part, at) in &parts {
-            let value = part.value(frame)?.flatten();
+            let value = part.value(frame)?.flatten().plain();
             if value.with_text(|part| text.push_str(part)).is_none() {
                 text.push_str(&shown(frame, value.into_dynamic(), *at)?);
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rhai::{
-    AST, ASTNode, EncapsulatedEnviron, Expr, FnAccess, FnCallExpr, GlobalRuntimeState,
+    AST, ASTFlags, ASTNode, EncapsulatedEnviron, Expr, FnAccess, FnCallExpr, GlobalRuntimeState,
     ImmutableString, Module, RhaiFunc, ScriptFuncDef, Shared, Stmt,
 };
 
@@ -33,6 +33,8 @@ struct File {
     source: Option<ImmutableString>,
     functions: Shared<Module>,
     bodies: Vec<body::Body>,
+    /// The constants at its top.
+    constants: BTreeSet<String>,
     /// What it calls its imports, and which files they are.
     imports: Vec<(String, Option<usize>)>,
     /// Where its functions run when another file calls them; known once one has.
@@ -85,6 +87,18 @@ impl Functions {
     /// Whether any file has a function of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// Whether `variable` is `global::NAME`, a constant at the top of this file.
+    pub(super) fn is_constant(&self, file: usize, variable: &Expr) -> bool {
+        let Expr::Variable(variable, None, _) = variable else {
+            return false;
+        };
+        let [root] = &*variable.2.path else {
+            return false;
+        };
+        let file = self.files.get(file);
+        root.name == "global" && file.is_some_and(|file| file.constants.contains(&*variable.1))
     }
 
     /// The statements of a function of this file.
@@ -224,7 +238,17 @@ impl File {
             };
             Some((import.1.name.to_string(), file))
         });
+        let constants = ast
+            .statements()
+            .iter()
+            .filter_map(|statement| match statement {
+                Stmt::Var(declared, flags, _) if flags.intersects(ASTFlags::CONSTANT) => {
+                    Some(declared.0.name.to_string())
+                }
+                _ => None,
+            });
         Self {
+            constants: constants.collect(),
             source: ast.source().map(Into::into),
             functions: Shared::clone(ast.shared_lib()),
             bodies: body::bodies(ast).unwrap_or_default(),

@@ -14,6 +14,9 @@ use super::over::{self, Place};
 use super::part::Part;
 use super::statements::Compiler;
 
+/// The number of a first value among those that are there.
+const FIRST: usize = 0;
+
 /// The values of a chain's arguments.
 pub(super) type Values = SmallVec<[Dynamic; 3]>;
 
@@ -53,6 +56,7 @@ impl Links {
             variable if compiler.locals.is_message(variable) => {
                 Some(Root::Message(compiler.locals.place(variable)?))
             }
+            constant if compiler.is_constant(constant) => None,
             variable @ Expr::Variable(..) => Some(Root::Slot(compiler.locals.slot(variable)?)),
             Expr::ThisPtr(_) => return None,
             _ => None,
@@ -63,13 +67,7 @@ impl Links {
         let mut parent = chain;
         let (mut alone, mut only_literal) = (true, false);
         while let Expr::Dot(pair, flags, _) | Expr::Index(pair, flags, _) = parent {
-            if flags.intersects(ASTFlags::BREAK) {
-                return None;
-            }
-            let (here, next) = match &pair.rhs {
-                next @ (Expr::Dot(inner, ..) | Expr::Index(inner, ..)) => (&inner.lhs, Some(next)),
-                last => (last, None),
-            };
+            let (here, next) = link(pair, *flags);
             let indexing = matches!(parent, Expr::Index(..));
             // A property, a literal index or a method without arguments right behind the first value.
             let only = alone && next.is_none();
@@ -153,6 +151,19 @@ impl Links {
     }
 }
 
+/// The next link of a chain, and what comes behind it.
+pub(super) fn link(pair: &BinaryExpr, flags: ASTFlags) -> (&Expr, Option<&Expr>) {
+    match &pair.rhs {
+        // Behind a chain's end stands an index that is a chain itself.
+        next @ (Expr::Dot(inner, ..) | Expr::Index(inner, ..))
+            if !flags.intersects(ASTFlags::BREAK) =>
+        {
+            (&inner.lhs, Some(next))
+        }
+        last => (last, None),
+    }
+}
+
 /// A chain or an assignment to one, in which values stand in the places of its arguments.
 pub(super) struct Tree {
     template: Template,
@@ -206,20 +217,13 @@ impl Tree {
         first: First<'_>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut part = self.kept.take().unwrap_or_else(|| self.fresh());
-        let mut value = None;
-        let place = match first {
-            First::Place(value) => Some(Place {
-                name: &self.name,
-                value,
-            }),
-            First::Value(first) => {
-                value = Some(first);
-                None
+        let at = first_position(&part);
+        let (root, place) = match first {
+            First::Place(value) => {
+                let name = &self.name;
+                (over::variable(name, at), Some(Place { name, value }))
             }
-        };
-        let root = |at| match value {
-            Some(value) => over::constant(value, at),
-            None => over::variable(&self.name, at),
+            First::Value(value) => (over::value(value, FIRST, at, frame), None),
         };
         let mut values = values.into_iter();
         match &mut part {
@@ -234,6 +238,7 @@ impl Tree {
             chain => self.put(chain, values, root),
         }
         let result = over::run(frame, caches, &part, self.counted, place);
+        over::forget(FIRST, frame);
         self.kept.replace(Some(part));
         result
     }
@@ -250,32 +255,45 @@ impl Tree {
     }
 
     /// Puts values in the places of a chain's arguments, and `root` in that of its first value.
-    fn put(
-        &self,
-        chain: &mut Expr,
-        mut values: impl Iterator<Item = Dynamic>,
-        root: impl FnOnce(Position) -> Expr,
-    ) {
+    fn put(&self, chain: &mut Expr, mut values: impl Iterator<Item = Dynamic>, root: Expr) {
         let mut indexing = matches!(chain, Expr::Index(..));
+        let mut ends = chain.options().intersects(ASTFlags::BREAK);
         let (Expr::Dot(pair, ..) | Expr::Index(pair, ..)) = chain else {
             return;
         };
-        pair.lhs = root(pair.lhs.position());
+        pair.lhs = root;
         if self.literal {
             return;
         }
         let mut rest = &mut pair.rhs;
         loop {
             let deeper = matches!(rest, Expr::Index(..));
-            match rest {
-                Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
-                    put_in_link(&mut pair.lhs, indexing, &mut values);
-                    rest = &mut pair.rhs;
-                }
-                last => return put_in_link(last, indexing, &mut values),
+            let deeper_ends = rest.options().intersects(ASTFlags::BREAK);
+            if ends || !matches!(rest, Expr::Dot(..) | Expr::Index(..)) {
+                return put_in_link(rest, indexing, &mut values);
             }
-            indexing = deeper;
+            let (Expr::Dot(pair, ..) | Expr::Index(pair, ..)) = rest else {
+                return;
+            };
+            put_in_link(&mut pair.lhs, indexing, &mut values);
+            rest = &mut pair.rhs;
+            (indexing, ends) = (deeper, deeper_ends);
         }
+    }
+}
+
+/// Where a tree's first value stands.
+fn first_position(part: &Expr) -> Position {
+    let chain = match part {
+        Expr::Stmt(block) => match block.statements() {
+            [Stmt::Assignment(assignment)] => &assignment.1.lhs,
+            _ => return Position::NONE,
+        },
+        chain => chain,
+    };
+    match chain {
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => pair.lhs.position(),
+        _ => Position::NONE,
     }
 }
 

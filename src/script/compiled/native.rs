@@ -90,22 +90,16 @@ impl Native {
         arguments: &mut Arguments,
         first: First,
     ) -> Outcome<Dynamic> {
-        self.told(frame, arguments, first).0
+        self.call_and_tell(frame, arguments, first).0
     }
 
-    /// The same, and whether the function may change its first argument; `None` where that can't be told,
-    /// with nothing done.
+    /// Whether it can't tell for other types than those it knows whether a function changes its argument.
+    pub(super) fn is_full(&self) -> bool {
+        self.known.borrow().len() >= MOST_KNOWN
+    }
+
+    /// The same, and whether the function may change its first argument.
     pub(super) fn call_and_tell(
-        &self,
-        frame: &mut Frame<'_>,
-        arguments: &mut Arguments,
-        first: First,
-    ) -> Option<(Outcome<Dynamic>, bool)> {
-        let full = self.known.borrow().len() >= MOST_KNOWN;
-        (!full).then(|| self.told(frame, arguments, first))
-    }
-
-    fn told(
         &self,
         frame: &mut Frame<'_>,
         arguments: &mut Arguments,
@@ -120,7 +114,7 @@ impl Native {
             types.eq(arguments.iter().map(Dynamic::type_id))
         };
         let (result, changes) = match known.iter().find(same) {
-            Some(found) if self.is_special(arguments) => {
+            Some(found) if self.is_special(found, arguments) => {
                 let changes = found.function.is_method();
                 drop(known);
                 (self.interpreted(frame, None, arguments, first), changes)
@@ -139,12 +133,12 @@ impl Native {
 
     /// What is done to a constant is the interpreter's to say, and what the method of a map is that has
     /// something of its name.
-    fn is_special(&self, arguments: &Arguments) -> bool {
+    fn is_special(&self, found: &Known, arguments: &Arguments) -> bool {
         let Some(first) = arguments.first() else {
             return false;
         };
         let has = |map: &Map| map.contains_key(self.call.name.as_str());
-        first.is_read_only()
+        first.is_read_only() && !found.function.is_pure()
             || self.dot.is_some() && first.read_lock::<Map>().is_some_and(|map| has(&map))
     }
 
@@ -171,12 +165,13 @@ impl Native {
             *first = over::variable(PLACE, first.start_position());
         }
         for (number, (part, value)) in parts.zip(values).enumerate() {
-            *part = given(number, std::mem::take(value), part.start_position(), frame);
+            let value = std::mem::take(value);
+            *part = over::value(value, number, part.start_position(), frame);
         }
         let counted = 1 + call.args.len();
         let call = Expr::FnCall(Box::new(call), self.at);
         let result = over::run(frame, caches, &call, counted, place.map(named));
-        over::forget(MOST_GIVEN, frame);
+        over::forget(self.call.args.len(), frame);
         result
     }
 
@@ -193,20 +188,25 @@ impl Native {
             return Ok(Dynamic::UNIT);
         };
         for (number, (part, value)) in call.args.iter_mut().zip(values).enumerate() {
-            *part = given(number, std::mem::take(value), part.start_position(), frame);
+            let value = std::mem::take(value);
+            *part = over::value(value, number, part.start_position(), frame);
         }
         // Without arguments Rhai goes no round for them.
         let round = usize::from(!call.args.is_empty());
         let counted = 2 + round + call.args.len();
         let (lhs, place) = match first {
             First::Place => (over::variable(PLACE, dot), Some(named(on))),
-            First::Value => (over::constant(std::mem::take(on), dot), None),
+            First::Value => {
+                let number = call.args.len();
+                let on = over::value(std::mem::take(on), number, dot, frame);
+                (on, None)
+            }
         };
         let rhs = Expr::MethodCall(Box::new(call), self.at);
         let chain = BinaryExpr { lhs, rhs };
         let chain = Expr::Dot(Box::new(chain), ASTFlags::empty(), dot);
         let result = over::run(frame, caches, &chain, counted, place);
-        over::forget(MOST_GIVEN, frame);
+        over::forget(self.call.args.len(), frame);
         result
     }
 
@@ -318,17 +318,6 @@ impl Native {
             error.set_position(self.at);
         }
         error
-    }
-}
-
-/// No function that scripts can call natively takes more arguments.
-const MOST_GIVEN: usize = 8;
-
-/// An argument that is there.
-fn given(number: usize, value: Dynamic, at: Position, frame: &mut Frame<'_>) -> Expr {
-    match value.is_read_only() && number < MOST_GIVEN {
-        true => over::lasting(value, number, at, frame),
-        false => over::constant(value, at),
     }
 }
 

@@ -93,8 +93,11 @@ pub(super) fn constant(value: Dynamic, at: Position) -> Expr {
     Expr::DynamicConstant(Box::new(value), at)
 }
 
-/// The same for one that can't be changed, and stays so: a constant of the file's, until [`forget`].
-pub(super) fn lasting(value: Dynamic, number: usize, at: Position, frame: &mut Frame<'_>) -> Expr {
+/// The same; one that can't be changed stays so, as a constant of the file's until [`forget`].
+pub(super) fn value(value: Dynamic, number: usize, at: Position, frame: &mut Frame<'_>) -> Expr {
+    if !value.is_read_only() {
+        return constant(value, at);
+    }
     let name = ImmutableString::from(number.to_string());
     let constants = frame.global.constants.get_or_insert_default();
     if let Some(mut constants) = locked_write(constants) {
@@ -108,11 +111,11 @@ pub(super) fn lasting(value: Dynamic, number: usize, at: Position, frame: &mut F
     Expr::Variable(Box::new((None, name, file, 0)), None, at)
 }
 
-/// Takes so many [`lasting`] values away.
-pub(super) fn forget(count: usize, frame: &Frame<'_>) {
+/// Takes the constants away that are [`value`]s up to this number.
+pub(super) fn forget(last: usize, frame: &Frame<'_>) {
     let constants = frame.global.constants.as_ref();
     if let Some(mut constants) = constants.and_then(|constants| locked_write(constants)) {
-        for number in 0..count {
+        for number in 0..=last {
             constants.remove(number.to_string().as_str());
         }
     }

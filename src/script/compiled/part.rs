@@ -98,7 +98,7 @@ impl Part {
     #[inline]
     pub(super) fn flag(&self, at: Position, frame: &mut Frame<'_>) -> Outcome<bool> {
         if let Self::Effect { .. } = self {
-            return match self.value(frame)? {
+            return match self.value(frame)?.plain() {
                 Value::Bool(flag) => Ok(flag),
                 other => no_flag(other, at),
             };

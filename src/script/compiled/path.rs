@@ -8,7 +8,7 @@ use rhai::{ASTFlags, Array, Dynamic, Expr, INT, ImmutableString, Map, Position};
 use smallvec::SmallVec;
 
 use super::frame::{Code, Exit, Frame, Outcome, tick};
-use super::links::{First, Links, Root, Tree, Values};
+use super::links::{self, First, Links, Root, Tree, Values};
 use super::native::{self, Arguments, Native};
 use super::pure::property;
 use super::statements::Compiler;
@@ -64,12 +64,12 @@ fn put(frame: &mut Frame<'_>, slot: usize, value: Dynamic) {
 
 /// The straight way of a chain.
 enum Way {
-    /// A method of a field, or right of the first value where there are no fields.
+    /// A method of a field, or right of the first value where there are no fields; then methods of what
+    /// that gives.
     Method {
         fields: Vec<Field>,
-        /// `?.` before it.
-        optional: bool,
-        native: Box<Native>,
+        method: Box<Method>,
+        then: Vec<Method>,
     },
     Read {
         steps: Vec<Step>,
@@ -78,6 +78,15 @@ enum Way {
     Interpreted,
 }
 
+/// A method in a chain.
+struct Method {
+    /// `?.` before it.
+    optional: bool,
+    native: Native,
+    arguments: usize,
+}
+
+/// A property in a chain.
 pub(super) struct Field {
     pub name: ImmutableString,
     pub at: Position,
@@ -91,10 +100,7 @@ pub(super) fn fields(chain: &Expr) -> Option<Vec<Field>> {
         if flags.intersects(ASTFlags::NEGATED) {
             return None;
         }
-        let (here, next) = match &pair.rhs {
-            next @ Expr::Dot(inner, ..) => (&inner.lhs, Some(next)),
-            last => (last, None),
-        };
+        let (here, next) = links::link(pair, *flags);
         let (name, at) = property(here)?;
         fields.push(Field { name, at });
         match next {
@@ -126,6 +132,7 @@ impl Way {
     fn of(chain: &Expr, longest: usize) -> Self {
         let mut fields = Vec::new();
         let mut steps = Vec::new();
+        let mut methods = Vec::new();
         let mut named = true;
         let mut parent = chain;
         let mut first = true;
@@ -134,10 +141,7 @@ impl Way {
                 return Self::Interpreted;
             };
             let optional = flags.intersects(ASTFlags::NEGATED);
-            let (here, next) = match &pair.rhs {
-                next @ (Expr::Dot(inner, ..) | Expr::Index(inner, ..)) => (&inner.lhs, Some(next)),
-                last => (last, None),
-            };
+            let (here, next) = links::link(pair, *flags);
             let indexed = matches!(parent, Expr::Index(..));
             let step = |what, at| Step {
                 optional,
@@ -146,6 +150,9 @@ impl Way {
                 at,
             };
             match here {
+                _ if !methods.is_empty() && !matches!(here, Expr::MethodCall(..)) => {
+                    return Self::Interpreted;
+                }
                 _ if indexed => {
                     let what = match here {
                         // Behind the first value a literal is no argument.
@@ -171,20 +178,26 @@ impl Way {
                 Expr::MethodCall(call, _) if native::SYNTAX.contains(&call.name.as_str()) => {
                     return Self::Interpreted;
                 }
-                Expr::MethodCall(call, at) if next.is_none() && named => {
-                    return Self::Method {
-                        fields,
-                        optional,
-                        native: Box::new(Native::method(call, *at, parent.position())),
-                    };
-                }
+                Expr::MethodCall(call, at) if named => methods.push(Method {
+                    optional,
+                    native: Native::method(call, *at, parent.position()),
+                    arguments: call.args.len(),
+                }),
                 _ => return Self::Interpreted,
             }
             first = false;
-            match next {
-                Some(next) => parent = next,
-                None => return Self::Read { steps, longest },
+            if let Some(next) = next {
+                parent = next;
+                continue;
             }
+            if methods.is_empty() {
+                return Self::Read { steps, longest };
+            }
+            return Self::Method {
+                fields,
+                method: Box::new(methods.remove(0)),
+                then: methods,
+            };
         }
     }
 }
@@ -202,64 +215,82 @@ impl Way {
             Self::Interpreted => None,
             Self::Method {
                 fields,
-                optional,
-                native,
+                method,
+                then,
             } if fields.is_empty() => {
-                let optional = *optional;
-                match root {
+                let result = match root {
                     // Rhai looks behind what closures share.
-                    Root::Slot(slot) if frame.slots.get(*slot).is_none_or(Value::is_shared) => None,
+                    Root::Slot(slot) if frame.slots.get(*slot).is_none_or(Value::is_shared) => {
+                        return None;
+                    }
                     Root::Slot(slot) => {
-                        let mut all = Arguments::new();
-                        all.push(take(frame, *slot));
-                        let result = called(native, optional, all_of(&mut all, values), frame);
-                        put(frame, *slot, all.swap_remove(0));
-                        Some(result)
+                        let mut on = take(frame, *slot);
+                        let result = method.call(&mut on, native::First::Place, values, frame);
+                        put(frame, *slot, on);
+                        result
                     }
-                    Root::Message(_) => None,
+                    Root::Message(_) => return None,
                     Root::Value(_) => {
-                        let mut all = Arguments::new();
-                        all.push(first.take()?);
-                        let all = all_of(&mut all, values);
-                        Some(
-                            match optional && all.first().is_some_and(Dynamic::is_unit) {
-                                true => Ok(Value::Unit),
-                                false => {
-                                    native.call(frame, all, native::First::Value).map(Value::of)
-                                }
-                            },
-                        )
+                        let mut on = first.take()?;
+                        method.call(&mut on, native::First::Value, values, frame)
                     }
-                }
+                };
+                Some(result.and_then(|result| all(result, then, values, frame)))
             }
             Self::Method {
                 fields,
-                optional,
-                native,
-            } => of_field(fields, *optional, native, root, values, frame),
+                method,
+                then,
+            } => of_field(fields, method, then, root, values, frame),
             Self::Read { steps, longest } => read(steps, *longest, root, first, values, frame),
         }
     }
 }
 
-fn all_of<'a>(all: &'a mut Arguments, values: &mut Values) -> &'a mut Arguments {
-    all.extend(values.drain(..));
-    all
+impl Method {
+    /// Calls it with the next of the values.
+    fn call(
+        &self,
+        on: &mut Dynamic,
+        first: native::First,
+        values: &mut Values,
+        frame: &mut Frame<'_>,
+    ) -> Outcome<Dynamic> {
+        if self.optional && on.is_unit() {
+            return Ok(Dynamic::UNIT);
+        }
+        let mut all = self.given(on, values);
+        let result = self.native.call(frame, &mut all, first);
+        *on = all.swap_remove(0);
+        result
+    }
+
+    fn given(&self, on: &mut Dynamic, values: &mut Values) -> Arguments {
+        let mut all = Arguments::new();
+        all.push(std::mem::take(on));
+        all.extend(values.drain(..self.arguments.min(values.len())));
+        all
+    }
 }
 
-/// A method of a variable.
-fn called(native: &Native, optional: bool, all: &mut Arguments, frame: &mut Frame<'_>) -> Outcome {
-    match optional && all.first().is_some_and(Dynamic::is_unit) {
-        true => Ok(Value::Unit),
-        false => native.call(frame, all, native::First::Place).map(Value::of),
+/// The methods of what the first has given.
+fn all(
+    mut result: Dynamic,
+    then: &[Method],
+    values: &mut Values,
+    frame: &mut Frame<'_>,
+) -> Outcome {
+    for method in then {
+        result = method.call(&mut result, native::First::Value, values, frame)?;
     }
+    Ok(Value::of(result))
 }
 
 /// A method of a field of JSON, which Rhai writes back after a method that may have changed it.
 fn of_field(
     fields: &[Field],
-    optional: bool,
-    native: &Native,
+    method: &Method,
+    then: &[Method],
     root: &Root,
     values: &mut Values,
     frame: &mut Frame<'_>,
@@ -299,22 +330,36 @@ fn of_field(
         return None;
     }
     objects.push(object);
-    if value.is_unit() && optional {
-        return Some(Ok(Value::Unit));
+    let methods = || std::iter::once(method).chain(then);
+    if methods().any(|method| method.native.is_full()) {
+        return None;
     }
-    let mut all = Arguments::new();
-    all.push(std::mem::take(&mut value));
-    all.extend(values.iter().cloned());
-    let (result, changes) = native.call_and_tell(frame, &mut all, native::First::Place)?;
-    let result = match result {
-        Ok(result) => result,
-        Err(exit) => return Some(Err(exit)),
-    };
-    if changes {
-        let value = all.swap_remove(0);
-        if let Err(exit) = write_back(fields, objects, value, message, root, frame) {
-            return Some(Err(exit));
+    let mut on = std::mem::take(&mut value);
+    let mut first = native::First::Place;
+    let mut changes = false;
+    let mut result = Dynamic::UNIT;
+    for (number, method) in methods().enumerate() {
+        if number > 0 {
+            on = std::mem::take(&mut result);
         }
+        // Where there is nothing, nothing is written back.
+        if method.optional && on.is_unit() {
+            return Some(Ok(Value::Unit));
+        }
+        let mut all = method.given(&mut on, values);
+        let (called, may_change) = method.native.call_and_tell(frame, &mut all, first);
+        result = match called {
+            Ok(result) => result,
+            Err(exit) => return Some(Err(exit)),
+        };
+        if number == 0 {
+            value = all.swap_remove(0);
+        }
+        changes = may_change;
+        first = native::First::Value;
+    }
+    if changes && let Err(exit) = write_back(fields, objects, value, message, root, frame) {
+        return Some(Err(exit));
     }
     Some(Ok(Value::of(result)))
 }
@@ -377,7 +422,7 @@ fn read(
         Root::Message(_) => {
             let (json, steps) = steps.split_first()?;
             match &json.what {
-                What::Name(name) if name == "json" => {}
+                What::Name(name) if name == "json" && !json.indexed => {}
                 _ => return None,
             }
             match of_message(json.at, frame) {

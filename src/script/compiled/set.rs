@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Expr, ImmutableString, Map, OpAssignment, Position, S
 use smallvec::SmallVec;
 
 use super::frame::{Code, Exit, Frame, Outcome, tick, ticks};
-use super::links::{Links, Root, Tree, Values};
+use super::links::{self, Links, Root, Tree, Values};
 use super::operators::{self, Change};
 use super::path::{self, Field};
 use super::statements::{Compiler, Sides};
@@ -80,8 +80,8 @@ enum Way {
 
 impl Way {
     fn of(chain: &Expr) -> Self {
-        if let Expr::Index(pair, ..) = chain
-            && !matches!(pair.rhs, Expr::Dot(..) | Expr::Index(..))
+        if let Expr::Index(pair, flags, _) = chain
+            && links::link(pair, *flags).1.is_none()
         {
             return match pair.rhs.get_literal_value(None) {
                 Some(literal) => Self::Literal(literal, chain.position()),

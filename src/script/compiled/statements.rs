@@ -145,6 +145,12 @@ impl Compiler<'_> {
         pure::compile(expression, &self.place())
     }
 
+    /// Whether it is a constant at the top of the file.
+    pub(super) fn is_constant(&self, variable: &Expr) -> bool {
+        let known = &self.known;
+        known.functions.is_constant(known.file, variable)
+    }
+
     fn place(&self) -> Place<'_> {
         Place {
             locals: &self.locals,

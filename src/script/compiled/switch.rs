@@ -78,7 +78,7 @@ impl Case {
 
 impl Switch {
     fn run(&self, frame: &mut Frame<'_>) -> Outcome {
-        let value = self.value.value(frame)?.flatten();
+        let value = self.value.value(frame)?.flatten().plain();
         let selected = match &self.selection {
             Some(selection) => selection.of(&value, frame),
             None => &[],

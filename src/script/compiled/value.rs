@@ -218,6 +218,40 @@ impl Value {
         }
     }
 
+    /// Its value where it can't be changed, for whoever only looks at it.
+    #[inline]
+    pub(super) fn plain(self) -> Self {
+        match &self {
+            Self::Other(constant) if constant.is_read_only() => Self::of(constant.flatten_clone()),
+            _ => self,
+        }
+    }
+
+    /// Whether it is `()`.
+    pub(super) fn is_unit(&self) -> bool {
+        match self {
+            Self::Unit => true,
+            Self::Other(value) => value.is_unit(),
+            _ => false,
+        }
+    }
+
+    /// The name that Rust has for its type.
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Unit => Dynamic::UNIT.type_name(),
+            Self::Bool(_) => Dynamic::TRUE.type_name(),
+            Self::Int(_) => Dynamic::ZERO.type_name(),
+            Self::Float(..) => Dynamic::from_float(0.0).type_name(),
+            Self::Text(_) | Self::Piece(..) | Self::Part(..) => "string",
+            Self::Object(_) => std::any::type_name::<JsonObject>(),
+            Self::Array(_) => std::any::type_name::<JsonArray>(),
+            Self::Parts(_) => "array",
+            Self::Other(value) if value.is_shared() => value.flatten_clone().type_name(),
+            Self::Other(value) => value.type_name(),
+        }
+    }
+
     /// Whether closures share it.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self, Self::Other(value) if value.is_shared())

@@ -291,8 +291,8 @@ impl Context {
             params: inner.params.clone(),
             timeout: self.settings.call,
             seed: Some(inner.seed),
-            // As a group has it that does not ask for it.
-            compile: false,
+            // As a group has it that says nothing of it.
+            compile: true,
         }
     }
 }

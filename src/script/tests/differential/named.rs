@@ -336,6 +336,10 @@ fn methods() {
         "msg.value.trim(); msg.headers[\"via\"]; msg.headers[msg.key]; msg.type_of()",
         "(msg.json.note ?? \"x\").len().max(3); [1, 2].len(); \"abc\".index_of(\"c\"); `${msg.key}`.len()",
         "let x; x?.len(); x?.push(1); x.len()",
+        "let c = (19.99 * 100.0).round().to_int(); emit(\"t\", c); \" a b \".to_upper().split(\" \").len().max(2)",
+        "let d = msg.json; d.items.filter(|i| i.qty > 1).len(); d.note.to_upper().split(\" \").push(1); emit(\"t\", d); d.items.pop().keys()",
+        "msg.json.note?.split(\" \").len(); msg.json.missing?.len()?.max(3); msg.json.items.pop()?.keys().sort(); msg.json",
+        "let s = \"b a\"; s.split(\" \").order().reduce(|a, b| `${a}${b}`); s.trim(); s.make_upper(); s.len().to_string().len()",
         "let f = |x| x + 1; f.call(2) + f.call(3)",
         "let d = msg.json; let n = d.items.len; emit(\"t\", d.items.filter(|i| i.qty > 1)); d.type_of()",
         "let d = msg.json.items; d.push(1); d[0] = 5; emit(\"t\", d);",
@@ -379,6 +383,30 @@ fn closures() {
     ];
     let bodies: Vec<String> = bodies.iter().map(|body| format!("{list} {body}")).collect();
     same(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Constants at the top of a file: as they are, and what can't be done to them.
+#[test]
+fn constants_of_the_file() {
+    same(&[
+        "global::LIMIT + msg.offset * global::LIMIT; if msg.offset > global::LIMIT { 1 } else { `${global::NAME}!` }",
+        "global::LIST.sample(); global::LIST.len(); global::LIST.contains(2); 2 in global::LIST; global::LIST[1] + global::LIST[-1]",
+        "global::LIST.push(4); 5",
+        "let l = global::LIST; l.push(4); l[0] += 1; emit(\"t\", [l, global::LIST]);",
+        "let a = [global::LIST, global::NAME]; a[1] += 1; a[0].push(1); a",
+        "let m = #{ a: global::LIST }; m.a.push(1); m",
+        "for x in global::LIST { x += 1; emit(global::NAME, x); }",
+        "switch global::LIMIT { 100 => \"hundred\", _ => 0 }",
+        "(global::LIST ?? 1).len(); global::LIMIT ?? 5; -global::LIMIT; !global::LIMIT",
+        "global::NAME.to_upper() + global::NAME.len(); type_of(global::LIST) + type_of(global::NAME)",
+        "let f = |x| x + global::LIMIT; [1].map(f); f.call(global::LIMIT)",
+        "twice(global::NAME); let t = twice(global::LIST); t.push(1); t",
+        "let l = [1]; l.push(global::NAME); l.append(global::LIST); l[1] = 2; l[2] = 3; l",
+        "global::NOWHERE + 1",
+        "global::LIST[9]",
+        "type_of(msg) + type_of(msg.json) + type_of(msg.json.items) + type_of(1) + type_of(1.5) + type_of(()) + type_of(true) + type_of('a')",
+        "let s = msg.json.note; let p = s.split(\" \"); let x = 1; let f = || x; type_of(s) + type_of(p) + type_of(x) + type_of(f) + type_of(msg.key) + type_of(msg.json.weight_kg)",
+    ]);
 }
 
 /// Fields and indexes that are calculated, read and set.
