@@ -1,9 +1,7 @@
 //! Expressions that may have effects. Each is done once: what is in it is a [`Part`] of its own, so that
 //! whatever the interpreter has to do instead is no more than one of these.
 
-use rhai::{
-    Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Namespace, Position, locked_read,
-};
+use rhai::{Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Position, locked_read};
 
 use super::calls;
 use super::frame::{Code, Exit, Frame, Outcome, tick};
@@ -22,7 +20,8 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, expression: &Expr) -> Option<
     let at = expression.position();
     match expression {
         Expr::Variable(variable, None, _) if !variable.2.is_empty() => {
-            Some(qualified(expression.clone(), at))
+            let own = compiler.is_constant(expression).then(|| variable.1.clone());
+            Some(qualified(expression.clone(), own, at))
         }
         Expr::FnCall(call, _) if call.op_token.is_some() => operator(compiler, call, at),
         Expr::FnCall(call, _) => calls::compile(compiler, call, at, vec![at]),
@@ -41,12 +40,8 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, expression: &Expr) -> Option<
     }
 }
 
-/// A constant at the top of this file, or of an imported one.
-fn qualified(variable: Expr, at: Position) -> Code {
-    let own = match &variable {
-        Expr::Variable(named, ..) if is_global(&named.2) => Some(named.1.clone()),
-        _ => None,
-    };
+/// A constant at the top of this file, by its `own` name, or of an imported one.
+fn qualified(variable: Expr, own: Option<ImmutableString>, at: Position) -> Code {
     Box::new(move |frame| {
         tick(at)?;
         let constants = frame.global.constants.as_ref();
@@ -60,10 +55,6 @@ fn qualified(variable: Expr, at: Position) -> Code {
                 .map_err(Exit::Error),
         }
     })
-}
-
-fn is_global(namespace: &Namespace) -> bool {
-    matches!(&*namespace.path, [root] if root.name == "global")
 }
 
 /// An operator: the operands from left to right, then the rule for their types, or Rhai's function.

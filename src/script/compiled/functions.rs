@@ -97,6 +97,11 @@ impl Functions {
         let [root] = &*variable.2.path else {
             return false;
         };
+        // An import of that name hides them.
+        let hidden = |file: &File| file.imports.iter().any(|(name, _)| name == "global");
+        if self.files.iter().any(hidden) {
+            return false;
+        }
         let file = self.files.get(file);
         root.name == "global" && file.is_some_and(|file| file.constants.contains(&*variable.1))
     }
