@@ -1,4 +1,4 @@
-//! `compile = true`: nobody can tell but by the time it takes.
+//! Compiled handlers: nobody can tell but by the time it takes.
 
 mod support;
 

@@ -33,31 +33,35 @@ pub fn explain(program: &Program, limits: &Limits) -> Vec<Explained> {
         .collect();
     let functions = Functions::new(&files);
     let called = entries::of(program.kind());
-    let explained = functions.all().filter_map(|(file, definition)| {
-        if definition.name.starts_with("anon$") {
-            return None;
-        }
-        let entry = called.iter().find(|entry| {
-            file == 0
-                && entry.name == definition.name
-                && entry.parameters.len() == definition.params.len()
+    let explained = functions
+        .all()
+        .into_iter()
+        .filter_map(|(file, definition)| {
+            if definition.name.starts_with("anon$") {
+                return None;
+            }
+            let entry = called.iter().find(|entry| {
+                file == 0
+                    && entry.name == definition.name
+                    && entry.parameters.len() == definition.params.len()
+            });
+            let message =
+                entry.and_then(|entry| entry.parameters.iter().position(|name| *name == "msg"));
+            let statements = functions.statements(file, &definition)?;
+            let source = compiled::Source {
+                parameters: &definition.params,
+                message,
+                kept: None,
+                // Which there are makes no difference.
+                params: Some(JsonObject::new(&Rc::default(), 0)),
+                statements: &statements,
+                functions: &functions,
+                file,
+            };
+            let compiled = compiled::compile(&source, limits);
+            let shown = program.sources().get(file)?.shown.as_str();
+            Some(explained(shown, &definition, compiled))
         });
-        let message =
-            entry.and_then(|entry| entry.parameters.iter().position(|name| *name == "msg"));
-        let source = compiled::Source {
-            parameters: &definition.params,
-            message,
-            kept: None,
-            // Which there are makes no difference.
-            params: Some(JsonObject::new(&Rc::default(), 0)),
-            statements: functions.statements(file, definition)?,
-            functions: &functions,
-            file,
-        };
-        let compiled = compiled::compile(&source, limits);
-        let shown = program.sources().get(file)?.shown.as_str();
-        Some(explained(shown, definition, compiled))
-    });
     explained.collect()
 }
 

@@ -40,9 +40,11 @@ impl Generator {
         let (caller, limits) = (settings.caller.clone(), settings.limits);
         let state = State::new(caller, limits, Some(topic.into()), settings.seed);
         let runtime = Runtime::new(program, state, &settings.params, settings.terms())?;
+        let generate = runtime.function("generate", 1, None);
+        runtime.settle();
         Ok(Generator {
             program: Arc::clone(program),
-            generate: runtime.function("generate", 1, None),
+            generate,
             settings,
             runtime,
             effects: Box::default(),
@@ -95,6 +97,7 @@ impl Generator {
                 Runtime::new(&self.program, state, &self.settings.params, terms)
             {
                 self.generate = runtime.function("generate", 1, None);
+                runtime.settle();
                 runtime.left = self.runtime.left.clone();
                 self.runtime = runtime;
             }

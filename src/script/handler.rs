@@ -33,14 +33,16 @@ struct Functions {
 
 impl Functions {
     fn of(runtime: &Runtime) -> Self {
-        Self {
+        let functions = Self {
             handle: runtime.function("handle", 1, Some(0)),
             on_failed: runtime.function("on_failed", 2, Some(0)),
             on_start: runtime.function("on_start", 0, None),
             on_assign: runtime.function("on_assign", 1, None),
             on_revoke: runtime.function("on_revoke", 1, None),
             on_stop: runtime.function("on_stop", 0, None),
-        }
+        };
+        runtime.settle();
+        functions
     }
 }
 

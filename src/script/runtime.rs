@@ -166,6 +166,13 @@ impl Runtime {
         Some(self.prepared(definition, statements, message))
     }
 
+    /// All functions that anyone wants are there: what compiling them took is given back.
+    pub(crate) fn settle(&self) {
+        if let Some(functions) = &self.functions {
+            functions.settle();
+        }
+    }
+
     /// All functions of so many parameters, by name.
     #[cfg(test)]
     pub(crate) fn functions(

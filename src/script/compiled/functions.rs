@@ -32,7 +32,8 @@ struct File {
     /// As Rhai names it in errors.
     source: Option<ImmutableString>,
     functions: Shared<Module>,
-    bodies: Vec<body::Body>,
+    /// Until all is compiled.
+    bodies: RefCell<Vec<Statements>>,
     /// The constants at its top.
     constants: BTreeSet<String>,
     /// What it calls its imports, and which files they are.
@@ -40,6 +41,9 @@ struct File {
     /// Where its functions run when another file calls them; known once one has.
     environ: OnceCell<Shared<EncapsulatedEnviron>>,
 }
+
+/// A function's definition and its statements.
+type Statements = (Shared<ScriptFuncDef>, Rc<[Stmt]>);
 
 /// A function that compiled code calls.
 pub(super) struct Function {
@@ -111,8 +115,15 @@ impl Functions {
         &self,
         file: usize,
         definition: &Shared<ScriptFuncDef>,
-    ) -> Option<&[Stmt]> {
+    ) -> Option<Rc<[Stmt]>> {
         self.files.get(file)?.statements(definition)
+    }
+
+    /// Nothing more will be compiled: gives back the memory that this takes.
+    pub(crate) fn settle(&self) {
+        for file in &self.files {
+            file.bodies.take();
+        }
     }
 
     /// The function that `call` means in `file`, if that is beyond doubt.
@@ -158,10 +169,13 @@ impl Functions {
         if file > 0 {
             return;
         }
-        let bodies = self.files.first().map(|file| file.bodies.as_slice());
-        let mut bodies = bodies.unwrap_or_default().iter();
-        if let Some(body) = bodies.find(|body| *body.definition.name == *name) {
-            self.number(file, &body.definition);
+        let Some(own) = self.files.first() else {
+            return;
+        };
+        let bodies = own.bodies.borrow();
+        let mut definitions = bodies.iter().map(|(definition, _)| definition);
+        if let Some(definition) = definitions.find(|definition| *definition.name == *name) {
+            self.number(file, definition);
         }
     }
 
@@ -214,13 +228,18 @@ impl Functions {
         }
     }
 
-    /// Every function of every file with what was said of it, for `check --explain`.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, &Shared<ScriptFuncDef>)> {
-        let files = self.files.iter().enumerate();
-        files.flat_map(|(number, file)| {
-            let bodies = file.bodies.iter();
-            bodies.map(move |body| (number, &body.definition))
-        })
+    /// Every function of every file.
+    pub(crate) fn all(&self) -> Vec<(usize, Shared<ScriptFuncDef>)> {
+        let mut all = Vec::new();
+        for (number, file) in self.files.iter().enumerate() {
+            let bodies = file.bodies.borrow();
+            all.extend(
+                bodies
+                    .iter()
+                    .map(|(definition, _)| (number, Shared::clone(definition))),
+            );
+        }
+        all
     }
 }
 
@@ -233,6 +252,8 @@ impl Function {
 
 impl File {
     fn new(ast: &AST, number: impl Fn(&str) -> Option<usize>) -> Self {
+        let bodies = body::bodies(ast).unwrap_or_default().into_iter();
+        let bodies = bodies.map(|body| (body.definition, body.statements.into()));
         let imports = ast.statements().iter().filter_map(|statement| {
             let Stmt::Import(import, _) = statement else {
                 return None;
@@ -256,7 +277,7 @@ impl File {
             constants: constants.collect(),
             source: ast.source().map(Into::into),
             functions: Shared::clone(ast.shared_lib()),
-            bodies: body::bodies(ast).unwrap_or_default(),
+            bodies: RefCell::new(bodies.collect()),
             imports: imports.collect(),
             environ: OnceCell::new(),
         }
@@ -267,10 +288,11 @@ impl File {
         functions.map(|(_, _, name, ..)| name).collect()
     }
 
-    fn statements(&self, definition: &Shared<ScriptFuncDef>) -> Option<&[Stmt]> {
-        let mut bodies = self.bodies.iter();
-        let body = bodies.find(|body| Shared::ptr_eq(&body.definition, definition))?;
-        Some(&body.statements)
+    fn statements(&self, definition: &Shared<ScriptFuncDef>) -> Option<Rc<[Stmt]>> {
+        let bodies = self.bodies.borrow();
+        let mut bodies = bodies.iter();
+        let (_, statements) = bodies.find(|(known, _)| Shared::ptr_eq(known, definition))?;
+        Some(Rc::clone(statements))
     }
 }
 
@@ -293,4 +315,44 @@ fn asked(ast: &AST) -> BTreeSet<String> {
         true
     });
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::script::compiled::{Source, compile};
+    use crate::script::engine;
+
+    /// What a function calls is compiled with it, closures included, and what that calls.
+    #[test]
+    fn what_is_called_is_compiled() {
+        let limits = Limits::default();
+        let text = "fn handle(msg) { helper([1].map(|x| deeper(x))) } fn helper(l) { l }
+            fn deeper(x) { x + 1 } fn unused() {}";
+        let ast = engine::bare(&limits).compile(text).unwrap();
+        let functions = Functions::new(&[(String::new(), ast.clone())]);
+        let handle = ast.shared_lib().get_script_fn("handle", 1).unwrap();
+        let statements = functions.statements(0, handle).unwrap();
+        let source = Source {
+            parameters: &handle.params,
+            message: Some(0),
+            kept: None,
+            statements: &statements,
+            functions: &functions,
+            file: 0,
+            params: None,
+        };
+        let compiled = compile(&source, &limits).ok().unwrap();
+        assert_eq!(compiled.left, []);
+        let called = functions.called.borrow();
+        let names: BTreeSet<&str> = called
+            .iter()
+            .filter(|function| matches!(function.body.get(), Some(Some(_))))
+            .map(|function| function.definition.name.as_str())
+            .collect();
+        let closure = names.iter().find(|name| name.starts_with("anon$")).unwrap();
+        assert!(functions.closure(closure).is_some());
+        assert_eq!(names, BTreeSet::from([*closure, "helper", "deeper"]));
+    }
 }

@@ -138,8 +138,8 @@ fn compile_called(function: &Function, source: &Source<'_>, limits: &Limits) {
     let definition = &function.definition;
     let statements = source.functions.statements(function.file, definition);
     let body = statements.and_then(|statements| {
-        let locals = Locals::of(&definition.params, None, statements);
-        block(statements, locals, function.file, source, limits).ok()
+        let locals = Locals::of(&definition.params, None, &statements);
+        block(&statements, locals, function.file, source, limits).ok()
     });
     function.done(body.map(|(body, _)| body));
 }

@@ -18,8 +18,8 @@ use crate::script::meter;
 
 /// `None` for a chain that is not in the subset.
 pub(super) fn compile(compiler: &mut Compiler<'_>, chain: &Expr) -> Option<Code> {
+    let way = Way::of(chain, compiler.known.longest)?;
     let links = Links::new(compiler, chain, vec![chain.position()])?;
-    let way = Way::of(chain, compiler.known.longest);
     if matches!(way, Way::Interpreted) && !links.has_effects() {
         return None;
     }
@@ -129,7 +129,9 @@ enum What {
 }
 
 impl Way {
-    fn of(chain: &Expr, longest: usize) -> Self {
+    /// `None` for a chain with a method that is part of the syntax: the interpreter moves what others are
+    /// given copies of.
+    fn of(chain: &Expr, longest: usize) -> Option<Self> {
         let mut fields = Vec::new();
         let mut steps = Vec::new();
         let mut methods = Vec::new();
@@ -138,7 +140,7 @@ impl Way {
         let mut first = true;
         loop {
             let (Expr::Dot(pair, flags, _) | Expr::Index(pair, flags, _)) = parent else {
-                return Self::Interpreted;
+                return Some(Self::Interpreted);
             };
             let optional = flags.intersects(ASTFlags::NEGATED);
             let (here, next) = links::link(pair, *flags);
@@ -151,7 +153,7 @@ impl Way {
             };
             match here {
                 _ if !methods.is_empty() && !matches!(here, Expr::MethodCall(..)) => {
-                    return Self::Interpreted;
+                    return Some(Self::Interpreted);
                 }
                 _ if indexed => {
                     let what = match here {
@@ -169,21 +171,20 @@ impl Way {
                 }
                 Expr::Property(..) => {
                     let Some((name, at)) = property(here) else {
-                        return Self::Interpreted;
+                        return Some(Self::Interpreted);
                     };
                     steps.push(step(What::Name(name.clone()), at));
                     fields.push(Field { name, at });
                 }
-                // Part of the syntax, which the interpreter does with less ado.
                 Expr::MethodCall(call, _) if native::SYNTAX.contains(&call.name.as_str()) => {
-                    return Self::Interpreted;
+                    return None;
                 }
                 Expr::MethodCall(call, at) if named => methods.push(Method {
                     optional,
                     native: Native::method(call, *at, parent.position()),
                     arguments: call.args.len(),
                 }),
-                _ => return Self::Interpreted,
+                _ => return Some(Self::Interpreted),
             }
             first = false;
             if let Some(next) = next {
@@ -191,13 +192,13 @@ impl Way {
                 continue;
             }
             if methods.is_empty() {
-                return Self::Read { steps, longest };
+                return Some(Self::Read { steps, longest });
             }
-            return Self::Method {
+            return Some(Self::Method {
                 fields,
                 method: Box::new(methods.remove(0)),
                 then: methods,
-            };
+            });
         }
     }
 }
