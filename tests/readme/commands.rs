@@ -165,6 +165,13 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
             "--features",
             feature,
         ] => no_bench(file, bench, feature),
+        [programs, seed, "cargo", "test", "--release", "--lib", name] => {
+            let variables = [(programs, "DELIVERYD_PROGRAMS"), (seed, "DELIVERYD_SEED")];
+            variables
+                .iter()
+                .find_map(|(word, name)| no_number(word, name))
+                .or_else(|| no_random_test(name))
+        }
         ["docker", "compose", "up", rest @ ..] => {
             let missing = rest
                 .iter()
@@ -185,6 +192,24 @@ fn unknown(line: &str, compose: &serde_json::Value) -> Option<String> {
 
 fn missing(file: &str) -> Option<String> {
     (!repository().join(file).is_file()).then(|| format!("{file} is not there"))
+}
+
+/// Whether `word` does not set the variable `name` to a number.
+fn no_number(word: &str, name: &str) -> Option<String> {
+    let value = word
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix('='));
+    let number = value.is_some_and(|value| value.parse::<u64>().is_ok());
+    (!number).then(|| format!("{word} does not set {name} to a number"))
+}
+
+/// Whether no random test of compiled handlers is called so, or it does not ask for the variables.
+fn no_random_test(name: &str) -> Option<String> {
+    let source = repository().join("src/script/tests/differential/random.rs");
+    let source = std::fs::read_to_string(source).unwrap_or_else(|error| panic!("{error}"));
+    let wanted = [name, "\"DELIVERYD_PROGRAMS\"", "\"DELIVERYD_SEED\""];
+    let missing = wanted.iter().find(|wanted| !source.contains(**wanted))?;
+    Some(format!("the random test has no {missing}"))
 }
 
 /// Which of the options the bench does not have, if any.
