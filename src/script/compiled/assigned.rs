@@ -1,16 +1,12 @@
-//! Assignments of values with effects, and to places that are no variables: the value is evaluated once,
-//! and the rest is the interpreter's where there is no rule for it here.
+//! Assignments of values with effects to variables, and to places that nothing else knows: the value is
+//! evaluated once, and the rest is the interpreter's where there is no rule for it here.
 
-use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, Expr, ImmutableString, OpAssignment, Position, Stmt,
-    Token,
-};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Expr, OpAssignment, Position, Stmt, Token};
 
-use super::frame::{Code, Exit, Frame, Outcome, tick, ticks_exactly};
+use super::frame::{Code, Exit, Frame, Outcome, tick};
 use super::interpreted::Interpreted;
 use super::operators::{self, Change};
 use super::over;
-use super::pure::property;
 use super::statements::{Compiler, Sides};
 use super::value::Value;
 
@@ -18,12 +14,6 @@ use super::value::Value;
 enum Target {
     /// `x += …`
     Variable(Variable),
-    /// `d.name = …`
-    Field {
-        slot: usize,
-        name: ImmutableString,
-        counted: [Position; 2],
-    },
     /// Anything else.
     Other,
 }
@@ -83,7 +73,6 @@ impl Target {
             (Expr::Variable(..), Some((_, _, token, ..))) => {
                 Self::variable(compiler, place, token, operator.position())
             }
-            (Expr::Dot(chain, ..), None) => Self::field(compiler, &chain.lhs, &chain.rhs),
             _ => None,
         };
         found.unwrap_or(Self::Other)
@@ -104,16 +93,6 @@ impl Target {
         }))
     }
 
-    fn field(compiler: &Compiler<'_>, variable: &Expr, field: &Expr) -> Option<Self> {
-        let slot = compiler.locals.slot(variable)?;
-        let (name, at) = property(field)?;
-        Some(Self::Field {
-            slot,
-            name,
-            counted: [variable.position(), at],
-        })
-    }
-
     fn assign(&self, value: Value, frame: &mut Frame<'_>) -> Outcome<Assigned> {
         match self {
             Self::Variable(variable) => {
@@ -123,18 +102,6 @@ impl Target {
                     None => Ok(Assigned::Not(value, 1)),
                 }
             }
-            Self::Field {
-                slot,
-                name,
-                counted,
-            } => match frame.slots.get_mut(*slot) {
-                Some(Value::Object(object)) => {
-                    ticks_exactly(counted)?;
-                    object.set(name, value.into_dynamic());
-                    Ok(Assigned::Done)
-                }
-                _ => Ok(Assigned::Not(value, 0)),
-            },
             Self::Other => Ok(Assigned::Not(value, 0)),
         }
     }

@@ -1,20 +1,31 @@
 //! Functions of a script as Rust closures, indistinguishable from what the interpreter makes of them.
 //!
 //! [`compile`] walks the tree that the interpreter would walk, once, and makes of each construct the
-//! closure that does the same: `statements` (and `assign`, `assigned`, `each`, `until`, `switch`, `catch`, `calls`),
-//! `effect` (and `literals`), `pure` (and `operators`, `bits`, `chain`, `method`, `message`, `text`) are
-//! the table of constructs, one function each, to be read beside Rhai's `eval/stmt.rs`, `eval/expr.rs` and `eval/chaining.rs`. Three rules keep them the same:
+//! closure that does the same. Three rules keep them the same:
 //!
 //! - An operation is counted where the interpreter counts one, so a limit is reached at the same place.
 //! - A rule is for values of known types. With any other, or where an error would be told, an expression
-//!   that has had no effect yet is done again by the interpreter ([`part`], [`Exit::Unsure`]).
+//!   that has had no effect yet is done again by the interpreter ([`part`], [`Exit::Unsure`]); one that may
+//!   have had some goes on in the interpreter, over the values that are there (`over`).
 //! - What has no construct here is the interpreter's, in a scope that holds the variables it mentions
 //!   (`interpreted`).
 //!
-//! `quick` is the short way of what gives a number or a flag (`scalar`): values of 16 bytes go in
-//! registers, while a [`Value`] goes through memory, where reading what was just written is slow.
+//! The table of constructs, to be read beside Rhai's sources, a file or a function each:
 //!
-//! `frame` is one call, `value` what it works on, `locals` the variables at a place.
+//! - statements (`eval/stmt.rs`): `statements` begins, and `assign`, `assigned`, `set`, `each`, `until`,
+//!   `switch`, `catch` go on;
+//! - expressions (`eval/expr.rs`): `pure` those without effects, with `operators`, `bits` and `text`;
+//!   `effect` the others, with `literals`;
+//! - chains (`eval/chaining.rs`, `eval/indexing.rs`): `chain`, `reach`, `method` and `message` those that
+//!   only read JSON and the message; `path`, `links` and `read` the others;
+//! - calls (`func/call.rs`, `func/script.rs`): `calls` begins; `native` calls Rhai's functions and the
+//!   API's, `invoke` the script's own, which `functions` knows, and `closure` those that methods of arrays
+//!   are given.
+//!
+//! What runs: `frame` is one call, `value` what it works on, `locals` the variables at a place; `quick` is
+//! the short way of what gives a number or a flag (`scalar`): values of 16 bytes go in registers, while a
+//! [`Value`] goes through memory, where reading what was just written is slow. `report` tells what is left
+//! to the interpreter.
 
 mod assign;
 mod assigned;
@@ -43,6 +54,7 @@ mod path;
 mod pure;
 mod quick;
 mod reach;
+mod read;
 mod report;
 mod scalar;
 mod set;
