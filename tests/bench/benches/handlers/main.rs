@@ -60,13 +60,13 @@ const CONTENDERS: &[Contender] = &[
         make: native::value,
     },
     Contender {
-        id: "deliveryd",
-        name: "deliveryd",
+        id: "interpreted",
+        name: "deliveryd, compile = false",
         make: ours::interpreted,
     },
     Contender {
         id: "compiled",
-        name: "deliveryd, compile = true",
+        name: "deliveryd",
         make: ours::compiled,
     },
     Contender {

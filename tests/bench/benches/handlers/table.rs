@@ -24,10 +24,10 @@ pub fn render(directory: &Path) -> String {
         row(&mut text, contender.name, cells);
     }
     for (ours, native, name) in [
-        ("deliveryd", "owned", "deliveryd / structs of Strings"),
-        ("deliveryd", "borrowed", "deliveryd / structs that borrow"),
-        ("compiled", "owned", "compiled / structs of Strings"),
-        ("compiled", "borrowed", "compiled / structs that borrow"),
+        ("interpreted", "owned", "compile = false / structs of Strings"),
+        ("interpreted", "borrowed", "compile = false / structs that borrow"),
+        ("compiled", "owned", "deliveryd / structs of Strings"),
+        ("compiled", "borrowed", "deliveryd / structs that borrow"),
     ] {
         let cells = CASES.iter().map(|case| {
             let bound = match ours {
