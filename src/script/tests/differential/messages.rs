@@ -12,6 +12,7 @@ const VALUES: &[&[u8]] = &[
     br#"{}"#,
     br#"[1,2.5,"three",{"n":4},null]"#,
     br#""just text""#,
+    WIDE,
     b"42",
     b"1.10",
     b"null",
@@ -19,6 +20,9 @@ const VALUES: &[&[u8]] = &[
     b"\xff\xfe",
     b"",
 ];
+
+/// So many members that looking for one is charged.
+const WIDE: &[u8] = br#"{"n":3,"m0":0,"m1":1,"m2":2,"m3":3,"m4":4,"m5":5,"m6":6,"m7":7,"m8":8,"m9":9,"m10":10,"m11":11,"m12":12,"m13":13,"m14":14,"m15":15,"m16":16,"m17":17,"m18":18,"m19":19,"m20":20,"m21":21,"m22":22,"m23":23,"m24":24,"m25":25,"m26":26,"m27":27,"m28":28,"m29":29,"m30":30,"m31":31,"m32":32,"m33":33,"m34":34,"m35":35,"m36":36,"m37":37,"m38":38,"m39":39,"m40":40,"m41":41,"m42":42,"m43":43,"m44":44,"m45":45,"m46":46,"m47":47,"m48":48,"m49":49,"m50":50,"m51":51,"m52":52,"m53":53,"m54":54,"m55":55,"m56":56,"m57":57,"m58":58,"m59":59,"m60":60,"m61":61,"m62":62,"m63":63,"m64":64,"m65":65,"m66":66,"m67":67,"m68":68,"m69":69,"note":"of many members","items":[{"qty":2,"price":1.5,"sku":"w"}],"a":{"b":[1]},"status":"wide","city":"C","weight_kg":1.5}"#;
 
 /// A message of each value, and a tombstone.
 pub(super) fn all() -> Vec<Rc<Record>> {
@@ -37,7 +41,7 @@ pub(super) fn all() -> Vec<Rc<Record>> {
 /// A few that take most ways.
 pub(super) fn some() -> Vec<Rc<Record>> {
     let all = all();
-    [0, 1, 2, 3, 4, 6, 14]
+    [0, 1, 2, 3, 4, 6, 8, 15]
         .into_iter()
         .map(|at| Rc::clone(&all[at]))
         .collect()
