@@ -53,13 +53,12 @@ impl Left {
     }
 
     fn counted(&mut self, state: &State, outcome: Outcome) -> Outcome {
-        let pinned = state.take_pinned();
         let held = memory::held();
         // A copy, because the size of that can be told.
         let copy = outcome.clone();
         let own = memory::held() - held;
         drop(outcome);
-        let left = memory::held() - self.before - own - state.given_away.take() + pinned;
+        let left = memory::held() - self.before - own - state.given_away.take();
         // What was made before the first call, such as a cache, may be freed in one; that is no credit.
         self.sum = self.sum.saturating_add(left).max(0);
         copy

@@ -5,7 +5,7 @@
 //! it afterwards, so that nothing of a message outlives its call.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rand::SeedableRng;
@@ -54,8 +54,6 @@ pub(crate) struct State {
     names: RefCell<Vec<Arc<str>>>,
     doc: RefCell<Rc<Doc>>,
     nothing: Rc<Doc>,
-    /// The document of the last call, where something held it after that.
-    pinned: RefCell<Weak<Doc>>,
     /// The view of the message's whole value: one shared Rhai value, used again for every message.
     root: RefCell<Root>,
 }
@@ -111,7 +109,6 @@ impl State {
                 value: Dynamic::UNIT,
             }),
             nothing,
-            pinned: RefCell::default(),
         })
     }
 
@@ -163,14 +160,8 @@ impl State {
         match Rc::get_mut(&mut doc) {
             Some(doc) => doc.release(),
             // Some value of the call is still held; it keeps its text, and the next message gets a new one.
-            None => *self.pinned.borrow_mut() = Rc::downgrade(&std::mem::take(&mut *doc)),
+            None => *doc = Rc::default(),
         }
-    }
-
-    /// Bytes of the last message that something still holds, now that its call is over.
-    pub(crate) fn take_pinned(&self) -> isize {
-        let doc = self.pinned.take().upgrade();
-        doc.map_or(0, |doc| isize::try_from(doc.len()).unwrap_or(isize::MAX))
     }
 
     /// `msg.json`: the value parsed, once.

@@ -46,16 +46,10 @@ impl Frame<'_> {
     #[inline(always)]
     pub(super) fn push(&mut self, value: Value) {
         // A place first, into which the value can be written as it is made: to move it there is slow.
-        self.add_place();
+        self.slots.push(Value::Unit);
         if let Some(place) = self.slots.last_mut() {
             place.become_value(value);
         }
-    }
-
-    #[inline(never)]
-    fn add_place(&mut self) {
-        let variables = self.slots.len();
-        self.slots.resize_with(variables + 1, Value::default);
     }
 }
 

@@ -14,7 +14,7 @@ use super::quick;
 use super::scalar::Scalar;
 use super::value::Value;
 use crate::script::api::message::Message;
-use crate::script::json::{Doc, JsonObject, Look, Looked, look_untagged};
+use crate::script::json::{Doc, JsonObject, Look, Looked, Name, look_untagged};
 
 /// What a chain starts from.
 pub(super) enum Start {
@@ -29,6 +29,8 @@ pub(super) enum Start {
 pub(super) struct Reach {
     start: Start,
     links: Vec<Link>,
+    /// The name, where it is one field of a variable.
+    field: Option<(usize, Name<'static>)>,
     longest: usize,
     /// How many operations follow the chain's lead, where neither a value nor a method decides on that.
     pub cost: Option<usize>,
@@ -53,8 +55,16 @@ impl Reach {
             }
             _ => None,
         };
+        let field = match (&start, &*links) {
+            (Start::Slot(slot, _), [link]) => match &link.what {
+                What::Name(name) if known(link) => Some((*slot, Name::owned(name))),
+                _ => None,
+            },
+            _ => None,
+        };
         Self {
             cost: links.iter().all(known).then_some(cost),
+            field,
             split_cost,
             start,
             links,
@@ -79,6 +89,19 @@ impl Reach {
             Start::Json(at) => super::message::with_json(*at, frame, |json| {
                 follow(At::Object(json), &[*at], links, longest)
             }),
+        }
+    }
+
+    /// Where it ends if it is one field of an object that nothing has changed: the shortest way.
+    #[inline(always)]
+    fn in_text<'f>(&self, frame: &'f Frame<'_>) -> Option<At<'f>> {
+        let (slot, name) = self.field.as_ref()?;
+        let Some(Value::Object(object)) = frame.slots.get(*slot) else {
+            return None;
+        };
+        match object.in_text(name)? {
+            (_, None) => Some(At::Nothing),
+            (doc, Some(node)) => (doc.width(node) <= self.longest).then_some(At::Node(doc, node)),
         }
     }
 
@@ -114,12 +137,18 @@ impl Reach {
     /// The number or flag at its end, without counting.
     #[inline]
     pub(super) fn scalar(&self, frame: &Frame<'_>) -> Scalar {
+        if let Some(at) = self.in_text(frame) {
+            return at.scalar();
+        }
         self.end(frame, |at| at.scalar()).unwrap_or(Scalar::Unsure)
     }
 
     /// What is at its end compared with a text, without counting.
     #[inline]
     pub(super) fn against(&self, comparison: Comparison, text: &str, frame: &Frame<'_>) -> Scalar {
+        if let Some(at) = self.in_text(frame) {
+            return at.against(comparison, text);
+        }
         let end = self.end(frame, |at| at.against(comparison, text));
         end.unwrap_or(Scalar::Unsure)
     }
@@ -156,11 +185,13 @@ impl Reach {
     /// The array of the JSON text at its end, after `before` operations.
     #[inline]
     pub(super) fn array(&self, before: usize, frame: &Frame<'_>) -> Option<(Rc<Doc>, u32)> {
-        quick::found(self.cost, before, || {
-            self.end(frame, |at| match at {
-                At::Node(doc, node) if doc.is_array_at(node) => Some((Rc::clone(doc), node)),
-                _ => None,
-            })?
+        let array = |at: At<'_>| match at {
+            At::Node(doc, node) if doc.is_array_at(node) => Some((Rc::clone(doc), node)),
+            _ => None,
+        };
+        quick::found(self.cost, before, || match self.in_text(frame) {
+            Some(at) => array(at),
+            None => self.end(frame, array)?,
         })
     }
 }

@@ -8,29 +8,21 @@ use rhai::INT;
 
 use super::digits::{Digits, Home};
 use super::escape::unescape;
+use super::name::Name;
 use super::not_json::NotJson;
 use super::parse;
-use super::tape::{ESCAPED, Kind, Node};
+use super::tape::{Kind, Node};
+use super::text::Text;
 use crate::delivery::Record;
 use crate::script::meter;
 
 /// So many steps along the tape, or along a list of changes, are about one operation.
 const STEPS_PER_OPERATION: usize = 32;
 
-/// Where the text of a document lives.
-#[derive(Debug, Default)]
-enum Source {
-    #[default]
-    Empty,
-    /// A message's value, not copied.
-    Record(Rc<Record>),
-    Text(String),
-}
-
 /// A JSON text that was parsed once.
 #[derive(Debug, Default)]
 pub(crate) struct Doc {
-    source: Source,
+    text: Text,
     tape: Vec<Node>,
     pub(super) home: Home,
 }
@@ -38,27 +30,27 @@ pub(crate) struct Doc {
 impl Doc {
     /// Parses a text of its own; `digits` keeps the text of its numbers.
     pub(crate) fn of_text(text: String, digits: Option<&Rc<Digits>>) -> Result<Self, NotJson> {
-        let mut tape = Vec::new();
-        parse::parse(text.as_bytes(), &mut tape)?;
+        let (text, mut tape) = (Text::of(text), Vec::new());
+        parse::parse(text.reader(), &mut tape)?;
         Ok(Self {
-            source: Source::Text(text),
+            text,
             tape,
             home: digits.map_or(Home::None, |digits| Home::Texts(Rc::clone(digits))),
         })
     }
 
-    /// Parses the value of `record` into the memory of the last one.
-    pub(crate) fn refill(&mut self, record: &Rc<Record>) -> Result<(), NotJson> {
-        self.release();
-        parse::parse(record.value().unwrap_or_default(), &mut self.tape)?;
-        self.source = Source::Record(Rc::clone(record));
+    /// Parses a copy of the value of `record` into the memory of the last one.
+    pub(crate) fn refill(&mut self, record: &Record) -> Result<(), NotJson> {
+        self.tape.clear();
+        self.text.refill(record.value().unwrap_or_default())?;
+        parse::parse(self.text.reader(), &mut self.tape)?;
         self.home = Home::Message;
         Ok(())
     }
 
-    /// Lets go of the record and keeps the memory.
+    /// Lets go of the text and keeps the memory.
     pub(crate) fn release(&mut self) {
-        self.source = Source::Empty;
+        self.text.release();
         self.tape.clear();
     }
 
@@ -107,30 +99,26 @@ impl Doc {
         self.kind(index) == Kind::Plain
     }
 
+    /// With zeros behind it.
+    #[inline(always)]
     fn bytes(&self) -> &[u8] {
-        match &self.source {
-            Source::Empty => &[],
-            Source::Record(record) => record.value().unwrap_or_default(),
-            Source::Text(text) => text.as_bytes(),
-        }
+        self.text.as_str().as_bytes()
     }
 
-    /// The length of the text in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes().len()
-    }
-
-    pub(crate) fn node(&self, index: u32) -> Node {
-        self.tape.get(index as usize).copied().unwrap_or(Node {
+    #[inline(always)]
+    pub(crate) fn node(&self, index: u32) -> &Node {
+        const NOTHING: &Node = &Node {
             start: 0,
             end: 0,
-            next: index.saturating_add(1),
+            next: 0,
             len: 0,
             kind: Kind::Null,
-        })
+        };
+        self.tape.get(index as usize).unwrap_or(NOTHING)
     }
 
     /// The bytes from `start` to `end` as they were written.
+    #[inline(always)]
     pub(crate) fn slice(&self, start: u32, end: u32) -> &[u8] {
         self.bytes()
             .get(start as usize..end as usize)
@@ -138,7 +126,8 @@ impl Doc {
     }
 
     /// The bytes of a node as they were written.
-    pub(crate) fn raw(&self, node: Node) -> &[u8] {
+    #[inline(always)]
+    pub(crate) fn raw(&self, node: &Node) -> &[u8] {
         self.slice(node.start, node.end)
     }
 
@@ -152,8 +141,9 @@ impl Doc {
     }
 
     /// Calls `with` with the text of a string or name.
-    pub(crate) fn with_text<R>(&self, node: Node, with: impl FnOnce(&str) -> R) -> R {
-        let inside = std::str::from_utf8(self.inside(node)).unwrap_or_default();
+    #[inline]
+    pub(crate) fn with_text<R>(&self, node: &Node, with: impl FnOnce(&str) -> R) -> R {
+        let inside = self.text(node.start + 1, node.end.saturating_sub(1));
         match node.kind {
             Kind::Escaped => with(&unescape(inside)),
             _ => with(inside),
@@ -161,18 +151,22 @@ impl Doc {
     }
 
     /// The text from `start` to `end`.
+    #[inline(always)]
     pub(crate) fn text(&self, start: u32, end: u32) -> &str {
-        std::str::from_utf8(self.slice(start, end)).unwrap_or_default()
+        let text = self.text.as_str();
+        text.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// What stands between the quotes of a string or name.
-    pub(crate) fn inside(&self, node: Node) -> &[u8] {
+    #[inline]
+    pub(crate) fn inside(&self, node: &Node) -> &[u8] {
         self.slice(node.start + 1, node.end.saturating_sub(1))
     }
 
     /// Whether the string or name at `node` is `text`.
-    pub(crate) fn is_text(&self, node: Node, text: &str) -> bool {
-        is_text(self.bytes(), &node, text)
+    #[inline]
+    pub(crate) fn is_text(&self, node: &Node, text: &str) -> bool {
+        Name::of(text).is_at(node, self.bytes())
     }
 
     /// The members of an object as tape indexes of name and value; empty for anything else.
@@ -191,26 +185,32 @@ impl Doc {
     }
 
     /// The value of the member called `name`; of several, the last, as everywhere in JSON's practice.
+    #[inline]
     pub(crate) fn find(&self, object: u32, name: &str) -> Option<u32> {
-        let (bytes, tape) = (self.bytes(), self.tape.as_slice());
-        let node = tape.get(object as usize)?;
+        self.find_name(object, &Name::of(name))
+    }
+
+    /// The same for a name that is known beforehand.
+    #[inline(never)]
+    pub(crate) fn find_name(&self, object: u32, name: &Name<'_>) -> Option<u32> {
+        let node = self.tape.get(object as usize)?;
         if node.kind != Kind::Object {
             return None;
         }
         walked(node.len as usize);
+        let bytes = self.bytes();
+        // What is in the object; it becomes shorter from name to name.
+        let mut rest = self.tape.get(object as usize + 1..node.next as usize)?;
         let mut found = None;
-        let mut at = object + 1;
-        // From name to name, not through `members`: this is what a field of `msg.json` costs.
-        for _ in 0..node.len {
-            let [key, value] = tape.get(at as usize..)?.first_chunk()?;
-            // The length first, which tells most names apart.
-            if (key.len as usize == name.len() || key.len == ESCAPED) && is_text(bytes, key, name) {
+        while let [key, value, others @ ..] = rest {
+            let at = node.next - rest.len() as u32;
+            if name.is_at(key, bytes) {
                 found = Some(at + 1);
             }
             // Most values are one node. To branch on that is quicker than to wait for what `next` says.
-            at = match value.kind {
-                Kind::Object | Kind::Array => key.next,
-                _ => at + 2,
+            rest = match value.kind {
+                Kind::Object | Kind::Array => rest.get((key.next - at) as usize..)?,
+                _ => others,
             };
         }
         found
@@ -258,44 +258,6 @@ pub(super) fn walked(steps: usize) {
     if operations > 0 {
         meter::charge(operations);
     }
-}
-
-/// Whether the string or name at `node` of the text `bytes` is `text`.
-#[inline(always)]
-fn is_text(bytes: &[u8], node: &Node, text: &str) -> bool {
-    let start = node.start as usize + 1;
-    if node.len == ESCAPED {
-        let inside = bytes.get(start..node.end.wrapping_sub(1) as usize);
-        return is_escaped_text(inside, text);
-    }
-    // By bytes, so that UTF-8 is not checked again.
-    let inside = bytes.get(start..start + node.len as usize);
-    inside.is_some_and(|inside| is_same(inside, text.as_bytes()))
-}
-
-/// `==` without a call for texts as short as names are.
-#[inline(always)]
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() || one.len() > 16 {
-        return one == other;
-    }
-    fn ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
-        bytes.first_chunk().zip(bytes.last_chunk())
-    }
-    match (ends::<8>(one), ends::<8>(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => match (ends::<4>(one), ends::<4>(other)) {
-            (Some(one), Some(other)) => one == other,
-            _ => one.iter().eq(other),
-        },
-    }
-}
-
-#[cold]
-fn is_escaped_text(inside: Option<&[u8]>, text: &str) -> bool {
-    inside
-        .and_then(|inside| std::str::from_utf8(inside).ok())
-        .is_some_and(|inside| unescape(inside) == text)
 }
 
 /// The members of an object.

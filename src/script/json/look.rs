@@ -5,9 +5,10 @@ use std::rc::Rc;
 use rhai::{Dynamic, FLOAT, INT};
 
 use super::doc::Doc;
+use super::name::Name;
 use super::number;
 use super::tape::Kind;
-use super::view::{Elements, JsonArray, JsonObject};
+use super::view::{JsonArray, JsonObject};
 
 /// What stands at a node, without a Rhai value of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,6 +80,13 @@ impl JsonObject {
         same
     }
 
+    /// The same as [`Self::lookup`] where no script has changed anything in the object: in which text and
+    /// where, if there is such a member.
+    #[inline(always)]
+    pub(crate) fn in_text(&self, name: &Name<'_>) -> Option<(&Rc<Doc>, Option<u32>)> {
+        (self.patches.is_none()).then(|| (&self.doc, self.doc.find_name(self.node, name)))
+    }
+
     /// Where the value of the member called `name` is.
     #[inline]
     pub(crate) fn lookup(&self, name: &str) -> Looked<'_> {
@@ -104,16 +112,5 @@ impl JsonArray {
     #[inline]
     pub(crate) fn node(&self) -> u32 {
         self.node
-    }
-}
-
-impl Elements {
-    /// The next element, in the form that `read` gives it.
-    #[inline]
-    pub(crate) fn next_with<T>(&mut self, read: impl FnOnce(&Rc<Doc>, u32) -> T) -> Option<T> {
-        self.left = self.left.checked_sub(1)?;
-        let element = read(&self.doc, self.at);
-        self.at = self.doc.node(self.at).next;
-        Some(element)
     }
 }

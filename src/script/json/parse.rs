@@ -12,12 +12,13 @@
 use super::not_json::NotJson;
 use super::specials::Specials;
 use super::tape::{ESCAPED, Kind, Node};
+use super::text::Reader;
 
 /// The deepest nesting of arrays and objects; the same as serde_json's.
 pub(crate) const MAX_DEPTH: usize = 127;
 
 /// Parses `text` into `tape`, replacing what it held.
-pub(crate) fn parse(text: &[u8], tape: &mut Vec<Node>) -> Result<(), NotJson> {
+pub(super) fn parse(text: Reader<'_>, tape: &mut Vec<Node>) -> Result<(), NotJson> {
     tape.clear();
     if text.len() > i32::MAX as usize {
         return Err(NotJson {
@@ -25,92 +26,80 @@ pub(crate) fn parse(text: &[u8], tape: &mut Vec<Node>) -> Result<(), NotJson> {
             why: "it is larger than a Kafka message can be",
         });
     }
-    match document(text, tape) {
-        Ok(Letters::Ascii) => Ok(()),
-        other => match std::str::from_utf8(text) {
-            Ok(_) => other.map(drop),
-            Err(error) => Err(NotJson {
-                offset: error.valid_up_to(),
-                why: "it is not UTF-8",
-            }),
-        },
-    }
-}
-
-/// What a text is made of, as far as it was looked at; what no string is in can only be ASCII.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Letters {
-    Ascii,
-    /// Perhaps not even UTF-8.
-    Other,
+    document(text, tape)
 }
 
 /// The parent of the outermost value.
 const NOWHERE: u32 = u32::MAX;
 
-fn document(text: &[u8], tape: &mut Vec<Node>) -> Result<Letters, NotJson> {
+fn document(text: Reader<'_>, tape: &mut Vec<Node>) -> Result<(), NotJson> {
     let mut at = 0;
     // The container that is being read, how many values of it are done, and how deep it is.
     let (mut parent, mut len, mut depth) = (NOWHERE, 0, 0);
     let mut object = false;
     let mut specials = Specials::of(text);
-    loop {
-        let byte = peek(text, at);
-        match byte {
-            b'"' => at = string(text, at, tape, 1, &mut specials)?,
-            b'-' | b'0'..=b'9' => at = number(text, at, tape)?,
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return Err(mistake(text, at, "it is nested deeper than 127 levels"));
-                }
-                if let Some(node) = tape.get_mut(parent as usize) {
-                    node.len = len;
-                }
-                let index = tape.len() as u32;
-                object = byte == b'{';
-                tape.push(Node {
-                    start: at as u32,
-                    end: 0,
-                    next: parent,
-                    len: 0,
-                    kind: if object { Kind::Object } else { Kind::Array },
-                });
-                (parent, len) = (index, 0);
-                at = space(text, at + 1);
-                if peek(text, at) != closing(object) {
-                    if object {
-                        at = name(text, at, tape, &mut specials)?;
+    'values: loop {
+        'value: {
+            let byte = text.peek(at);
+            // The most frequent kinds first.
+            let (end, kind) = match byte {
+                b'"' => string(text, at, &mut specials)?,
+                _ if byte.is_ascii_digit() || byte == b'-' => number(text, at)?,
+                b'{' | b'[' => {
+                    depth += 1;
+                    if depth > MAX_DEPTH {
+                        return Err(mistake(text, at, "it is nested deeper than 127 levels"));
                     }
-                    continue;
+                    if let Some(node) = tape.get_mut(parent as usize) {
+                        node.len = len;
+                    }
+                    let index = tape.len() as u32;
+                    object = byte == b'{';
+                    tape.push(Node {
+                        start: at as u32,
+                        end: 0,
+                        next: parent,
+                        len: 0,
+                        kind: if object { Kind::Object } else { Kind::Array },
+                    });
+                    (parent, len) = (index, 0);
+                    at = space(text, at + 1);
+                    if text.peek(at) != closing(object) {
+                        if object {
+                            at = name(text, at, tape, &mut specials)?;
+                        }
+                        continue 'values;
+                    }
+                    at += 1;
+                    depth -= 1;
+                    (parent, len, object) = close(tape, parent, len, at);
+                    break 'value;
                 }
-                at += 1;
-                depth -= 1;
-                (parent, len, object) = close(tape, parent, len, at);
-            }
-            b't' => at = word(text, at, tape, b"true", Kind::True)?,
-            b'f' => at = word(text, at, tape, b"false", Kind::False)?,
-            b'n' => at = word(text, at, tape, b"null", Kind::Null)?,
-            b' ' | b'\n' | b'\t' | b'\r' => {
-                at = more_space(text, at);
-                continue;
-            }
-            _ => return Err(mistake(text, at, "a value was expected")),
+                b' ' | b'\n' | b'\t' | b'\r' => {
+                    at = more_space(text, at);
+                    continue 'values;
+                }
+                _ => word(text, at)?,
+            };
+            at = push(tape, at, end, 1, kind);
         }
         // A value is done, and with it perhaps the containers that it stands last in.
         loop {
+            // Nothing between a value and the next name: the quickest way through most JSON.
+            if object && is_pair(text, at, *b",\"") {
+                len += 1;
+                at = name(text, at + 1, tape, &mut specials)?;
+                break;
+            }
             at = space(text, at);
             if parent == NOWHERE {
                 if at < text.len() {
                     return Err(mistake(text, at, "nothing was expected after the value"));
                 }
-                return Ok(match specials.other_letters {
-                    false => Letters::Ascii,
-                    true => Letters::Other,
-                });
+                return Ok(());
             }
             len += 1;
-            let byte = peek(text, at);
+            let byte = text.peek(at);
             if byte == b',' {
                 at += 1;
                 if object {
@@ -159,7 +148,7 @@ fn close(tape: &mut [Node], index: u32, len: u32, at: usize) -> (u32, u32, bool)
 }
 
 #[cold]
-fn mistake(text: &[u8], at: usize, why: &'static str) -> NotJson {
+fn mistake(text: Reader<'_>, at: usize, why: &'static str) -> NotJson {
     let ended = at >= text.len();
     NotJson {
         offset: at.min(text.len()),
@@ -168,22 +157,18 @@ fn mistake(text: &[u8], at: usize, why: &'static str) -> NotJson {
 }
 
 #[inline(always)]
-fn peek(text: &[u8], at: usize) -> u8 {
-    text.get(at).copied().unwrap_or(0)
-}
-
-#[inline(always)]
-fn space(text: &[u8], at: usize) -> usize {
+fn space(text: Reader<'_>, at: usize) -> usize {
     // Most JSON between programs has none: one comparison then.
-    if peek(text, at) <= b' ' {
+    if text.peek(at) <= b' ' {
         more_space(text, at)
     } else {
         at
     }
 }
 
-fn more_space(text: &[u8], mut at: usize) -> usize {
-    while matches!(peek(text, at), b' ' | b'\n' | b'\t' | b'\r') {
+#[inline(never)]
+fn more_space(text: Reader<'_>, mut at: usize) -> usize {
+    while matches!(text.peek(at), b' ' | b'\n' | b'\t' | b'\r') {
         at += 1;
     }
     at
@@ -206,47 +191,60 @@ fn push(tape: &mut Vec<Node>, start: usize, end: usize, width: u32, kind: Kind) 
     end
 }
 
+/// Whether these two bytes stand at `at`.
+#[inline(always)]
+fn is_pair(text: Reader<'_>, at: usize, pair: [u8; 2]) -> bool {
+    u16::from_le_bytes(text.read(at)) == u16::from_le_bytes(pair)
+}
+
 /// A member's name and the colon after it.
 #[inline(always)]
 fn name(
-    text: &[u8],
+    text: Reader<'_>,
     at: usize,
     tape: &mut Vec<Node>,
     specials: &mut Specials<'_>,
 ) -> Result<usize, NotJson> {
-    if peek(text, at) != b'"' {
+    if text.peek(at) != b'"' {
         return Err(mistake(text, at, "a name in double quotes was expected"));
     }
     // Two to the next name; where the value has parts, `close` corrects it.
-    let at = string(text, at, tape, 2, specials)?;
-    let at = space(text, at);
-    if peek(text, at) != b':' {
+    let end = specials.find(at + 1);
+    if is_pair(text, end, *b"\":") {
+        push(tape, at, end + 1, 2, Kind::Plain);
+        return Ok(end + 2);
+    }
+    let (end, kind) = match text.peek(end) {
+        b'"' => (end + 1, Kind::Plain),
+        _ => (escaped(text, end, specials)?, Kind::Escaped),
+    };
+    push(tape, at, end, 2, kind);
+    let at = space(text, end);
+    if text.peek(at) != b':' {
         return Err(mistake(text, at, "`:` was expected"));
     }
     Ok(at + 1)
 }
 
+/// The end of the string that begins at `start`.
 #[inline(always)]
 fn string(
-    text: &[u8],
+    text: Reader<'_>,
     start: usize,
-    tape: &mut Vec<Node>,
-    width: u32,
     specials: &mut Specials<'_>,
-) -> Result<usize, NotJson> {
+) -> Result<(usize, Kind), NotJson> {
     let end = specials.find(start + 1);
-    if peek(text, end) == b'"' {
-        return Ok(push(tape, start, end + 1, width, Kind::Plain));
+    if text.peek(end) == b'"' {
+        return Ok((end + 1, Kind::Plain));
     }
-    let end = escaped(text, end, specials)?;
-    Ok(push(tape, start, end, width, Kind::Escaped))
+    Ok((escaped(text, end, specials)?, Kind::Escaped))
 }
 
 /// The rest of a string from its first escape, or to its first mistake.
 #[inline(never)]
-fn escaped(text: &[u8], mut at: usize, specials: &mut Specials<'_>) -> Result<usize, NotJson> {
+fn escaped(text: Reader<'_>, mut at: usize, specials: &mut Specials<'_>) -> Result<usize, NotJson> {
     loop {
-        match peek(text, at) {
+        match text.peek(at) {
             b'"' => return Ok(at + 1),
             b'\\' => at = one_escape(text, at + 1)?,
             _ => {
@@ -259,8 +257,8 @@ fn escaped(text: &[u8], mut at: usize, specials: &mut Specials<'_>) -> Result<us
 }
 
 /// What stands after a backslash.
-fn one_escape(text: &[u8], at: usize) -> Result<usize, NotJson> {
-    match peek(text, at) {
+fn one_escape(text: Reader<'_>, at: usize) -> Result<usize, NotJson> {
+    match text.peek(at) {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
         b'u' => {
             let unit = hex4(text, at + 1)?;
@@ -275,8 +273,8 @@ fn one_escape(text: &[u8], at: usize) -> Result<usize, NotJson> {
     }
 }
 
-fn low_surrogate(text: &[u8], mut at: usize) -> Result<usize, NotJson> {
-    if peek(text, at) == b'\\' && peek(text, at + 1) == b'u' {
+fn low_surrogate(text: Reader<'_>, mut at: usize) -> Result<usize, NotJson> {
+    if text.peek(at) == b'\\' && text.peek(at + 1) == b'u' {
         at += 2;
         let unit = hex4(text, at)?;
         at += 4;
@@ -287,10 +285,10 @@ fn low_surrogate(text: &[u8], mut at: usize) -> Result<usize, NotJson> {
     Err(mistake(text, at, "half of a surrogate pair"))
 }
 
-fn hex4(text: &[u8], at: usize) -> Result<u16, NotJson> {
+fn hex4(text: Reader<'_>, at: usize) -> Result<u16, NotJson> {
     let mut unit = 0_u16;
     for at in at..at + 4 {
-        let digit = match peek(text, at) {
+        let digit = match text.peek(at) {
             byte @ b'0'..=b'9' => byte - b'0',
             byte @ b'a'..=b'f' => byte - b'a' + 10,
             byte @ b'A'..=b'F' => byte - b'A' + 10,
@@ -301,26 +299,31 @@ fn hex4(text: &[u8], at: usize) -> Result<u16, NotJson> {
     Ok(unit)
 }
 
-#[inline(always)]
-fn word(
-    text: &[u8],
-    start: usize,
-    tape: &mut Vec<Node>,
-    word: &'static [u8],
-    kind: Kind,
-) -> Result<usize, NotJson> {
-    let end = start + word.len();
-    if text.get(start..end) == Some(word) {
-        return Ok(push(tape, start, end, 1, kind));
+/// `true`, `false` or `null`.
+#[inline(never)]
+fn word(text: Reader<'_>, start: usize) -> Result<(usize, Kind), NotJson> {
+    let (word, kind): (&[u8], Kind) = match text.peek(start) {
+        b't' => (b"true", Kind::True),
+        b'f' => (b"false", Kind::False),
+        b'n' => (b"null", Kind::Null),
+        _ => return Err(mistake(text, start, "a value was expected")),
+    };
+    let rest = text.bytes().get(start..).unwrap_or_default();
+    let right = rest
+        .iter()
+        .zip(word)
+        .take_while(|(is, should)| is == should);
+    let end = start + right.count();
+    if end - start < word.len() {
+        return Err(mistake(text, end, "a value was expected"));
     }
-    let right = (text[start..].iter().zip(word)).take_while(|(is, should)| is == should);
-    Err(mistake(text, start + right.count(), "a value was expected"))
+    Ok((end, kind))
 }
 
 /// The end of the digits from `at` on.
 #[inline(always)]
-fn digits(text: &[u8], mut at: usize) -> usize {
-    while peek(text, at).is_ascii_digit() {
+fn digits(text: Reader<'_>, mut at: usize) -> usize {
+    while text.peek(at).is_ascii_digit() {
         at += 1;
     }
     at
@@ -328,7 +331,7 @@ fn digits(text: &[u8], mut at: usize) -> usize {
 
 /// The same, where there must be one.
 #[inline(always)]
-fn some_digits(text: &[u8], at: usize) -> Result<usize, NotJson> {
+fn some_digits(text: Reader<'_>, at: usize) -> Result<usize, NotJson> {
     match digits(text, at) {
         end if end > at => Ok(end),
         end => Err(mistake(text, end, "a digit was expected")),
@@ -336,21 +339,21 @@ fn some_digits(text: &[u8], at: usize) -> Result<usize, NotJson> {
 }
 
 #[inline(always)]
-fn number(text: &[u8], start: usize, tape: &mut Vec<Node>) -> Result<usize, NotJson> {
+fn number(text: Reader<'_>, start: usize) -> Result<(usize, Kind), NotJson> {
     let mut kind = Kind::Integer;
-    let first = start + usize::from(peek(text, start) == b'-');
+    let first = start + usize::from(text.peek(start) == b'-');
     let mut at = some_digits(text, first)?;
-    if at > first + 1 && peek(text, first) == b'0' {
+    if at > first + 1 && text.peek(first) == b'0' {
         return Err(mistake(text, first + 1, "a number can not begin with 0"));
     }
-    if peek(text, at) == b'.' {
+    if text.peek(at) == b'.' {
         kind = Kind::Float;
         at = some_digits(text, at + 1)?;
     }
-    if matches!(peek(text, at), b'e' | b'E') {
+    if matches!(text.peek(at), b'e' | b'E') {
         kind = Kind::Float;
-        let signed = matches!(peek(text, at + 1), b'+' | b'-');
+        let signed = matches!(text.peek(at + 1), b'+' | b'-');
         at = some_digits(text, at + 1 + usize::from(signed))?;
     }
-    Ok(push(tape, start, at, 1, kind))
+    Ok((at, kind))
 }

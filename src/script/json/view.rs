@@ -28,8 +28,15 @@ pub(crate) struct JsonObject {
 /// Members, elements or changes of them that are looked at for about the price of one operation.
 pub(super) const VALUES_PER_OPERATION: usize = 8;
 
-/// Members by name with their new values; most handlers set one or two, which need no memory of their own.
-pub(super) type Patches = SmallVec<[(ImmutableString, Option<Dynamic>); 2]>;
+/// What was done to an object.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Patches {
+    /// Members by name with their new values; most handlers set one or two, which need no memory of their
+    /// own.
+    pub list: SmallVec<[(ImmutableString, Option<Dynamic>); 2]>,
+    /// Whether any of them may be of a member of the text.
+    pub in_text: bool,
+}
 
 /// See [`JsonObject::patches_by_name`].
 pub(super) type PatchTable<'a> = HashMap<&'a str, &'a (ImmutableString, Option<Dynamic>)>;
@@ -85,7 +92,7 @@ impl JsonObject {
 
     /// What was done to the member called `name`, if anything.
     pub(super) fn patch(&self, name: &str) -> Option<&Option<Dynamic>> {
-        let patches = self.patches.as_deref()?;
+        let patches = &self.patches.as_deref()?.list;
         walked(patches.len());
         patches
             .iter()
@@ -116,47 +123,52 @@ impl JsonObject {
     /// member, changes nothing; nor does writing `()` where there is no such member.
     pub(crate) fn set(&mut self, name: &ImmutableString, new: Dynamic) {
         let new = new.flatten();
-        if self.patch(name).is_none() {
-            let unchanged = match self.doc.find(self.node, name) {
-                Some(node) => is_same(&self.doc, node, &new),
+        let mut in_text = false;
+        let unchanged = match self.patch(name) {
+            Some(patch) => patch.is_none() && new.is_unit(),
+            None => match self.doc.find(self.node, name) {
+                Some(node) => {
+                    in_text = true;
+                    is_same(&self.doc, node, &new)
+                }
                 None => new.is_unit(),
-            };
-            if unchanged {
-                return;
-            }
-        } else if new.is_unit() && matches!(self.patch(name), Some(None)) {
-            return;
+            },
+        };
+        if !unchanged {
+            self.put(name, Some(new), in_text);
         }
-        self.put(name, Some(new));
     }
 
     /// Removes a member and returns it, `()` where there is none.
     pub(crate) fn remove(&mut self, name: &ImmutableString) -> Dynamic {
         let old = self.field(name);
         if self.contains(name) {
-            self.put(name, None);
+            self.put(name, None, true);
         }
         old
     }
 
-    fn put(&mut self, name: &ImmutableString, patch: Option<Dynamic>) {
+    fn put(&mut self, name: &ImmutableString, patch: Option<Dynamic>, in_text: bool) {
         let patches = Rc::make_mut(self.patches.get_or_insert_default());
-        match patches.iter_mut().find(|(patched, _)| patched == name) {
+        patches.in_text |= in_text;
+        let list = &mut patches.list;
+        match list.iter_mut().find(|(patched, _)| patched == name) {
             Some((_, slot)) => *slot = patch,
-            None => patches.push((name.clone(), patch)),
+            None => list.push((name.clone(), patch)),
         }
     }
 
     /// The patches by name, where they are so many that searching them for each member would be slow.
     pub(super) fn patches_by_name(&self) -> Option<PatchTable<'_>> {
-        let patches = self.patches.as_deref()?;
+        let patches = &self.patches.as_deref()?.list;
         let table = || patches.iter().map(|patch| (patch.0.as_str(), patch));
         (patches.len() > 16).then(|| table().collect())
     }
 
     /// Pays for a look at every member and every change.
     pub(super) fn pay(&self) {
-        let patches = self.patches.as_deref().map_or(0, SmallVec::len);
+        let patches = self.patches.as_deref();
+        let patches = patches.map_or(0, |patches| patches.list.len());
         let members = self.doc.node(self.node).len as usize;
         meter::charge((members + patches) / VALUES_PER_OPERATION);
     }
@@ -185,7 +197,7 @@ impl JsonObject {
                 Some(None) => {}
             }
         }
-        for (name, patch) in self.patches.iter().flat_map(|patches| patches.iter()) {
+        for (name, patch) in self.patches.iter().flat_map(|patches| &patches.list) {
             if patch.is_some() && !names.contains(doc, node, name) {
                 members.push((name.clone(), None));
             }
@@ -227,7 +239,8 @@ impl JsonObject {
         self.pay();
         let (doc, node) = (Rc::clone(&self.doc), self.node);
         let names = Names::of(&doc, node, map.len().max(doc.node(node).len as usize));
-        let mut patches: Patches = self.patches.as_deref().cloned().unwrap_or_default();
+        let old = self.patches.as_deref().cloned().unwrap_or_default();
+        let mut patches = old.list;
         for (name, patch) in &mut patches {
             *patch = map.get(name.as_str()).cloned();
         }
@@ -253,7 +266,12 @@ impl JsonObject {
                 patches.push((strings::shared(name), Some(new.clone())));
             }
         }
-        self.patches = (!patches.is_empty()).then(|| Rc::new(patches));
+        self.patches = (!patches.is_empty()).then(|| {
+            Rc::new(Patches {
+                list: patches,
+                in_text: true,
+            })
+        });
     }
 
     /// About how many bytes [`Self::to_map`] takes.
@@ -373,36 +391,4 @@ pub(super) fn is_same(doc: &Rc<Doc>, index: u32, new: &Dynamic) -> bool {
 fn is_small_integer(doc: &Doc, index: u32) -> bool {
     let node = doc.node(index);
     node.kind == Kind::Integer && number::integer(doc.raw(node)).is_some()
-}
-
-/// The elements of an array, read as they are asked for.
-pub(crate) struct Elements {
-    pub(super) doc: Rc<Doc>,
-    pub(super) at: u32,
-    pub(super) left: u32,
-}
-
-impl Iterator for Elements {
-    type Item = Dynamic;
-
-    fn next(&mut self) -> Option<Dynamic> {
-        self.next_with(value)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left as usize, Some(self.left as usize))
-    }
-}
-
-impl IntoIterator for JsonArray {
-    type Item = Dynamic;
-    type IntoIter = Elements;
-
-    fn into_iter(self) -> Elements {
-        Elements {
-            at: self.node + 1,
-            left: self.doc.node(self.node).len,
-            doc: self.doc,
-        }
-    }
 }

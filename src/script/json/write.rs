@@ -6,13 +6,13 @@
 
 use std::io;
 
-use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, Map};
 
 use super::digits::Digits;
 use super::names::Names;
 use super::parse::MAX_DEPTH;
 use super::tape::Node;
-use super::view::{JsonArray, JsonObject, Patches};
+use super::view::{JsonArray, JsonObject};
 use crate::script::told::{article, mistake, type_shown};
 
 /// Why a value has no JSON form.
@@ -223,11 +223,13 @@ fn write_object(
     };
     object.pay();
     let depth = deeper(depth)?;
-    if adds_only(object, patches) {
+    let added = &patches.list;
+    // Nothing in the text is changed: it is copied in one piece.
+    if !patches.in_text && added.iter().all(|(_, patch)| patch.is_some()) {
         out.push(b'{');
         let inside = doc.inside(node).trim_ascii();
         out.extend_from_slice(inside);
-        for (index, (name, patch)) in patches.iter().enumerate() {
+        for (index, (name, patch)) in added.iter().enumerate() {
             if let Some(new) = patch {
                 if index > 0 || !inside.is_empty() {
                     out.push(b',');
@@ -239,13 +241,11 @@ fn write_object(
         return Ok(());
     }
     let by_name = object.patches_by_name();
-    let patch_of = |key: Node| match &by_name {
+    let patch_of = |key: &Node| match &by_name {
         Some(by_name) => doc.with_text(key, |name| by_name.get(name).copied()),
-        None => patches
-            .iter()
-            .find(|(patched, _)| doc.is_text(key, patched)),
+        None => (patches.list.iter()).find(|(patched, _)| doc.is_text(key, patched)),
     };
-    let names = Names::of(doc, object.node, patches.len());
+    let names = Names::of(doc, object.node, patches.list.len());
     out.push(b'{');
     let mut any = false;
     let mut comma = |out: &mut Vec<u8>| {
@@ -282,7 +282,7 @@ fn write_object(
         comma(out);
         out.extend_from_slice(doc.slice(start, end));
     }
-    for (name, patch) in patches {
+    for (name, patch) in &patches.list {
         if let Some(new) = patch
             && !names.contains(doc, object.node, name)
         {
@@ -292,16 +292,6 @@ fn write_object(
     }
     out.push(b'}');
     Ok(())
-}
-
-/// Whether nothing in the text is changed: then it is copied in one piece. Only asked where that costs
-/// little.
-fn adds_only(object: &JsonObject, patches: &Patches) -> bool {
-    const FEW: usize = 4;
-    let added = |(name, patch): &(ImmutableString, Option<Dynamic>)| {
-        patch.is_some() && object.doc.find(object.node, name).is_none()
-    };
-    patches.len() <= FEW && patches.iter().all(added)
 }
 
 /// A member that is not in the text.
