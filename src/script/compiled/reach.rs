@@ -15,6 +15,7 @@ use super::scalar::Scalar;
 use super::value::Value;
 use crate::script::api::message::Message;
 use crate::script::json::{Doc, JsonObject, Look, Looked, Name, look_untagged};
+use crate::script::meter;
 
 /// What a chain starts from.
 pub(super) enum Start {
@@ -214,6 +215,7 @@ fn follow(start: At<'_>, before: &[Position], links: &[Link], longest: usize) ->
     let mut at = start;
     let mut done = 0;
     let mut given = false;
+    let charged = meter::operations();
     for link in links {
         if matches!(at, At::Nothing) {
             // Of the first link something is counted already.
@@ -223,6 +225,8 @@ fn follow(start: At<'_>, before: &[Position], links: &[Link], longest: usize) ->
             break;
         }
         if let What::Method(method) = &link.what {
+            // What costs something to read costs it again where it is written back.
+            given |= meter::operations() != charged;
             count(before, &links[..=done])?;
             return call(at, method, before, &links[..done], given, longest);
         }
