@@ -57,8 +57,9 @@ fn qualified(variable: Expr, own: Option<ImmutableString>, at: Position) -> Code
     })
 }
 
-/// An operator: the operands from left to right, then the rule for their types, or Rhai's function.
-fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Option<Code> {
+/// An operator: the operands from left to right, then the rule for their types, or Rhai's function. What
+/// it counts for itself is a statement's where it is one.
+pub(super) fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Option<Code> {
     let token = call.op_token.as_ref()?;
     let native = Native::new(call, at);
     match &*call.args {
@@ -127,7 +128,8 @@ fn logic(compiler: &mut Compiler<'_>, all: &[Expr], at: Position, ends: bool) ->
 
 /// `??`: until a part is not `()`.
 fn coalesce(compiler: &mut Compiler<'_>, all: &[Expr], at: Position) -> Code {
-    let parts = parts(compiler, all);
+    let part = |part: &Expr| (compiler.part_as_it_is(part), part.position());
+    let parts: Vec<(Part, Position)> = all.iter().map(part).collect();
     Box::new(move |frame| {
         tick(at)?;
         for (part, _) in &parts {

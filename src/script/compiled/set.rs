@@ -227,18 +227,17 @@ fn of_index(
 ) -> Option<Outcome<()>> {
     if let Some(Value::Object(object)) = frame.slots.get_mut(slot) {
         let name = index.as_immutable_string_ref().ok()?;
+        // Looked at in vain, then asked for where there is an operation.
         let counted: &[Position] = match operation.change {
-            // Looked at in vain, then asked for, then set.
-            Some(_) => &[Position::NONE, at, at],
-            None => &[Position::NONE, at],
+            Some(_) => &[Position::NONE, at],
+            None => &[Position::NONE],
         };
         return match ticks(counted) {
             Err(Exit::Unsure) => None,
             Err(exit) => Some(Err(exit)),
             Ok(()) => {
                 let value = operation.of(|| object.field(&name), right)?;
-                object.set(&name, value.into_dynamic());
-                Some(Ok(()))
+                Some(tick(at).map(|()| object.set(&name, value.into_dynamic())))
             }
         };
     }

@@ -9,7 +9,7 @@ use super::frame::{Code, Exit, Frame, Outcome, tick};
 use super::interpreted::Interpreted;
 use super::locals::Locals;
 use super::part::{Compiled, Part};
-use super::pure::{self, Known, Place, Pure};
+use super::pure::{self, Known, Place, Pure, Rest};
 use super::report::Report;
 use super::value::Value;
 use super::{assign, calls, catch, each, effect, switch, until};
@@ -118,6 +118,21 @@ impl Compiler<'_> {
         self.part_by(pure::compile, expression, before)
     }
 
+    /// A part whose value goes on as it is: the interpreter gives `msg.json` shared, and says so where that is
+    /// no value that somebody can use.
+    pub(super) fn part_as_it_is(&mut self, expression: &Expr) -> Part {
+        match self.pure(expression) {
+            Some(Pure {
+                rest: Rest::Json(_),
+                ..
+            }) => Part::Interpreted {
+                before: Box::default(),
+                part: Interpreted::expression(expression, &self.locals),
+            },
+            _ => self.part(expression, Vec::new()),
+        }
+    }
+
     /// An argument of a function.
     pub(super) fn argument(&mut self, expression: &Expr, before: Vec<Position>) -> Part {
         self.part_by(pure::argument, expression, before)
@@ -167,10 +182,13 @@ impl Compiler<'_> {
         match statement {
             Stmt::Noop(at) => Ok(nothing(*at)),
             Stmt::Expr(expression) => Ok(self.expression(expression, statement.position())),
-            Stmt::FnCall(call, at) => Ok(match calls::compile(self, call, *at, vec![*at]) {
-                Some(call) => call,
-                None => self.left(statement),
-            }),
+            Stmt::FnCall(call, at) => {
+                let code = match call.op_token {
+                    Some(_) => effect::operator(self, call, *at),
+                    None => calls::compile(self, call, *at, vec![*at]),
+                };
+                Ok(code.unwrap_or_else(|| self.left(statement)))
+            }
             Stmt::Block(block) => self.nested(block),
             Stmt::If(control, at) => self.if_else(control, *at),
             Stmt::Switch(switch, at) => Ok(switch::compile(self, switch, *at)),

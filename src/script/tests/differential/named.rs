@@ -232,6 +232,10 @@ fn limits_and_types_of_what_is_not_expected() {
         "let d = msg.json; d += d; let a = `<${false}|${d}>`; emit(\"t\", a);",
         "if msg.json { emit(\"t\", 1); }",
         "if msg { emit(\"t\", 1); }",
+        "if (msg.json ?? twice(1) ?? 0) { 1 }",
+        "let d = msg.json; d[\"n\"] += d.n; d[\"note\"] = d.note; d",
+        "let d = msg.json; (d < { d += msg.group; d.tag; });",
+        "let d = (); (d < { let i = 0; while i < 0 { i += 1; } d += \"x\"; i = i.tag; });",
         "while msg.json.items { emit(\"t\", 1); }",
     ]);
 }
