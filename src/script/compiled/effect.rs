@@ -59,7 +59,11 @@ fn qualified(variable: Expr, own: Option<ImmutableString>, at: Position) -> Code
 
 /// An operator: the operands from left to right, then the rule for their types, or Rhai's function. What
 /// it counts for itself is a statement's where it is one.
-pub(super) fn operator(compiler: &mut Compiler<'_>, call: &FnCallExpr, at: Position) -> Option<Code> {
+pub(super) fn operator(
+    compiler: &mut Compiler<'_>,
+    call: &FnCallExpr,
+    at: Position,
+) -> Option<Code> {
     let token = call.op_token.as_ref()?;
     let native = Native::new(call, at);
     match &*call.args {
