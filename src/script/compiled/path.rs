@@ -220,7 +220,10 @@ impl Way {
                         method.call(&mut on, native::First::Value, values, frame)
                     }
                 };
-                Some(result.and_then(|result| all(result, then, values, frame)))
+                Some(result.and_then(|result| match result {
+                    Some(result) => all(result, then, values, frame),
+                    None => Ok(Value::Unit),
+                }))
             }
             Self::Method {
                 fields,
@@ -235,21 +238,21 @@ impl Way {
 }
 
 impl Method {
-    /// Calls it with the next of the values.
+    /// Calls it with the next of the values; `None` where a `?.` ends the whole chain.
     fn call(
         &self,
         on: &mut Dynamic,
         first: native::First,
         values: &mut Values,
         frame: &mut Frame<'_>,
-    ) -> Outcome<Dynamic> {
+    ) -> Outcome<Option<Dynamic>> {
         if self.optional && on.is_unit() {
-            return Ok(Dynamic::UNIT);
+            return Ok(None);
         }
         let mut all = self.given(on, values);
         let result = self.native.call(frame, &mut all, first);
         *on = all.swap_remove(0);
-        result
+        result.map(Some)
     }
 
     fn given(&self, on: &mut Dynamic, values: &mut Values) -> Arguments {
@@ -268,7 +271,10 @@ fn all(
     frame: &mut Frame<'_>,
 ) -> Outcome {
     for method in then {
-        result = method.call(&mut result, native::First::Value, values, frame)?;
+        match method.call(&mut result, native::First::Value, values, frame)? {
+            Some(next) => result = next,
+            None => return Ok(Value::Unit),
+        }
     }
     Ok(Value::of(result))
 }

@@ -501,7 +501,9 @@ impl Body<'_> {
     fn method(&mut self, depth: usize) -> String {
         let on = self.operand(0);
         let argument = self.operand(depth.saturating_sub(1));
-        match self.number(26) {
+        match self.number(28) {
+            26 => format!("{}?.len().max({argument})", self.variable()),
+            27 => format!("({on})?.keys()?.len().max(1)"),
             16 => format!("{}.push({argument})", self.field()),
             17 => format!("msg.json.items.push({argument})"),
             18 => format!(

@@ -340,6 +340,8 @@ fn methods() {
         "msg.value.trim(); msg.headers[\"via\"]; msg.headers[msg.key]; msg.type_of()",
         "(msg.json.note ?? \"x\").len().max(3); [1, 2].len(); \"abc\".index_of(\"c\"); `${msg.key}`.len()",
         "let x; x?.len(); x?.push(1); x.len()",
+        "let x; x?.len().max(3); x?.a().b().c(); 7",
+        "[1].pop(); [].pop()?.len().max(3); (msg.json.missing)?.len().max(2); nothing(1)?.a().b(); 7",
         "let c = (19.99 * 100.0).round().to_int(); emit(\"t\", c); \" a b \".to_upper().split(\" \").len().max(2)",
         "let d = msg.json; d.items.filter(|i| i.qty > 1).len(); d.note.to_upper().split(\" \").push(1); emit(\"t\", d); d.items.pop().keys()",
         "msg.json.note?.split(\" \").len(); msg.json.missing?.len()?.max(3); msg.json.items.pop()?.keys().sort(); msg.json",
