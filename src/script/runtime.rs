@@ -18,7 +18,7 @@ use rhai::{
 };
 
 use super::api::message::Message;
-use super::compiled::{self, Compiled, Functions, Host, Uncompiled, Value};
+use super::compiled::{self, Compiled, Frame, Functions, Uncompiled, Value};
 use super::json::JsonObject;
 use super::left::Left;
 use super::meter::Exceeded;
@@ -162,11 +162,16 @@ impl Runtime {
         message: Option<usize>,
     ) -> Option<Function> {
         let definition = self.ast.shared_lib().get_script_fn(name, parameters)?;
-        let statements = body::statements(&self.ast, definition);
+        // To take the tree apart is the most of what loading a handler costs: not once more.
+        let statements = match &self.functions {
+            Some(functions) => functions.statements(0, definition).map(|all| all.to_vec()),
+            None => body::statements(&self.ast, definition),
+        };
         Some(self.prepared(definition, statements, message))
     }
 
-    /// All functions that anyone wants are there: what compiling them took is given back.
+    /// All functions that anyone wants are there: what compiling them took is given back. Those that are
+    /// asked for later are called by the interpreter.
     pub(crate) fn settle(&self) {
         if let Some(functions) = &self.functions {
             functions.settle();
@@ -314,14 +319,10 @@ impl Runtime {
             let Some(functions) = &runtime.functions else {
                 return Ok(take(Value::Unit));
             };
-            let host = Host {
-                engine: &runtime.engine,
-                global: &mut runtime.global,
-                caches: &mut runtime.caches,
-                state: &runtime.state,
-                functions,
-            };
-            compiled.run(host, arguments, take)
+            let (engine, state) = (&runtime.engine, &runtime.state);
+            let (global, caches) = (&mut runtime.global, &mut runtime.caches);
+            let frame = Frame::new(engine, global, caches, state, functions);
+            compiled.run(frame, arguments, take)
         });
         if result.is_err() {
             self.entry = definition.name.clone();

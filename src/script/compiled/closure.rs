@@ -138,15 +138,8 @@ impl Closure {
             caches.push_fn_resolution_cache();
             (context.global_runtime_state().clone(), caches)
         });
-        let mut frame = Frame {
-            engine: context.engine(),
-            global: &mut global,
-            caches: &mut caches,
-            state: &self.state,
-            functions: &self.functions,
-            slots: Vec::new(),
-            carried: Value::Unit,
-        };
+        let (state, functions) = (&self.state, &self.functions);
+        let mut frame = Frame::new(context.engine(), &mut global, &mut caches, state, functions);
         let result = invoke::closure(&self.function, at, values, &mut frame);
         self.kept.replace(Some((global, caches)));
         result

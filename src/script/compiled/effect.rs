@@ -79,7 +79,7 @@ pub(super) fn operator(
             }))
         }
         [left, right] => {
-            let rule = operators::binary(token);
+            let rule = operators::binary(token).map(|(rule, _)| rule);
             let call = operators::is_called(token).then_some(at);
             let longest = compiler.known.longest;
             let left = compiler.argument(left, vec![at]);

@@ -30,7 +30,7 @@ pub(super) type Outcome<T = Value> = Result<T, Exit>;
 pub(super) type Code = Box<dyn Fn(&mut Frame<'_>) -> Outcome>;
 
 /// One call of a compiled function.
-pub(super) struct Frame<'r> {
+pub(crate) struct Frame<'r> {
     pub engine: &'r Engine,
     pub global: &'r mut GlobalRuntimeState,
     pub caches: &'r mut Caches,
@@ -41,7 +41,27 @@ pub(super) struct Frame<'r> {
     pub carried: Value,
 }
 
-impl Frame<'_> {
+impl<'r> Frame<'r> {
+    /// Without variables.
+    #[inline]
+    pub(crate) fn new(
+        engine: &'r Engine,
+        global: &'r mut GlobalRuntimeState,
+        caches: &'r mut Caches,
+        state: &'r Rc<State>,
+        functions: &'r Rc<Functions>,
+    ) -> Self {
+        Self {
+            engine,
+            global,
+            caches,
+            state,
+            functions,
+            slots: Vec::new(),
+            carried: Value::Unit,
+        }
+    }
+
     /// A new variable.
     #[inline(always)]
     pub(super) fn push(&mut self, value: Value) {

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use rhai::{ASTFlags, BinaryExpr, Caches, Dynamic, EvalAltResult, Expr, Position, Stmt, StmtBlock};
+use rhai::{ASTFlags, BinaryExpr, Dynamic, EvalAltResult, Expr, Position, Stmt, StmtBlock};
 use smallvec::SmallVec;
 
 use super::frame::{Frame, Outcome, ticks_exactly};
@@ -166,19 +166,14 @@ pub(super) fn link(pair: &BinaryExpr, flags: ASTFlags) -> (&Expr, Option<&Expr>)
 
 /// A chain or an assignment to one, in which values stand in the places of its arguments.
 pub(super) struct Tree {
-    template: Template,
+    /// The chain, or a block that is the assignment, whose right side is the last of the values.
+    template: Expr,
     counted: usize,
     literal: bool,
     /// Of the variable that it begins with, for errors.
     name: String,
     /// Kept from call to call; `None` while it runs.
     kept: RefCell<Option<Expr>>,
-}
-
-enum Template {
-    Chain(Expr),
-    /// Its last value is the right side.
-    Assignment(Stmt),
 }
 
 /// What a tree's first value is.
@@ -190,15 +185,17 @@ pub(super) enum First<'a> {
 
 impl Tree {
     pub(super) fn chain(chain: &Expr, links: &Links) -> Self {
-        Self::new(Template::Chain(chain.clone()), links, 0)
+        Self::new(chain.clone(), links, 0)
     }
 
     /// The whole statement; it counts for itself and its right side instead of for the chain.
     pub(super) fn assignment(statement: &Stmt, links: &Links) -> Self {
-        Self::new(Template::Assignment(statement.clone()), links, 1)
+        let at = statement.position();
+        let block = StmtBlock::new([statement.clone()], at, Position::NONE);
+        Self::new(Expr::Stmt(Box::new(block)), links, 1)
     }
 
-    fn new(template: Template, links: &Links, more: usize) -> Self {
+    fn new(template: Expr, links: &Links, more: usize) -> Self {
         Self {
             template,
             counted: links.counted + more,
@@ -212,11 +209,10 @@ impl Tree {
     pub(super) fn run(
         &self,
         frame: &mut Frame<'_>,
-        caches: Option<&mut Caches>,
         values: Values,
         first: First<'_>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        let mut part = self.kept.take().unwrap_or_else(|| self.fresh());
+        let mut part = self.kept.take().unwrap_or_else(|| self.template.clone());
         let at = first_position(&part);
         let (root, place) = match first {
             First::Place(value) => {
@@ -237,21 +233,10 @@ impl Tree {
             }
             chain => self.put(chain, values, root),
         }
-        let result = over::run(frame, caches, &part, self.counted, place);
+        let result = over::run(frame, None, &part, self.counted, place);
         over::forget(FIRST, frame);
         self.kept.replace(Some(part));
         result
-    }
-
-    fn fresh(&self) -> Expr {
-        match &self.template {
-            Template::Chain(chain) => chain.clone(),
-            Template::Assignment(statement) => {
-                let at = statement.position();
-                let block = StmtBlock::new([statement.clone()], at, Position::NONE);
-                Expr::Stmt(Box::new(block))
-            }
-        }
     }
 
     /// Puts values in the places of a chain's arguments, and `root` in that of its first value.

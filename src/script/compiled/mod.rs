@@ -64,17 +64,12 @@ mod text;
 mod until;
 mod value;
 
-use std::rc::Rc;
-
-use rhai::{
-    ASTNode, Caches, Dynamic, Engine, EvalAltResult, Expr, GlobalRuntimeState, ImmutableString,
-    Position, Stmt,
-};
+use rhai::{ASTNode, Dynamic, EvalAltResult, Expr, ImmutableString, Position, Stmt};
 
 use super::json::JsonObject;
-use super::state::State;
 use crate::config::Limits;
-use frame::{Exit, Frame};
+use frame::Exit;
+pub(crate) use frame::Frame;
 use functions::Function;
 pub(crate) use functions::Functions;
 use locals::Locals;
@@ -93,15 +88,6 @@ pub(crate) struct Compiled {
     kept: usize,
     /// What in it is left to the interpreter.
     pub left: Vec<Left>,
-}
-
-/// What calls have in common.
-pub(crate) struct Host<'r> {
-    pub engine: &'r Engine,
-    pub global: &'r mut GlobalRuntimeState,
-    pub caches: &'r mut Caches,
-    pub state: &'r Rc<State>,
-    pub functions: &'r Rc<Functions>,
 }
 
 /// Why a function is not compiled.
@@ -231,21 +217,13 @@ impl Compiled {
     #[inline]
     pub(crate) fn run<const N: usize, R>(
         &mut self,
-        host: Host<'_>,
+        mut frame: Frame<'_>,
         arguments: [Dynamic; N],
         take: fn(Value) -> R,
     ) -> Result<R, Box<EvalAltResult>> {
         let mut slots = std::mem::take(&mut self.slots);
         slots.extend(arguments.into_iter().map(Value::of));
-        let mut frame = Frame {
-            engine: host.engine,
-            global: host.global,
-            caches: host.caches,
-            state: host.state,
-            functions: host.functions,
-            slots,
-            carried: Value::Unit,
-        };
+        frame.slots = slots;
         let result = match self.body.run(&mut frame) {
             Ok(value) => Ok(take(value)),
             Err(Exit::Return) => Ok(take(std::mem::take(&mut frame.carried))),

@@ -14,27 +14,27 @@ use crate::script::api::order::Operator;
 /// What an operator makes of two values; `usize` is the longest string.
 pub(super) type Rule = fn(&Value, &Value, usize) -> Option<Value>;
 
-/// The rule of an operator with two operands.
-pub(super) fn binary(token: &Token) -> Option<Rule> {
-    let rule: Rule = match token {
-        Token::Plus => add,
-        Token::Minus => subtract,
-        Token::Multiply => multiply,
-        Token::Divide => divide,
-        Token::Modulo => modulo,
-        Token::EqualsTo => equal,
-        Token::NotEqualsTo => not_equal,
+/// The rule of an operator with two operands; and that for scalars, where they have one of their own.
+pub(super) fn binary(token: &Token) -> Option<(Rule, Option<Quick>)> {
+    let (rule, quick): (Rule, Quick) = match token {
+        Token::Plus => (add, scalar::add),
+        Token::Minus => (subtract, scalar::subtract),
+        Token::Multiply => (multiply, scalar::multiply),
+        Token::Divide => (divide, scalar::divide),
+        Token::Modulo => (modulo, scalar::modulo),
+        Token::EqualsTo => (equal, scalar::equal),
+        Token::NotEqualsTo => (not_equal, scalar::not_equal),
         // Operators of our own: see `api/order.rs`.
         Token::Custom(name) => match name.as_str() {
-            "<" => less,
-            "<=" => less_or_equal,
-            ">" => greater,
-            ">=" => greater_or_equal,
+            "<" => (less, scalar::less),
+            "<=" => (less_or_equal, scalar::less_or_equal),
+            ">" => (greater, scalar::greater),
+            ">=" => (greater_or_equal, scalar::greater_or_equal),
             _ => return None,
         },
-        other => return bits::binary(other),
+        other => return bits::binary(other).map(|rule| (rule, None)),
     };
-    Some(rule)
+    Some((rule, Some(quick)))
 }
 
 /// Whether Rhai calls a function for it, which is one more operation.

@@ -37,7 +37,7 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, chain: &Expr) -> Option<Code>
             Root::Slot(slot) | Root::Message(slot) => by_tree(frame, &tree, *slot, values),
             Root::Value(_) => {
                 let first = First::Value(first.unwrap_or_default());
-                let result = tree.run(frame, None, values, first);
+                let result = tree.run(frame, values, first);
                 result.map(Value::of).map_err(Exit::Error)
             }
         }
@@ -47,7 +47,7 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, chain: &Expr) -> Option<Code>
 /// Has the interpreter do it on a variable.
 pub(super) fn by_tree(frame: &mut Frame<'_>, tree: &Tree, slot: usize, values: Values) -> Outcome {
     let mut place = take(frame, slot);
-    let result = tree.run(frame, None, values, First::Place(&mut place));
+    let result = tree.run(frame, values, First::Place(&mut place));
     put(frame, slot, place);
     result.map(Value::of).map_err(Exit::Error)
 }

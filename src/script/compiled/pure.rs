@@ -204,9 +204,10 @@ pub(super) fn operator(call: &FnCallExpr, at: Position, place: &Place<'_>) -> Op
             })
         }
         [left, right] => {
+            let (any, quick) = operators::binary(token)?;
             let rules = Rules {
-                any: operators::binary(token)?,
-                quick: scalar::binary(token)?,
+                any,
+                quick: quick?,
                 comparison: Comparison::of(token),
                 joins: matches!(token, Token::Plus),
             };

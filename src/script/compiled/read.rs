@@ -7,7 +7,7 @@ use super::frame::{Frame, Outcome, tick};
 use super::links::{Root, Values};
 use super::path;
 use super::value::Value;
-use crate::script::json::{JsonArray, JsonObject, Looked};
+use crate::script::json::{self, JsonArray, JsonObject, Looked};
 use crate::script::meter;
 
 /// One link of a chain that reads.
@@ -25,6 +25,25 @@ pub(super) enum What {
     Index(INT),
     /// The next of the chain's arguments.
     Argument,
+}
+
+impl Step {
+    /// The chain's argument that it takes; `()` for one that takes none.
+    fn argument<'v>(&self, values: &mut impl Iterator<Item = &'v Dynamic>) -> Option<&'v Dynamic> {
+        match self.what {
+            What::Argument => values.next(),
+            What::Name(_) | What::Index(_) => Some(&Dynamic::UNIT),
+        }
+    }
+
+    /// The number that it is in an array.
+    fn index(&self, argument: &Dynamic) -> Option<INT> {
+        match self.what {
+            What::Index(index) => Some(index),
+            What::Argument => argument.as_int().ok(),
+            What::Name(_) => None,
+        }
+    }
 }
 
 /// Where the operations of a chain that reads are counted.
@@ -86,10 +105,7 @@ fn of_rhai<'v>(
         let view = Value::of(value.flatten_clone());
         return of_view(view, steps, longest, values, counted);
     }
-    let argument = match &step.what {
-        What::Argument => values.next()?,
-        _ => &Dynamic::UNIT,
-    };
+    let argument = step.argument(values)?;
     counted.push(Position::NONE);
     if let Some(map) = value.read_lock::<Map>() {
         let found = match &step.what {
@@ -106,17 +122,7 @@ fn of_rhai<'v>(
         );
     }
     let array = value.read_lock::<Array>()?;
-    let index = match &step.what {
-        What::Index(index) => *index,
-        What::Argument => argument.as_int().ok()?,
-        What::Name(_) => return None,
-    };
-    let index = match index {
-        0.. => usize::try_from(index).ok()?,
-        _ => array
-            .len()
-            .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
-    };
+    let index = json::position(array.len(), step.index(argument)?)?;
     of_rhai(array.get(index)?, rest, longest, values, counted)
 }
 
@@ -132,10 +138,7 @@ fn of_view<'v>(
         let fits = view.with_text(|text| text.len() <= longest).unwrap_or(true);
         return fits.then_some(view);
     };
-    let argument = match &step.what {
-        What::Argument => values.next()?,
-        _ => &Dynamic::UNIT,
-    };
+    let argument = step.argument(values)?;
     match &view {
         Value::Unit if step.optional => return Some(Value::Unit),
         Value::Object(_) | Value::Array(_) => {}
@@ -150,13 +153,9 @@ fn of_view<'v>(
         (Value::Object(object), What::Argument) => {
             member(object, argument.as_immutable_string_ref().ok()?.as_str())
         }
-        (Value::Array(array), what) => {
-            let index = match what {
-                What::Index(index) => *index,
-                What::Argument => argument.as_int().ok()?,
-                What::Name(_) => return None,
-            };
+        (Value::Array(array), _) => {
             let doc = array.doc();
+            let index = step.index(argument)?;
             let element = doc.element_from_either_end(array.node(), index)?;
             Some(Value::node(doc, element))
         }

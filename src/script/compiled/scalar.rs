@@ -65,28 +65,6 @@ impl Scalar {
     }
 }
 
-/// The rule of an operator for scalars.
-pub(super) fn binary(token: &Token) -> Option<Quick> {
-    let quick: Quick = match token {
-        Token::Plus => add,
-        Token::Minus => subtract,
-        Token::Multiply => multiply,
-        Token::Divide => divide,
-        Token::Modulo => modulo,
-        Token::EqualsTo => equal,
-        Token::NotEqualsTo => not_equal,
-        Token::Custom(name) => match name.as_str() {
-            "<" => less,
-            "<=" => less_or_equal,
-            ">" => greater,
-            ">=" => greater_or_equal,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some(quick)
-}
-
 /// The two as numbers of one type.
 enum Numbers {
     Int(INT, INT),

@@ -12,7 +12,7 @@ use super::operators::{self, Change};
 use super::path::{self, Field};
 use super::statements::{Compiler, Sides};
 use super::value::Value;
-use crate::script::json::JsonObject;
+use crate::script::json::{self, JsonObject};
 use crate::script::meter;
 
 /// What is done to the old value.
@@ -252,12 +252,7 @@ fn of_index(
         return None;
     }
     let mut array = place.write_lock::<Array>()?;
-    let index = match index {
-        0.. => usize::try_from(index).ok()?,
-        _ => array
-            .len()
-            .checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
-    };
+    let index = json::position(array.len(), index)?;
     let item = array.get_mut(index)?;
     let done = of_item(item, operation, right)?;
     Some(done.and_then(|()| check(frame.engine, item, operation)))

@@ -33,5 +33,5 @@ pub(crate) use look::{Look, Looked, look, look_untagged};
 pub(crate) use methods::{own, register, register_field};
 pub(crate) use name::Name;
 pub(crate) use not_json::NotJson;
-pub(crate) use view::{JsonArray, JsonObject, value};
+pub(crate) use view::{JsonArray, JsonObject, position, value};
 pub(crate) use write::{NoJson, not_writable, write, write_view};
