@@ -24,8 +24,16 @@ pub fn render(directory: &Path) -> String {
         row(&mut text, contender.name, cells);
     }
     for (ours, native, name) in [
-        ("interpreted", "owned", "compile = false / structs of Strings"),
-        ("interpreted", "borrowed", "compile = false / structs that borrow"),
+        (
+            "interpreted",
+            "owned",
+            "compile = false / structs of Strings",
+        ),
+        (
+            "interpreted",
+            "borrowed",
+            "compile = false / structs that borrow",
+        ),
         ("compiled", "owned", "deliveryd / structs of Strings"),
         ("compiled", "borrowed", "deliveryd / structs that borrow"),
     ] {
