@@ -5,78 +5,44 @@
 //!
 //! - An operation is counted where the interpreter counts one, so a limit is reached at the same place.
 //! - A rule is for values of known types. With any other, or where an error would be told, an expression
-//!   that has had no effect yet is done again by the interpreter ([`part`], [`Exit::Unsure`]); one that may
-//!   have had some goes on in the interpreter, over the values that are there (`over`).
+//!   that has had no effect yet is done again by the interpreter (`expressions/part`, [`Exit::Unsure`]); one
+//!   that may have had some goes on in the interpreter, over the values that are there (`run/over`).
 //! - What has no construct here is the interpreter's, in a scope that holds the variables it mentions
-//!   (`interpreted`).
+//!   (`run/interpreted`).
 //!
-//! The table of constructs, to be read beside Rhai's sources, a file or a function each:
+//! The table of constructs, to be read beside Rhai's sources; each construct has a file or a function, and
+//! each folder begins with its part of the table:
 //!
-//! - statements (`eval/stmt.rs`): `statements` begins, and `assign`, `assigned`, `set`, `each`, `until`,
-//!   `switch`, `catch` go on;
-//! - expressions (`eval/expr.rs`): `pure` those without effects, with `operators`, `bits` and `text`;
-//!   `effect` the others, with `literals`;
-//! - chains (`eval/chaining.rs`, `eval/indexing.rs`): `chain`, `reach`, `method` and `message` those that
-//!   only read JSON and the message; `path`, `links` and `read` the others;
-//! - calls (`func/call.rs`, `func/script.rs`): `calls` begins; `native` calls Rhai's functions and the
-//!   API's, `invoke` the script's own, which `functions` knows, and `closure` those that methods of arrays
-//!   are given.
+//! - `statements` (`eval/stmt.rs`);
+//! - `expressions` (`eval/expr.rs`);
+//! - `chains` (`eval/chaining.rs`, `eval/indexing.rs`);
+//! - `calls` (`func/call.rs`, `func/script.rs`).
 //!
-//! What runs: `frame` is one call, `value` what it works on, `locals` the variables at a place; `quick` is
-//! the short way of what gives a number or a flag (`scalar`): values of 16 bytes go in registers, while a
-//! [`Value`] goes through memory, where reading what was just written is slow. `report` tells what is left
-//! to the interpreter.
+//! `run` is what they work with, and `report` tells what is left to the interpreter. Values of 16 bytes
+//! ([`Scalar`](run::scalar::Scalar)) go in registers, while a [`Value`] goes through memory, where reading
+//! what was just written is slow: hence the short way of what gives a number or a flag
+//! (`expressions/quick`).
 
-mod assign;
-mod assigned;
-mod bits;
 mod calls;
-mod catch;
-mod chain;
-mod closure;
-mod each;
-mod effect;
-mod frame;
-mod functions;
-mod interpreted;
-mod invoke;
-mod links;
-mod literals;
-mod locals;
-mod message;
-mod method;
-mod native;
-mod operators;
-mod over;
-mod part;
-mod parts;
-mod path;
-mod pure;
-mod quick;
-mod reach;
-mod read;
+mod chains;
+mod expressions;
 mod report;
-mod scalar;
-mod set;
+mod run;
 mod statements;
-mod switch;
-mod text;
-mod until;
-mod value;
 
 use rhai::{ASTNode, Dynamic, EvalAltResult, Expr, ImmutableString, Position, Stmt};
 
 use super::json::JsonObject;
 use crate::config::Limits;
-use frame::Exit;
-pub(crate) use frame::Frame;
-use functions::Function;
-pub(crate) use functions::Functions;
-use locals::Locals;
-use pure::Known;
+use calls::functions::Function;
+pub(crate) use calls::functions::Functions;
+use expressions::pure::Known;
 use report::Report;
+use run::frame::Exit;
+pub(crate) use run::frame::Frame;
+use run::locals::Locals;
+pub(crate) use run::value::Value;
 use statements::{Block, Compiler};
-pub(crate) use value::Value;
 
 pub(crate) use report::Left;
 
@@ -174,7 +140,7 @@ const LOOKING: &[&str] = &["is_def_var", "is_shared"];
 /// What looks at the variables by their names, or adds to them behind the compiler's back.
 fn unsuited(statements: &[Stmt]) -> Result<(), Uncompiled> {
     let mut found = None;
-    locals::walk(statements, &mut |path| {
+    run::locals::walk(statements, &mut |path| {
         let what = match path.last() {
             Some(
                 ASTNode::Stmt(Stmt::FnCall(call, at))

@@ -1,0 +1,197 @@
+//! A part of a function that the interpreter runs: the part of the tree itself, in a scope that holds
+//! the variables which it mentions.
+//!
+//! Whatever compiled code has no construct for, or comes upon values it has no rule for, goes this way,
+//! and so is what the interpreter makes of it.
+
+use std::cell::RefCell;
+
+use rhai::{ASTNode, Dynamic, EvalAltResult, EvalContext, Expr, Position, Scope, Stmt, StmtBlock};
+
+use super::frame::{Exit, Frame, Outcome, tick};
+use super::locals::Locals;
+use super::over;
+use super::value::Value;
+use crate::script::meter;
+
+/// A part for the interpreter.
+pub(crate) struct Interpreted {
+    part: Expr,
+    /// Where it counts before it runs: Rhai's entry for a block leaves out the block's own operation.
+    counted: Option<Position>,
+    /// The variables that it mentions: slot, and name in the scope.
+    mentioned: Vec<(usize, String)>,
+    /// Slots from here on are in the scope, mentioned or not, because Rhai counts from its end.
+    lowest: usize,
+    depth: usize,
+    /// Whether the scope begins with [`over::given`].
+    given: bool,
+    /// Kept from call to call; `None` while it runs.
+    scope: RefCell<Option<Scope<'static>>>,
+}
+
+impl Interpreted {
+    /// An expression where these variables are in scope.
+    pub(crate) fn expression(part: &Expr, locals: &Locals) -> Self {
+        let counted = matches!(part, Expr::Stmt(_)).then(|| part.position());
+        Self {
+            counted,
+            ..Self::new(part.clone(), locals)
+        }
+    }
+
+    /// A statement that declares no variable, with [`over::given`] in it.
+    pub(crate) fn of_given(part: &Stmt, locals: &Locals) -> Self {
+        Self {
+            given: true,
+            ..Self::statement(part, locals)
+        }
+    }
+
+    /// A statement that declares no variable.
+    pub(crate) fn statement(part: &Stmt, locals: &Locals) -> Self {
+        let block = StmtBlock::new([part.clone()], part.position(), Position::NONE);
+        Self::new(Expr::Stmt(Box::new(block)), locals)
+    }
+
+    fn new(part: Expr, locals: &Locals) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        part.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
+            mentions(path, &mut |name| {
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            });
+            true
+        });
+        let all = locals.iter().enumerate();
+        let mentioned: Vec<(usize, String)> = all
+            .filter(|(_, local)| names.iter().any(|name| *name == *local.name))
+            // Not by its name, which another may have: Rhai finds it by its place.
+            .map(|(slot, _)| (slot, slot.to_string()))
+            .collect();
+        Self {
+            part,
+            counted: None,
+            lowest: mentioned.first().map_or(locals.len(), |(slot, _)| *slot),
+            depth: locals.len(),
+            mentioned,
+            given: false,
+            scope: RefCell::default(),
+        }
+    }
+
+    /// Runs it; the variables are in the scope meanwhile and then back in their slots.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn run(&self, frame: &mut Frame<'_>) -> Outcome {
+        self.counted.map_or(Ok(()), tick)?;
+        let mut scope = self.scope(frame);
+        let result = self.run_in(&mut scope, frame);
+        self.keep(scope, frame);
+        result
+    }
+
+    /// Runs what was made [`Interpreted::of_given`] with that value. Its operations and those of so many
+    /// others before it were counted.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn run_given(&self, given: Value, counted: u64, frame: &mut Frame<'_>) -> Outcome {
+        let before = meter::replay(counted);
+        let mut scope = self.scope(frame);
+        over::give(&mut scope, given.into_dynamic());
+        let result = self.run_in(&mut scope, frame);
+        meter::replayed(before);
+        over::give(&mut scope, Dynamic::UNIT);
+        self.keep(scope, frame);
+        result
+    }
+
+    fn run_in(&self, scope: &mut Scope<'static>, frame: &mut Frame<'_>) -> Outcome {
+        let len = scope.len();
+        for (slot, name) in &self.mentioned {
+            // A constant's place can't be had, and needs nothing: it is in the new scope.
+            if let (Some(value), Some(place)) = (frame.slots.get_mut(*slot), scope.get_mut(name)) {
+                *place = std::mem::take(value).into_dynamic();
+            }
+        }
+        let (engine, global, caches) = (frame.engine, &mut *frame.global, &mut *frame.caches);
+        let result = EvalContext::new(engine, global, caches, scope, None)
+            .eval_expression_tree(&(&self.part).into());
+        for (slot, name) in &self.mentioned {
+            if let (Some(value), Some(place)) = (frame.slots.get_mut(*slot), scope.get_mut(name)) {
+                *value = Value::of(place.take());
+            }
+        }
+        scope.rewind(len);
+        match result {
+            Ok(value) => Ok(Value::of(value)),
+            Err(error) => Err(exit(*error, frame)),
+        }
+    }
+
+    fn scope(&self, frame: &Frame<'_>) -> Scope<'static> {
+        match self.scope.take() {
+            Some(scope) if !self.has_constant(frame) => scope,
+            _ => self.new_scope(frame),
+        }
+    }
+
+    fn keep(&self, scope: Scope<'static>, frame: &Frame<'_>) {
+        if !self.has_constant(frame) {
+            self.scope.replace(Some(scope));
+        }
+    }
+
+    fn has_constant(&self, frame: &Frame<'_>) -> bool {
+        let mut mentioned = self.mentioned.iter();
+        mentioned.any(|(slot, _)| frame.slots.get(*slot).is_some_and(Value::is_constant))
+    }
+
+    fn new_scope(&self, frame: &Frame<'_>) -> Scope<'static> {
+        let mut scope = Scope::new();
+        if self.given {
+            over::give(&mut scope, Dynamic::UNIT);
+        }
+        for slot in self.lowest..self.depth {
+            match frame.slots.get(slot) {
+                Some(Value::Other(value)) if value.is_read_only() => {
+                    scope.push_constant_dynamic(slot.to_string(), value.clone());
+                }
+                _ => {
+                    scope.push_dynamic(slot.to_string(), Dynamic::UNIT);
+                }
+            }
+        }
+        scope
+    }
+}
+
+/// Rhai tells what leaves a loop or a function as errors.
+fn exit(error: EvalAltResult, frame: &mut Frame<'_>) -> Exit {
+    match error {
+        EvalAltResult::LoopBreak(true, value, _) => {
+            frame.carried = Value::of(value);
+            Exit::Break
+        }
+        EvalAltResult::LoopBreak(false, ..) => Exit::Continue,
+        EvalAltResult::Return(value, _) => {
+            frame.carried = Value::of(value);
+            Exit::Return
+        }
+        error => Exit::Error(error.into()),
+    }
+}
+
+/// Calls `see` with each name of a variable at the end of `path`.
+pub(crate) fn mentions(path: &[ASTNode], see: &mut dyn FnMut(&str)) {
+    match path.last() {
+        Some(ASTNode::Expr(Expr::Variable(variable, ..))) => see(variable.1.as_str()),
+        Some(ASTNode::Stmt(Stmt::Share(shared))) => {
+            shared
+                .iter()
+                .for_each(|(variable, _)| see(variable.name.as_str()));
+        }
+        _ => {}
+    }
+}
