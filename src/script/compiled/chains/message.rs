@@ -3,7 +3,7 @@
 use rhai::{INT, NativeCallContext, Position};
 
 use crate::script::compiled::expressions::operators::Comparison;
-use crate::script::compiled::run::frame::{Exit, Frame, Outcome};
+use crate::script::compiled::run::frame::{Exit, Frame, Outcome, tick};
 use crate::script::compiled::run::scalar::Scalar;
 use crate::script::compiled::run::value::Value;
 use crate::script::json::JsonObject;
@@ -135,6 +135,19 @@ pub(crate) fn object(at: Position, frame: &mut Frame<'_>) -> Outcome<Option<Json
     Ok(view(frame))
 }
 
+/// The same for the property `msg.json` in a chain, which counts an operation.
+pub(crate) fn property(at: Position, frame: &mut Frame<'_>) -> Outcome<Option<JsonObject>> {
+    tick(at)?;
+    object(at, frame)
+}
+
+/// Has `msg.json`, at the same place of a chain, be this object again, which has changed.
+pub(crate) fn give_back(object: JsonObject, at: Position, frame: &mut Frame<'_>) -> Outcome<()> {
+    // The view changes before the message is given it back.
+    frame.state.change_view(object);
+    tick(at)
+}
+
 #[inline]
 fn view(frame: &Frame<'_>) -> Option<JsonObject> {
     frame.state.with_view(|view| view.cloned())
@@ -154,7 +167,7 @@ pub(super) fn with_json(
 
 /// Parses the message's value, once.
 #[inline]
-pub(super) fn parse(at: Position, frame: &mut Frame<'_>) -> Outcome<()> {
+fn parse(at: Position, frame: &mut Frame<'_>) -> Outcome<()> {
     let (engine, global) = (frame.engine, &*frame.global);
     let context = NativeCallContext::new_with_all_fields(engine, "get$json", None, global, at);
     frame.state.parse(&context).map_err(Exit::Error)

@@ -2,9 +2,10 @@
 //! `eval/indexing.rs`.
 //!
 //! `chain`, `reach`, `method` and `message` are for those that only read JSON and the message: nothing of
-//! them becomes a Rhai value. `path`, `links` and `read` are for all others.
+//! them becomes a Rhai value. `path`, `links`, `fields` and `read` are for all others.
 
 pub(super) mod chain;
+pub(super) mod fields;
 pub(super) mod links;
 pub(super) mod message;
 mod method;

@@ -4,10 +4,11 @@
 //! What is common goes straight: a method of a variable, of a value, or of a field of JSON; fields and
 //! indexes of maps, arrays and JSON. Everything else is the interpreter's, over the same arguments.
 
-use rhai::{ASTFlags, Dynamic, Expr, ImmutableString, Position};
-use smallvec::SmallVec;
+use rhai::{ASTFlags, Dynamic, Expr, Position};
 
+use super::fields::{Between, Field};
 use super::links::{self, First, Links, Root, Tree, Values};
+use super::message;
 use super::read::{self, Step, What};
 use crate::script::compiled::calls::native::{self, Arguments, Native};
 use crate::script::compiled::expressions::pure::property;
@@ -85,31 +86,6 @@ struct Method {
     optional: bool,
     native: Native,
     arguments: usize,
-}
-
-/// A property in a chain.
-pub(crate) struct Field {
-    pub name: ImmutableString,
-    pub at: Position,
-}
-
-/// The fields of a chain that is nothing else.
-pub(crate) fn fields(chain: &Expr) -> Option<Vec<Field>> {
-    let mut fields = Vec::new();
-    let mut parent = chain;
-    while let Expr::Dot(pair, flags, _) = parent {
-        if flags.intersects(ASTFlags::NEGATED) {
-            return None;
-        }
-        let (here, next) = links::link(pair, *flags);
-        let (name, at) = property(here)?;
-        fields.push(Field { name, at });
-        match next {
-            Some(next) => parent = next,
-            None => return Some(fields),
-        }
-    }
-    None
 }
 
 impl Way {
@@ -288,41 +264,34 @@ fn of_field(
     values: &mut Values,
     frame: &mut Frame<'_>,
 ) -> Option<Outcome> {
-    let (object, fields, message) = match root {
+    let (mut object, fields, place) = match root {
         Root::Slot(slot) => match frame.slots.get(*slot) {
-            Some(Value::Object(object)) => (object.clone(), fields, None),
+            Some(Value::Object(object)) => (object.clone(), fields, Written::Slot(*slot)),
             _ => return None,
         },
         Root::Message(_) => {
             let (json, fields) = fields
                 .split_first()
                 .filter(|(json, _)| &*json.name == "json")?;
-            match of_message(json.at, frame) {
-                Ok(object) => (object?, fields, Some(json.at)),
+            match message::property(json.at, frame) {
+                Ok(object) => (object?, fields, Written::Message(json.at)),
                 Err(exit) => return Some(Err(exit)),
             }
         }
         Root::Value(_) => return None,
     };
     let (last, outer) = fields.split_last()?;
-    let mut objects: SmallVec<[JsonObject; 2]> = SmallVec::new();
-    let mut object = object;
-    for field in outer {
-        if let Err(exit) = tick(field.at) {
-            return Some(Err(exit));
-        }
-        let inner = object.field(&field.name);
-        let inner = inner.try_cast::<JsonObject>()?;
-        objects.push(std::mem::replace(&mut object, inner));
-    }
+    let between = match Between::new(&object, outer)? {
+        Ok(between) => between,
+        Err(exit) => return Some(Err(exit)),
+    };
     if let Err(exit) = tick(last.at) {
         return Some(Err(exit));
     }
-    let mut value = object.field(&last.name);
+    let mut value = between.inmost(&object).field(&last.name);
     if frame.engine.ensure_data_size_within_limits(&value).is_err() {
         return None;
     }
-    objects.push(object);
     let methods = || std::iter::once(method).chain(then);
     if methods().any(|method| method.native.is_full()) {
         return None;
@@ -351,45 +320,32 @@ fn of_field(
         changes = may_change;
         first = native::First::Value;
     }
-    if changes && let Err(exit) = write_back(fields, objects, value, message, root, frame) {
-        return Some(Err(exit));
+    if changes {
+        let written = between.write_back(&mut object, fields, value);
+        if let Err(exit) = written.and_then(|()| place.give_back(object, frame)) {
+            return Some(Err(exit));
+        }
     }
     Some(Ok(Value::of(result)))
 }
 
-/// The object that `msg.json` is; the property's operation is counted.
-pub(crate) fn of_message(at: Position, frame: &mut Frame<'_>) -> Outcome<Option<JsonObject>> {
-    tick(at)?;
-    super::message::parse(at, frame)?;
-    let copy = |view: Option<&JsonObject>| view.cloned();
-    Ok(frame.state.with_view(copy))
+/// Where an object goes that a method has changed.
+enum Written {
+    Slot(usize),
+    /// It is `msg.json`, which stands here.
+    Message(Position),
 }
 
-fn write_back(
-    fields: &[Field],
-    objects: SmallVec<[JsonObject; 2]>,
-    mut value: Dynamic,
-    message: Option<Position>,
-    root: &Root,
-    frame: &mut Frame<'_>,
-) -> Outcome<()> {
-    for (field, mut object) in fields.iter().zip(objects).rev() {
-        tick(field.at)?;
-        object.set(&field.name, value);
-        value = Dynamic::from(object);
-    }
-    match (root, message) {
-        (_, Some(at)) => {
-            // The view changes before the message is given it back.
-            if let Some(object) = value.try_cast::<JsonObject>() {
-                frame.state.change_view(object);
+impl Written {
+    fn give_back(self, object: JsonObject, frame: &mut Frame<'_>) -> Outcome<()> {
+        match self {
+            Self::Slot(slot) => {
+                if let Some(place) = frame.slots.get_mut(slot) {
+                    *place = Value::Object(object);
+                }
+                Ok(())
             }
-            tick(at)
+            Self::Message(at) => message::give_back(object, at, frame),
         }
-        (Root::Slot(slot), None) => {
-            put(frame, *slot, value);
-            Ok(())
-        }
-        _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, INT, ImmutableString, Map, Position};
 use smallvec::SmallVec;
 
 use super::links::{Root, Values};
-use super::path;
+use super::message;
 use crate::script::compiled::run::frame::{Frame, Outcome, tick};
 use crate::script::compiled::run::value::Value;
 use crate::script::json::{self, JsonArray, JsonObject, Looked};
@@ -70,7 +70,7 @@ pub(super) fn read(
                 What::Name(name) if name == "json" && !json.indexed => {}
                 _ => return None,
             }
-            match path::of_message(json.at, frame) {
+            match message::property(json.at, frame) {
                 Ok(object) => {
                     let object = Value::Object(object?);
                     of_view(object, steps, longest, &mut values, &mut counted)

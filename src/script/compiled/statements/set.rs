@@ -4,11 +4,12 @@
 //! JSON. Everything else is the interpreter's, over the same values.
 
 use rhai::{Array, Dynamic, Expr, ImmutableString, Map, OpAssignment, Position, Stmt};
-use smallvec::SmallVec;
 
 use super::{Compiler, Sides};
+use crate::script::compiled::chains::fields::{self, Between, Field};
 use crate::script::compiled::chains::links::{self, Links, Root, Tree, Values};
-use crate::script::compiled::chains::path::{self, Field};
+use crate::script::compiled::chains::message;
+use crate::script::compiled::chains::path;
 use crate::script::compiled::expressions::operators::{self, Change};
 use crate::script::compiled::run::frame::{Code, Exit, Frame, Outcome, tick, ticks};
 use crate::script::compiled::run::value::Value;
@@ -88,7 +89,7 @@ impl Way {
                 None => Self::Index(chain.position()),
             };
         }
-        path::fields(chain).map_or(Self::No, Self::Fields)
+        fields::of(chain).map_or(Self::No, Self::Fields)
     }
 
     /// `None` where it is of no use, with nothing done but counting.
@@ -152,22 +153,15 @@ fn of_message(
     let (json, fields) = fields
         .split_first()
         .filter(|(json, _)| json.name == "json")?;
-    let mut object = match path::of_message(json.at, frame) {
+    let mut object = match message::property(json.at, frame) {
         Ok(object) => object?,
         Err(exit) => return Some(Err(exit)),
     };
-    if fields.is_empty() {
-        return None;
-    }
     let done = of_object(&mut object, fields, operation, right)?;
-    Some(done.and_then(|()| {
-        // The view changes before the message is given it back.
-        frame.state.change_view(object);
-        tick(json.at)
-    }))
+    Some(done.and_then(|()| message::give_back(object, json.at, frame)))
 }
 
-/// Fields of an object of JSON, which Rhai writes back from the inside out.
+/// Fields of an object of JSON.
 fn of_object(
     object: &mut JsonObject,
     fields: &[Field],
@@ -175,38 +169,17 @@ fn of_object(
     right: &Value,
 ) -> Option<Outcome<()>> {
     let (last, outer) = fields.split_last()?;
-    let mut objects: SmallVec<[JsonObject; 2]> = SmallVec::new();
-    for field in outer {
-        let from = objects.last().unwrap_or(object);
-        if let Err(exit) = tick(field.at) {
-            return Some(Err(exit));
-        }
-        let inner = from.field(&field.name).try_cast::<JsonObject>()?;
-        objects.push(inner);
-    }
-    let inmost = objects.last().unwrap_or(object);
+    let between = match Between::new(object, outer)? {
+        Ok(between) => between,
+        Err(exit) => return Some(Err(exit)),
+    };
     if operation.change.is_some()
         && let Err(exit) = tick(last.at)
     {
         return Some(Err(exit));
     }
-    let mut value = operation
-        .of(|| inmost.field(&last.name), right)?
-        .into_dynamic();
-    let mut fields = fields.iter().rev();
-    while let (Some(field), Some(mut inner)) = (fields.next(), objects.pop()) {
-        if let Err(exit) = tick(field.at) {
-            return Some(Err(exit));
-        }
-        inner.set(&field.name, value);
-        value = Dynamic::from(inner);
-    }
-    let first = fields_first(outer, last);
-    Some(tick(first.at).map(|()| object.set(&first.name, value)))
-}
-
-fn fields_first<'f>(outer: &'f [Field], last: &'f Field) -> &'f Field {
-    outer.first().unwrap_or(last)
+    let value = operation.of(|| between.inmost(object).field(&last.name), right)?;
+    Some(between.write_back(object, fields, value.into_dynamic()))
 }
 
 /// What Rhai holds to the limits of size after it.
