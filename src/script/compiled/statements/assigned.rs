@@ -10,14 +10,7 @@ use crate::script::compiled::run::interpreted::Interpreted;
 use crate::script::compiled::run::over;
 use crate::script::compiled::run::value::Value;
 
-/// A place that there is a rule for.
-enum Target {
-    /// `x += …`
-    Variable(Variable),
-    /// Anything else.
-    Other,
-}
-
+/// A variable that there is a rule for.
 struct Variable {
     slot: usize,
     at: Position,
@@ -37,15 +30,19 @@ pub(super) fn compile(
     if matches!(sides.lhs, Expr::ThisPtr(_)) {
         return None;
     }
-    let target = Target::of(compiler, operator, &sides.lhs);
-    if matches!(target, Target::Other) {
+    let variable = Variable::of(compiler, operator, &sides.lhs);
+    if variable.is_none() {
         compiler.report.statement(statement);
     }
     let value = compiler.part(&sides.rhs, vec![statement.position()]);
     let rest = rest(compiler, assignment);
     Some(Box::new(move |frame| {
         let value = value.value(frame)?.flatten();
-        match target.assign(value, frame)? {
+        let assigned = match &variable {
+            Some(variable) => variable.assign(value, frame)?,
+            None => Assigned::Not(value, 0),
+        };
+        match assigned {
             Assigned::Done => Ok(Value::Unit),
             // The assignment and the value were counted, and what the rule counted.
             Assigned::Not(value, counted) => rest.run_given(value, 2 + counted, frame),
@@ -67,47 +64,29 @@ enum Assigned {
     Not(Value, u64),
 }
 
-impl Target {
-    fn of(compiler: &Compiler<'_>, operator: &OpAssignment, place: &Expr) -> Self {
-        let found = match (place, operator.get_op_assignment_info()) {
-            (Expr::Variable(..), Some((_, _, token, ..))) => {
-                Self::variable(compiler, place, token, operator.position())
-            }
-            _ => None,
+impl Variable {
+    fn of(compiler: &Compiler<'_>, operator: &OpAssignment, place: &Expr) -> Option<Self> {
+        let Expr::Variable(..) = place else {
+            return None;
         };
-        found.unwrap_or(Self::Other)
-    }
-
-    fn variable(
-        compiler: &Compiler<'_>,
-        variable: &Expr,
-        token: &Token,
-        operator: Position,
-    ) -> Option<Self> {
-        Some(Self::Variable(Variable {
-            slot: compiler.locals.slot(variable)?,
-            at: variable.position(),
+        let (_, _, token, ..) = operator.get_op_assignment_info()?;
+        Some(Self {
+            slot: compiler.locals.slot(place)?,
+            at: place.position(),
             rule: operators::assignment(token)?.0,
             longest: compiler.known.longest,
-            grows: matches!(token, Token::PlusAssign).then_some(operator),
-        }))
+            grows: matches!(token, Token::PlusAssign).then_some(operator.position()),
+        })
     }
 
     fn assign(&self, value: Value, frame: &mut Frame<'_>) -> Outcome<Assigned> {
-        match self {
-            Self::Variable(variable) => {
-                tick(variable.at)?;
-                match frame.slots.get_mut(variable.slot) {
-                    Some(place) => variable.change(place, value, frame.engine),
-                    None => Ok(Assigned::Not(value, 1)),
-                }
-            }
-            Self::Other => Ok(Assigned::Not(value, 0)),
+        tick(self.at)?;
+        match frame.slots.get_mut(self.slot) {
+            Some(place) => self.change(place, value, frame.engine),
+            None => Ok(Assigned::Not(value, 1)),
         }
     }
-}
 
-impl Variable {
     fn change(&self, place: &mut Value, by: Value, engine: &Engine) -> Outcome<Assigned> {
         if (self.rule)(place, &by, self.longest) {
             return Ok(Assigned::Done);
