@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use rhai::EvalAltResult;
+use rhai::{Dynamic, EvalAltResult};
 
 /// What belongs to one error's line.
 #[derive(Debug, Clone)]
@@ -86,6 +86,19 @@ pub(crate) fn number_instead(of: &str) -> Vec<String> {
             vec!["a text becomes a number with `parse_int(text)` or `parse_float(text)`".into()]
         }
         _ => Vec::new(),
+    }
+}
+
+/// A value's type as a script's author calls it.
+pub(crate) fn type_name(value: &Dynamic) -> &'static str {
+    if value.is_unit() {
+        "()"
+    } else if value.is_map() || value.is::<super::json::JsonObject>() {
+        "map"
+    } else if value.is_array() || value.is::<super::json::JsonArray>() {
+        "array"
+    } else {
+        type_shown(value.type_name())
     }
 }
 

@@ -6,9 +6,8 @@ use rhai::{Dynamic, FLOAT, INT};
 
 use super::Fallible;
 use super::catalog::{Api, Section};
-use super::emit::type_name;
 use crate::script::state::State;
-use crate::script::told::{article, mistake, number_instead};
+use crate::script::told::{article, mistake, number_instead, type_name};
 
 pub(crate) fn register(api: &mut Api<'_>, state: &Rc<State>) {
     let (one, many) = (Rc::clone(state), Rc::clone(state));

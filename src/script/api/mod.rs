@@ -19,6 +19,7 @@ mod size;
 pub(crate) mod sorting;
 mod time;
 pub(crate) mod url;
+pub(crate) mod written;
 
 use std::rc::Rc;
 

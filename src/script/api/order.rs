@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, Position};
 
 use super::Fallible;
-use super::emit::type_name;
+use crate::script::told::type_name;
 
 /// As in Rhai's own table.
 const PRECEDENCE: u8 = 130;

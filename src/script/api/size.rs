@@ -3,10 +3,9 @@
 use rhai::{Blob, Dynamic, EvalAltResult, Position};
 
 use super::Fallible;
-use super::emit::type_name;
 use crate::config::Limits;
 use crate::script::meter;
-use crate::script::told::{article, mistake};
+use crate::script::told::{article, mistake, type_name};
 
 /// Bytes that a native function passes over at about the price of one operation.
 const BYTES_PER_OPERATION: usize = 64;

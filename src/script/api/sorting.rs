@@ -8,8 +8,7 @@ use std::cmp::Ordering;
 use rhai::{Array, Dynamic, Engine, FnPtr, NativeCallContext};
 
 use super::Fallible;
-use super::emit::type_name;
-use crate::script::told::{article, mistake};
+use crate::script::told::{article, mistake, type_name};
 
 pub(crate) fn register(engine: &mut Engine) {
     for name in ["sort", "sort_by"] {

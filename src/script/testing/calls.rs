@@ -16,7 +16,7 @@ use super::values::plain;
 use crate::config::Params;
 use crate::script::Handler;
 use crate::script::api::Fallible;
-use crate::script::api::emit::type_name;
+use crate::script::told::type_name;
 
 pub(super) fn register(engine: &mut Engine, context: &Rc<Context>) {
     subject(engine, context);

@@ -7,8 +7,8 @@ use super::diff::{Difference, member, walk};
 use super::emitted::{Emitted, json_or_text, text};
 use super::values::{exact, plain};
 use crate::script::api::Fallible;
-use crate::script::api::emit::type_name;
 use crate::script::diagnose;
+use crate::script::told::type_name;
 
 const FIELDS: &[&str] = &["topic", "key", "value", "headers", "partition", "timestamp"];
 

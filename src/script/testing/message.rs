@@ -8,8 +8,8 @@ use super::emitted::Emitted;
 use super::values::{bytes, text_or_blob};
 use crate::delivery::Record;
 use crate::script::api::Fallible;
-use crate::script::api::emit::type_name;
 use crate::script::diagnose;
+use crate::script::told::type_name;
 
 /// What can be said of a message, in a map or by a method of the same name.
 const FIELDS: &[&str] = &[

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, EvalAltResult, Expr, FnCallExpr, ImmutableString, Position};
 
 use crate::script::api::emit;
+use crate::script::api::written::{self, append_view};
 use crate::script::compiled::expressions::part::Part;
 use crate::script::compiled::expressions::pure::Rest;
 use crate::script::compiled::expressions::quick::Counted;
@@ -249,8 +250,8 @@ fn emit(
         let value = value.value(frame)?.flatten();
         tick(at)?;
         let given = |value: Value| match value {
-            Value::Object(object) => emit::Given::Object(object),
-            other => emit::Given::Value(other.into_dynamic()),
+            Value::Object(object) => written::Given::Object(object),
+            other => written::Given::Value(other.into_dynamic()),
         };
         let (key, value) = (key.map(given), given(value));
         let done = match &topic {
@@ -312,7 +313,7 @@ impl Short {
             if let Rest::Slot(slot) = value
                 && let Some(Value::Object(view)) = frame.slots.get(*slot)
             {
-                return emit::append_view(view, out, limit).map(|()| true);
+                return append_view(view, out, limit).map(|()| true);
             }
             Ok(value.append(out, frame) && !counted.is_off())
         })?;

@@ -30,7 +30,7 @@ use super::diff::{differences, lines, show};
 use super::run::{Ended, Run};
 use super::values::plain;
 use crate::script::api::Fallible;
-use crate::script::api::emit::type_name;
+use crate::script::told::type_name;
 
 pub(super) fn register(engine: &mut Engine, context: &Rc<Context>) {
     conditions(engine, context);
