@@ -6,6 +6,7 @@
 
 mod apply;
 mod group;
+mod groups;
 mod listen;
 pub mod plan;
 mod producers;

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::config::{Brokers, Config, Daemon, Group, HandlerKind, Kafka, Log, Watch};
-use crate::handlers::{HandlerSlot, HandlerStore, Timing, Watched};
+use crate::config::{Brokers, Config, Daemon, HandlerKind, Kafka, Log, Watch};
+use crate::handlers::{HandlerSlot, HandlerStore, Timing};
 use crate::kafka::{Admin, Cluster, Embedded, KafkaError, Sender};
-use crate::member::{MemberHandle, try_handler};
+use crate::member::MemberHandle;
 use crate::observe::metrics::ClientMetrics;
 use crate::observe::status::{BrokerStatus, HandlerStatus};
-use crate::observe::{Board, GroupInfo, LogGuard, Metrics};
+use crate::observe::{Board, LogGuard, Metrics};
 use crate::preflight::{Checked, Programs};
-use crate::script::{Kind, Program};
+use crate::script::Program;
 
 use super::apply::Gone;
 use super::group::RunningGroup;
@@ -26,7 +26,7 @@ use super::{Ground, News, Watcher};
 
 /// Everything that runs. Steps change it; nothing else does.
 pub struct Running {
-    config: Config,
+    pub(super) config: Config,
     generation: u64,
     pub(super) programs: Programs,
     pub(super) ground: Ground,
@@ -164,148 +164,6 @@ impl Running {
 
     pub(super) fn change_daemon(&mut self, daemon: &Daemon) {
         self.handlers.set_mode(daemon.watch);
-    }
-
-    /// Starts a group. One that runs already, since its removal failed before it began, gets back the
-    /// members that it lacks.
-    pub(super) fn add_group(
-        &mut self,
-        name: &str,
-        config: &Arc<Group>,
-        programs: &Programs,
-    ) -> Result<(), String> {
-        if !self.groups.contains_key(name) {
-            let program = programs
-                .consumer(&config.handler)
-                .ok_or_else(|| format!("the handler of {name} was not compiled"))?;
-            let slot = Arc::new(HandlerSlot::new(Kind::Consumer, name, program));
-            let mut group = RunningGroup::new(name, config.clone(), slot.clone(), &self.ground);
-            if let Some(shared) = self.gone.groups.get(name) {
-                group.shared = shared.clone();
-            }
-            self.groups.insert(name.to_owned(), group);
-            self.shown.slots().insert(name.to_owned(), slot);
-        }
-        let group = &self.groups[name];
-        self.show_group(name, group);
-        // Before its members: the file may have changed since it was compiled.
-        self.watch_group(group.slot.clone(), config);
-        let ground = self.ground.clone();
-        self.running_group(name)?.start(1..=config.members, &ground)
-    }
-
-    fn watch_group(&self, slot: Arc<HandlerSlot>, config: &Arc<Group>) {
-        let (name, group) = (slot.name().clone(), config.clone());
-        self.handlers.add(Watched {
-            slot,
-            file: config.handler.clone(),
-            limits: config.limits,
-            check: Some(Arc::new(move |program| try_handler(program, &name, &group))),
-        });
-    }
-
-    pub(super) fn change_group(
-        &mut self,
-        name: &str,
-        config: &Arc<Group>,
-        programs: &Programs,
-    ) -> Result<(), String> {
-        let Some(group) = self.groups.get_mut(name) else {
-            return Err(format!("group {name} does not run"));
-        };
-        let program = programs.consumer(&config.handler);
-        let program = comes_along(&self.config, &group.slot, program)
-            .map_err(|()| format!("the handler of {name} was not compiled"))?;
-        if program.is_some() {
-            // Else a change of the old file could come in between.
-            self.handlers.remove(Kind::Consumer, name);
-        }
-        group.change(config.clone(), program);
-        let group = &self.groups[name];
-        self.watch_group(group.slot.clone(), config);
-        self.show_group(name, group);
-        Ok(())
-    }
-
-    pub(super) fn start_members(
-        &mut self,
-        name: &str,
-        numbers: &[u32],
-        config: &Arc<Group>,
-    ) -> Result<(), String> {
-        let ground = self.ground.clone();
-        let group = self.running_group(name)?;
-        group.config = config.clone();
-        group.start(numbers.iter().copied(), &ground)
-    }
-
-    pub(super) async fn stop_members(
-        &mut self,
-        name: &str,
-        numbers: &[u32],
-        config: &Arc<Group>,
-    ) -> Result<(), String> {
-        let group = self.running_group(name)?;
-        group.config = config.clone();
-        let within = group.stop_time();
-        group.stop(numbers.iter().copied(), true, within).await
-    }
-
-    pub(super) async fn replace_members(
-        &mut self,
-        name: &str,
-        numbers: &[u32],
-        config: &Arc<Group>,
-        programs: &Programs,
-    ) -> Result<(), String> {
-        let ground = self.ground.clone();
-        let program = programs.consumer(&config.handler);
-        let slot = self.running_group(name)?.slot.clone();
-        let program = comes_along(&self.config, &slot, program)
-            .map_err(|()| format!("the handler of {name} was not compiled"))?;
-        if program.is_some() {
-            self.handlers.remove(Kind::Consumer, name);
-        }
-        let group = self.running_group(name)?;
-        let replaced = group
-            .replace(numbers, config.clone(), program, &ground)
-            .await;
-        // Whatever came of it: somebody runs it.
-        self.watch_group(slot, config);
-        replaced
-    }
-
-    pub(super) async fn remove_group(&mut self, name: &str) -> Result<(), String> {
-        self.handlers.remove(Kind::Consumer, name);
-        let Some(group) = self.groups.get_mut(name) else {
-            return Ok(());
-        };
-        let numbers: Vec<u32> = group.members.keys().rev().copied().collect();
-        let within = group.stop_time();
-        let result = group.stop(numbers, true, within).await;
-        if let Some(group) = self.groups.remove(name) {
-            self.gone.groups.insert(name.to_owned(), group.shared);
-        }
-        self.shown.slots().remove(name);
-        self.ground.board.remove_group(name);
-        result
-    }
-
-    fn running_group(&mut self, name: &str) -> Result<&mut RunningGroup, String> {
-        self.groups
-            .get_mut(name)
-            .ok_or_else(|| format!("group {name} does not run"))
-    }
-
-    /// Shows on the board what a group is.
-    pub(super) fn show_group(&self, name: &str, group: &RunningGroup) {
-        let info = GroupInfo {
-            topics: group.config.topics.clone(),
-            members_wanted: group.config.members,
-            handler: handler_status(&group.slot),
-            paused: group.shared.pauses().holds_group(),
-        };
-        self.ground.board.set_group(name, info);
     }
 
     /// What may be looked at while this changes.
