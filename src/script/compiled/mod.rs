@@ -49,9 +49,10 @@ pub(crate) use report::Left;
 /// A compiled function.
 pub(crate) struct Compiled {
     body: Block,
-    /// Kept for the memory, and for the message, if the function has but that.
+    /// Kept for the memory.
     slots: Vec<Value>,
-    kept: usize,
+    /// The message, if the function has but that.
+    message: Option<Value>,
     /// What in it is left to the interpreter.
     pub left: Vec<Left>,
 }
@@ -84,15 +85,14 @@ pub(crate) fn compile(source: &Source<'_>, limits: &Limits) -> Result<Compiled, 
     let locals = Locals::of(source.parameters, source.message, source.statements);
     let alone = locals.len() == 1 && locals.iter().all(|local| local.message);
     let kept = source.kept.filter(|_| alone);
-    let slots: Vec<Value> = kept.cloned().map(Value::Other).into_iter().collect();
     let (body, left) = block(source.statements, locals, source.file, source, limits)?;
     while let Some(function) = source.functions.next() {
         compile_called(&function, source, limits);
     }
     Ok(Compiled {
         body,
-        kept: slots.len(),
-        slots,
+        slots: Vec::new(),
+        message: kept.cloned().map(Value::Other),
         left,
     })
 }
@@ -175,7 +175,7 @@ impl Compiled {
     /// Whether it is called without arguments, because it keeps the message.
     #[inline]
     pub(crate) fn keeps_the_message(&self) -> bool {
-        self.kept > 0
+        self.message.is_some()
     }
 
     /// Runs it with these values of its parameters, or with those that it keeps; of its value is made what
@@ -188,6 +188,11 @@ impl Compiled {
         take: fn(Value) -> R,
     ) -> Result<R, Box<EvalAltResult>> {
         let mut slots = std::mem::take(&mut self.slots);
+        if slots.is_empty()
+            && let Some(message) = &self.message
+        {
+            slots.push(message.clone());
+        }
         slots.extend(arguments.into_iter().map(Value::of));
         frame.slots = slots;
         let result = match self.body.run(&mut frame) {
@@ -201,8 +206,8 @@ impl Compiled {
             // Rhai's parser lets neither stand outside a loop, and each `Unsure` has its way out.
             Err(Exit::Break | Exit::Continue | Exit::Unsure) => Ok(take(Value::Unit)),
         };
-        // Nothing of a message outlives its call.
-        frame.slots.truncate(self.kept);
+        // Nothing of a message outlives its call. Where a call panics, its slots are gone.
+        frame.slots.truncate(usize::from(self.message.is_some()));
         self.slots = frame.slots;
         result
     }

@@ -25,8 +25,10 @@ pub(super) enum Calls {
     Each,
     /// With a result and an element, which is first tried as `this`; or with its number too.
     Fold,
-    /// With two elements, or these and a number.
+    /// With two elements.
     Pair,
+    /// With two elements, or these and their number.
+    Zip,
 }
 
 impl Calls {
@@ -36,7 +38,8 @@ impl Calls {
             "all" | "drain" | "filter" | "find" | "find_map" | "index_of" | "map" | "retain"
             | "some" => Self::Each,
             "reduce" | "reduce_rev" => Self::Fold,
-            "dedup" | "order" | "order_by" | "sort" | "sort_by" | "zip" => Self::Pair,
+            "dedup" | "order" | "order_by" | "sort" | "sort_by" => Self::Pair,
+            "zip" => Self::Zip,
             _ => return None,
         })
     }
@@ -44,7 +47,8 @@ impl Calls {
     fn takes(self, parameters: usize) -> bool {
         match self {
             Self::Each => matches!(parameters, 1 | 2),
-            Self::Fold | Self::Pair => matches!(parameters, 2 | 3),
+            Self::Fold | Self::Zip => matches!(parameters, 2 | 3),
+            Self::Pair => parameters == 2,
         }
     }
 }
@@ -83,7 +87,7 @@ struct Closure {
 
 impl Closure {
     fn of(closure: &FnPtr, calls: Calls, frame: &Frame<'_>) -> Option<FnPtr> {
-        let function = frame.functions.closure(closure.fn_name())?;
+        let function = frame.functions.closure(closure)?;
         let curried = closure.curry().len();
         let parameters = function.definition.params.len().checked_sub(curried)?;
         if !calls.takes(parameters) {
@@ -119,7 +123,7 @@ impl Closure {
         let first_try = match self.calls {
             Calls::Each => parameters - self.curried == 1,
             Calls::Fold => parameters - self.curried == 2,
-            Calls::Pair => false,
+            Calls::Pair | Calls::Zip => false,
         };
         let mut values: Vec<Value> = Vec::with_capacity(parameters);
         // An element that is tried as `this` is not the method's to give away.

@@ -195,9 +195,8 @@ impl Given {
         {
             *first = place.clone().flatten();
         }
-        // A copy of a constant is none.
         for value in &mut values {
-            if value.is_constant() {
+            if matches!(value, Value::Other(_)) {
                 *value = std::mem::take(value).owned();
             }
         }

@@ -164,14 +164,15 @@ impl Native {
         {
             *first = over::variable(PLACE, first.start_position());
         }
-        for (number, (part, value)) in parts.zip(values).enumerate() {
+        let mut given = over::Values::default();
+        for (part, value) in parts.zip(values) {
             let value = std::mem::take(value);
-            *part = over::value(value, number, part.start_position(), frame);
+            *part = given.expression(value, part.start_position(), frame);
         }
-        let counted = 1 + call.args.len();
+        let counted = 1 + call.args.len() + given.more;
         let call = Expr::FnCall(Box::new(call), self.at);
         let result = over::run(frame, caches, &call, counted, place.map(named));
-        over::forget(self.call.args.len(), frame);
+        given.forget(frame);
         result
     }
 
@@ -187,26 +188,26 @@ impl Native {
         let Some((on, values)) = arguments.split_first_mut() else {
             return Ok(Dynamic::UNIT);
         };
-        for (number, (part, value)) in call.args.iter_mut().zip(values).enumerate() {
+        let mut given = over::Values::default();
+        for (part, value) in call.args.iter_mut().zip(values) {
             let value = std::mem::take(value);
-            *part = over::value(value, number, part.start_position(), frame);
+            *part = given.expression(value, part.start_position(), frame);
         }
         // Without arguments Rhai goes no round for them.
         let round = usize::from(!call.args.is_empty());
-        let counted = 2 + round + call.args.len();
         let (lhs, place) = match first {
             First::Place => (over::variable(PLACE, dot), Some(named(on))),
             First::Value => {
-                let number = call.args.len();
-                let on = over::value(std::mem::take(on), number, dot, frame);
+                let on = given.expression(std::mem::take(on), dot, frame);
                 (on, None)
             }
         };
+        let counted = 2 + round + call.args.len() + given.more;
         let rhs = Expr::MethodCall(Box::new(call), self.at);
         let chain = BinaryExpr { lhs, rhs };
         let chain = Expr::Dot(Box::new(chain), ASTFlags::empty(), dot);
         let result = over::run(frame, caches, &chain, counted, place);
-        over::forget(self.call.args.len(), frame);
+        given.forget(frame);
         result
     }
 

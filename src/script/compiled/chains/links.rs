@@ -14,9 +14,6 @@ use crate::script::compiled::run::frame::{Frame, Outcome, ticks_exactly};
 use crate::script::compiled::run::over::{self, Place};
 use crate::script::compiled::statements::Compiler;
 
-/// The number of a first value among those that are there.
-const FIRST: usize = 0;
-
 /// The values of a chain's arguments.
 pub(crate) type Values = SmallVec<[Dynamic; 3]>;
 
@@ -214,12 +211,13 @@ impl Tree {
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut part = self.kept.take().unwrap_or_else(|| self.template.clone());
         let at = first_position(&part);
+        let mut given = over::Values::default();
         let (root, place) = match first {
             First::Place(value) => {
                 let name = &self.name;
                 (over::variable(name, at), Some(Place { name, value }))
             }
-            First::Value(value) => (over::value(value, FIRST, at, frame), None),
+            First::Value(value) => (given.expression(value, at, frame), None),
         };
         let mut values = values.into_iter();
         match &mut part {
@@ -227,20 +225,32 @@ impl Tree {
                 if let Some(Stmt::Assignment(assignment)) = block.statements_mut().first_mut() {
                     let right = values.next_back().unwrap_or_default();
                     let BinaryExpr { lhs, rhs } = &mut assignment.1;
-                    *rhs = over::constant(right, rhs.position());
-                    self.put(lhs, values, root);
+                    *rhs = given.expression(right, rhs.position(), frame);
+                    self.put(lhs, values, root, &mut given, frame);
                 }
             }
-            chain => self.put(chain, values, root),
+            chain => self.put(chain, values, root, &mut given, frame),
         }
-        let result = over::run(frame, None, &part, self.counted, place);
-        over::forget(FIRST, frame);
+        let result = over::run(frame, None, &part, self.counted + given.more, place);
+        given.forget(frame);
         self.kept.replace(Some(part));
         result
     }
 
     /// Puts values in the places of a chain's arguments, and `root` in that of its first value.
-    fn put(&self, chain: &mut Expr, mut values: impl Iterator<Item = Dynamic>, root: Expr) {
+    fn put(
+        &self,
+        chain: &mut Expr,
+        mut values: impl Iterator<Item = Dynamic>,
+        root: Expr,
+        given: &mut over::Values,
+        frame: &mut Frame<'_>,
+    ) {
+        let mut next = |link: &mut Expr, indexing| {
+            put_in_link(link, indexing, &mut values, |value, at| {
+                given.expression(value, at, frame)
+            });
+        };
         let mut indexing = matches!(chain, Expr::Index(..));
         let mut ends = chain.options().intersects(ASTFlags::BREAK);
         let (Expr::Dot(pair, ..) | Expr::Index(pair, ..)) = chain else {
@@ -255,12 +265,12 @@ impl Tree {
             let deeper = matches!(rest, Expr::Index(..));
             let deeper_ends = rest.options().intersects(ASTFlags::BREAK);
             if ends || !matches!(rest, Expr::Dot(..) | Expr::Index(..)) {
-                return put_in_link(rest, indexing, &mut values);
+                return next(rest, indexing);
             }
             let (Expr::Dot(pair, ..) | Expr::Index(pair, ..)) = rest else {
                 return;
             };
-            put_in_link(&mut pair.lhs, indexing, &mut values);
+            next(&mut pair.lhs, indexing);
             rest = &mut pair.rhs;
             (indexing, ends) = (deeper, deeper_ends);
         }
@@ -282,13 +292,19 @@ fn first_position(part: &Expr) -> Position {
     }
 }
 
-fn put_in_link(link: &mut Expr, indexing: bool, values: &mut impl Iterator<Item = Dynamic>) {
-    let mut constant = |at| over::constant(values.next().unwrap_or_default(), at);
+fn put_in_link(
+    link: &mut Expr,
+    indexing: bool,
+    values: &mut impl Iterator<Item = Dynamic>,
+    mut expression: impl FnMut(Dynamic, Position) -> Expr,
+) {
+    let mut next = || values.next().unwrap_or_default();
     match link {
-        index if indexing => *index = constant(index.start_position()),
+        // It is only looked at.
+        index if indexing => *index = over::constant(next(), index.start_position()),
         Expr::MethodCall(call, _) => {
             for argument in &mut call.args {
-                *argument = constant(argument.start_position());
+                *argument = expression(next(), argument.start_position());
             }
         }
         _ => {}

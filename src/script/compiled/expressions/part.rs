@@ -157,7 +157,7 @@ impl Part {
         }
         let mut value = self.value(frame)?;
         if matches!(value, Value::Other(_)) {
-            value = value.owned();
+            value = value.owned().interned();
         }
         put(value, slot, frame);
         Ok(())

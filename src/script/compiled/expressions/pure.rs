@@ -129,10 +129,7 @@ pub(crate) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
     match expression {
         Expr::DynamicConstant(value, _) if value.is_fnptr() => {
             if let Some(closure) = value.read_lock::<FnPtr>() {
-                place
-                    .known
-                    .functions
-                    .mention(place.known.file, closure.fn_name());
+                place.known.functions.mention(place.known.file, &closure);
             }
             Some(Pure {
                 lead: vec![at],
@@ -175,7 +172,7 @@ pub(crate) fn compile(expression: &Expr, place: &Place<'_>) -> Option<Pure> {
 fn constant(value: Dynamic, place: &Place<'_>) -> Rest {
     if let Some(closure) = value.read_lock::<FnPtr>() {
         let known = place.known;
-        known.functions.mention(known.file, closure.fn_name());
+        known.functions.mention(known.file, &closure);
     }
     Rest::Constant(Value::of(value))
 }

@@ -11,7 +11,7 @@ use rhai::{ASTNode, Dynamic, EvalAltResult, EvalContext, Expr, Position, Scope, 
 use super::frame::{Exit, Frame, Outcome, tick};
 use super::locals::Locals;
 use super::over;
-use super::value::Value;
+use super::value::{Value, has_constant};
 use crate::script::meter;
 
 /// A part for the interpreter.
@@ -23,7 +23,8 @@ pub(crate) struct Interpreted {
     mentioned: Vec<(usize, String)>,
     /// Slots from here on are in the scope, mentioned or not, because Rhai counts from its end.
     lowest: usize,
-    depth: usize,
+    /// What they are called there.
+    names: Box<[String]>,
     /// Whether the scope begins with [`over::given`].
     given: bool,
     /// Kept from call to call; `None` while it runs.
@@ -67,14 +68,16 @@ impl Interpreted {
         let all = locals.iter().enumerate();
         let mentioned: Vec<(usize, String)> = all
             .filter(|(_, local)| names.iter().any(|name| *name == *local.name))
-            // Not by its name, which another may have: Rhai finds it by its place.
-            .map(|(slot, _)| (slot, slot.to_string()))
+            .map(|(slot, _)| (slot, locals.name_in_scope(slot)))
             .collect();
+        let lowest = mentioned.first().map_or(locals.len(), |(slot, _)| *slot);
         Self {
             part,
             counted: None,
-            lowest: mentioned.first().map_or(locals.len(), |(slot, _)| *slot),
-            depth: locals.len(),
+            names: (lowest..locals.len())
+                .map(|slot| locals.name_in_scope(slot))
+                .collect(),
+            lowest,
             mentioned,
             given: false,
             scope: RefCell::default(),
@@ -87,7 +90,7 @@ impl Interpreted {
     pub(crate) fn run(&self, frame: &mut Frame<'_>) -> Outcome {
         self.counted.map_or(Ok(()), tick)?;
         let mut scope = self.scope(frame);
-        let result = self.run_in(&mut scope, frame);
+        let result = self.run_in(&self.part, &mut scope, frame);
         self.keep(scope, frame);
         result
     }
@@ -97,17 +100,36 @@ impl Interpreted {
     #[cold]
     #[inline(never)]
     pub(crate) fn run_given(&self, given: Value, counted: u64, frame: &mut Frame<'_>) -> Outcome {
+        let given = given.into_dynamic();
+        if has_constant(&given) {
+            return self.run_of_constants(given, counted, frame);
+        }
         let before = meter::replay(counted);
         let mut scope = self.scope(frame);
-        over::give(&mut scope, given.into_dynamic());
-        let result = self.run_in(&mut scope, frame);
+        over::give(&mut scope, given);
+        let result = self.run_in(&self.part, &mut scope, frame);
         meter::replayed(before);
         over::give(&mut scope, Dynamic::UNIT);
         self.keep(scope, frame);
         result
     }
 
-    fn run_in(&self, scope: &mut Scope<'static>, frame: &mut Frame<'_>) -> Outcome {
+    /// The same where something in the given value can't be changed, which a variable would forget.
+    fn run_of_constants(&self, given: Dynamic, counted: u64, frame: &mut Frame<'_>) -> Outcome {
+        let mut part = self.part.clone();
+        let mut values = over::Values::default();
+        let given = values.expression(given, part.position(), frame);
+        over::replace_given(&mut part, given);
+        let before = meter::replay(counted + values.more as u64);
+        let mut scope = self.scope(frame);
+        let result = self.run_in(&part, &mut scope, frame);
+        meter::replayed(before);
+        values.forget(frame);
+        self.keep(scope, frame);
+        result
+    }
+
+    fn run_in(&self, part: &Expr, scope: &mut Scope<'static>, frame: &mut Frame<'_>) -> Outcome {
         let len = scope.len();
         for (slot, name) in &self.mentioned {
             // A constant's place can't be had, and needs nothing: it is in the new scope.
@@ -117,7 +139,7 @@ impl Interpreted {
         }
         let (engine, global, caches) = (frame.engine, &mut *frame.global, &mut *frame.caches);
         let result = EvalContext::new(engine, global, caches, scope, None)
-            .eval_expression_tree(&(&self.part).into());
+            .eval_expression_tree(&part.into());
         for (slot, name) in &self.mentioned {
             if let (Some(value), Some(place)) = (frame.slots.get_mut(*slot), scope.get_mut(name)) {
                 *value = Value::of(place.take());
@@ -153,13 +175,13 @@ impl Interpreted {
         if self.given {
             over::give(&mut scope, Dynamic::UNIT);
         }
-        for slot in self.lowest..self.depth {
+        for (slot, name) in (self.lowest..).zip(&self.names) {
             match frame.slots.get(slot) {
                 Some(Value::Other(value)) if value.is_read_only() => {
-                    scope.push_constant_dynamic(slot.to_string(), value.clone());
+                    scope.push_constant_dynamic(name.as_str(), value.clone());
                 }
                 _ => {
-                    scope.push_dynamic(slot.to_string(), Dynamic::UNIT);
+                    scope.push_dynamic(name.as_str(), Dynamic::UNIT);
                 }
             }
         }

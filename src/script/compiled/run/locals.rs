@@ -1,5 +1,6 @@
 //! The variables at a place of a function, as Rhai's scope would hold them there.
 
+use std::num::NonZeroUsize;
 use std::ops::Deref;
 
 use rhai::{ASTNode, Expr, ImmutableString, Stmt};
@@ -85,11 +86,26 @@ impl Locals {
             return None;
         };
         let index = match short {
-            Some(short) => usize::from(short.get()),
-            None => long.0?.get(),
+            Some(short) => Some(usize::from(short.get())),
+            None => long.0.map(NonZeroUsize::get),
+        };
+        let Some(index) = index else {
+            // What a closure takes along has no place, only a name.
+            let named = || self.all.iter().rposition(|local| *local.name == *long.1);
+            return long.2.is_empty().then(named)?;
         };
         let slot = self.all.len().checked_sub(index)?;
         (*self.all.get(slot)?.name == *long.1).then_some(slot)
+    }
+
+    /// What the variable at `slot` is called where the interpreter has it: by its name if that leads there,
+    /// because Rhai finds most variables by their place, but some only by their name.
+    pub(super) fn name_in_scope(&self, slot: usize) -> String {
+        let named = |local: &Local| self.all.iter().rposition(|other| other.name == local.name);
+        match self.all.get(slot) {
+            Some(local) if named(local) == Some(slot) => local.name.to_string(),
+            _ => slot.to_string(),
+        }
     }
 }
 

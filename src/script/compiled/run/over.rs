@@ -2,11 +2,12 @@
 //! values in their places, as constants, or as a variable where one may change.
 
 use rhai::{
-    Caches, Dynamic, EvalAltResult, EvalContext, Expr, Ident, ImmutableString, Namespace, Position,
-    Scope, locked_write,
+    Array, Caches, Dynamic, EvalAltResult, EvalContext, Expr, Ident, ImmutableString, Map,
+    Namespace, Position, Scope, Stmt, locked_write,
 };
 
 use super::frame::Frame;
+use super::value::has_constant;
 use crate::script::meter;
 
 /// What stands for a value that is given to a part which has variables of its own.
@@ -62,6 +63,15 @@ pub(crate) fn given(at: Position) -> Expr {
     variable(GIVEN, at)
 }
 
+/// Puts `value` in the place of [`given`], which is the right side of an assignment.
+pub(super) fn replace_given(part: &mut Expr, value: Expr) {
+    if let Expr::Stmt(block) = part
+        && let Some(Stmt::Assignment(assignment)) = block.statements_mut().first_mut()
+    {
+        assignment.1.rhs = value;
+    }
+}
+
 /// Gives [`given`] its value.
 pub(super) fn give(scope: &mut Scope<'static>, value: Dynamic) {
     let value = match value.is_read_only() {
@@ -93,30 +103,86 @@ pub(crate) fn constant(value: Dynamic, at: Position) -> Expr {
     Expr::DynamicConstant(Box::new(value), at)
 }
 
-/// The same; one that can't be changed stays so, as a constant of the file's until [`forget`].
-pub(crate) fn value(value: Dynamic, number: usize, at: Position, frame: &mut Frame<'_>) -> Expr {
-    if !value.is_read_only() {
-        return constant(value, at);
-    }
-    let name = ImmutableString::from(number.to_string());
-    let constants = frame.global.constants.get_or_insert_default();
-    if let Some(mut constants) = locked_write(constants) {
-        constants.insert(name.clone(), value);
-    }
-    let mut file = Namespace::NONE;
-    file.path.push(Ident {
-        name: "global".into(),
-        pos: at,
-    });
-    Expr::Variable(Box::new((None, name, file, 0)), None, at)
+/// Values that are there, for one run of a part, as they are: what of them can't be changed stays so. A
+/// [`constant`] is copied, and no copy of a value is one that can't be changed.
+#[derive(Default)]
+pub(crate) struct Values {
+    /// So many constants of the file's stand for what can't be changed.
+    fixed: usize,
+    /// So many operations they count beyond one for each value.
+    pub more: usize,
 }
 
-/// Takes the constants away that are [`value`]s up to this number.
-pub(crate) fn forget(last: usize, frame: &Frame<'_>) {
-    let constants = frame.global.constants.as_ref();
-    if let Some(mut constants) = constants.and_then(|constants| locked_write(constants)) {
-        for number in 0..=last {
-            constants.remove(number.to_string().as_str());
+impl Values {
+    /// The expression for a value.
+    pub(crate) fn expression(
+        &mut self,
+        value: Dynamic,
+        at: Position,
+        frame: &mut Frame<'_>,
+    ) -> Expr {
+        if value.is_read_only() {
+            return self.fixed(value, at, frame);
+        }
+        if !has_constant(&value) {
+            return constant(value, at);
+        }
+        // Made anew of what is in it, as the script's own literals are.
+        match value.try_cast_result::<Array>() {
+            Ok(array) => {
+                let elements = array.into_iter();
+                Expr::Array(
+                    elements
+                        .map(|value| self.within(value, at, frame))
+                        .collect(),
+                    at,
+                )
+            }
+            Err(value) => {
+                let map = value.try_cast::<Map>().unwrap_or_default();
+                let names = map
+                    .keys()
+                    .map(|name| (name.clone(), Dynamic::UNIT))
+                    .collect();
+                let member = |(name, value)| {
+                    let value = self.within(value, at, frame);
+                    let name = ImmutableString::from(name);
+                    (Ident { name, pos: at }, value)
+                };
+                let members = map.into_iter().map(member).collect();
+                Expr::Map(Box::new((members, names)), at)
+            }
+        }
+    }
+
+    fn within(&mut self, value: Dynamic, at: Position, frame: &mut Frame<'_>) -> Expr {
+        self.more += 1;
+        self.expression(value, at, frame)
+    }
+
+    /// One that can't be changed, as a constant of the file's until [`Values::forget`].
+    fn fixed(&mut self, value: Dynamic, at: Position, frame: &mut Frame<'_>) -> Expr {
+        let name = ImmutableString::from(self.fixed.to_string());
+        self.fixed += 1;
+        let constants = frame.global.constants.get_or_insert_default();
+        if let Some(mut constants) = locked_write(constants) {
+            constants.insert(name.clone(), value);
+        }
+        let mut file = Namespace::NONE;
+        file.path.push(Ident {
+            name: "global".into(),
+            pos: at,
+        });
+        Expr::Variable(Box::new((None, name, file, 0)), None, at)
+    }
+
+    /// The part has run: takes the constants away.
+    pub(crate) fn forget(self, frame: &Frame<'_>) {
+        let constants = frame.global.constants.as_ref();
+        if let Some(mut constants) = constants.and_then(|constants| locked_write(constants)) {
+            for number in 0..self.fixed {
+                constants.remove(number.to_string().as_str());
+            }
         }
     }
 }

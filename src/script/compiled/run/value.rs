@@ -218,6 +218,17 @@ impl Value {
         }
     }
 
+    /// What Rhai interns where it puts it: a string goes without the tag that a script has given it.
+    #[inline]
+    pub(crate) fn interned(self) -> Self {
+        match self {
+            Self::Other(value) if value.is_string() && !value.is_shared() => {
+                value.into_immutable_string().map_or(Self::Unit, Self::Text)
+            }
+            _ => self,
+        }
+    }
+
     /// Its value where it can't be changed, for whoever only looks at it.
     #[inline]
     pub(crate) fn plain(self) -> Self {
@@ -275,7 +286,7 @@ impl Value {
 }
 
 /// Whether a value or one in it can't be changed.
-fn has_constant(value: &Dynamic) -> bool {
+pub(super) fn has_constant(value: &Dynamic) -> bool {
     if value.is_read_only() {
         return true;
     }

@@ -307,7 +307,7 @@ impl Compiler<'_> {
             return Box::new(move |frame| part.store(slot, frame).map(|()| Value::Unit));
         }
         Box::new(move |frame| {
-            let value = part.value(frame)?.owned();
+            let value = part.value(frame)?.owned().interned();
             let value = Value::Other(value.into_dynamic().into_read_only());
             match slot {
                 None => frame.slots.push(value),

@@ -40,6 +40,11 @@ pub(super) fn compile(
     };
     let right = compiler.part(&sides.rhs, vec![statement.position()]);
     let links = Links::new(compiler, &sides.lhs, Vec::new())?;
+    let slot = match &links.root {
+        Root::Slot(slot) | Root::Message(slot) => *slot,
+        // A constant: the interpreter's to refuse.
+        Root::Value(_) => return None,
+    };
     let way = Some(Way::of(&sides.lhs)).filter(|_| known);
     if way.is_none() && !links.has_effects() && !right.is_effect() {
         return None;
@@ -51,7 +56,7 @@ pub(super) fn compile(
     };
     let tree = Tree::assignment(statement, &links);
     Some(Box::new(move |frame| {
-        let right = right.value(frame)?.flatten();
+        let right = right.value(frame)?.flatten().interned();
         let (mut values, _) = links.values(frame)?;
         let counted = meter::operations();
         if let Some(way) = &way
@@ -61,11 +66,7 @@ pub(super) fn compile(
         }
         meter::recount(counted);
         values.push(right.into_dynamic());
-        match &links.root {
-            Root::Slot(slot) | Root::Message(slot) => path::by_tree(frame, &tree, *slot, values),
-            // Rhai's parser knows no assignment to a value.
-            Root::Value(_) => Ok(Value::Unit),
-        }
+        path::by_tree(frame, &tree, slot, values)
     }))
 }
 
@@ -153,6 +154,9 @@ fn of_message(
     let (json, fields) = fields
         .split_first()
         .filter(|(json, _)| json.name == "json")?;
+    if fields.is_empty() {
+        return None;
+    }
     let mut object = match message::property(json.at, frame) {
         Ok(object) => object?,
         Err(exit) => return Some(Err(exit)),

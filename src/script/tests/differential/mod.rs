@@ -8,6 +8,7 @@ mod grammar;
 mod messages;
 mod named;
 mod random;
+mod rare;
 
 use std::collections::BTreeMap;
 use std::path::Path;
