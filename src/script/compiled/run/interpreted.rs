@@ -118,8 +118,9 @@ impl Interpreted {
     fn run_of_constants(&self, given: Dynamic, counted: u64, frame: &mut Frame<'_>) -> Outcome {
         let mut part = self.part.clone();
         let mut values = over::Values::default();
-        let given = values.expression(given, part.position(), frame);
-        over::replace_given(&mut part, given);
+        if let Some(place) = over::place_of_given(&mut part) {
+            *place = values.expression(given, place.position(), frame);
+        }
         let before = meter::replay(counted + values.more as u64);
         let mut scope = self.scope(frame);
         let result = self.run_in(&part, &mut scope, frame);

@@ -63,22 +63,20 @@ pub(crate) fn given(at: Position) -> Expr {
     variable(GIVEN, at)
 }
 
-/// Puts `value` in the place of [`given`], which is the right side of an assignment.
-pub(super) fn replace_given(part: &mut Expr, value: Expr) {
-    if let Expr::Stmt(block) = part
-        && let Some(Stmt::Assignment(assignment)) = block.statements_mut().first_mut()
-    {
-        assignment.1.rhs = value;
+/// Where [`given`] stands: the right side of an assignment, or what a loop goes through.
+pub(super) fn place_of_given(part: &mut Expr) -> Option<&mut Expr> {
+    let Expr::Stmt(block) = part else {
+        return None;
+    };
+    match block.statements_mut().first_mut()? {
+        Stmt::Assignment(assignment) => Some(&mut assignment.1.rhs),
+        Stmt::For(each, _) => Some(&mut each.2.expr),
+        _ => None,
     }
 }
 
 /// Gives [`given`] its value.
 pub(super) fn give(scope: &mut Scope<'static>, value: Dynamic) {
-    let value = match value.is_read_only() {
-        // A constant would stay in its place. A copy is none, and the tree gets copies anyway.
-        true => value.clone(),
-        false => value,
-    };
     match scope.get_mut(GIVEN) {
         Some(place) => *place = value,
         None => push(scope, GIVEN, value),
