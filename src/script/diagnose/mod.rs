@@ -143,11 +143,19 @@ fn is_word(letter: char) -> bool {
 /// `x = msg.json`.
 pub(crate) fn chain_before(line: &str, end: usize) -> String {
     let letters: Vec<char> = line.chars().take(end).collect();
-    let begin = letters
-        .iter()
-        .rposition(|letter| !is_word(*letter) && !matches!(letter, '.' | '[' | ']' | '?' | '"'))
-        .map_or(0, |at| at + 1);
-    letters[begin..].iter().collect()
+    let begin = (0..letters.len()).rfind(|at| !is_of_chain(&letters, *at));
+    letters[begin.map_or(0, |at| at + 1)..].iter().collect()
+}
+
+/// Whether the letter at a place belongs to a chain, with the `::` of a file's constants.
+fn is_of_chain(letters: &[char], at: usize) -> bool {
+    let colon = |at: usize| letters.get(at) == Some(&':');
+    match letters.get(at) {
+        Some(':') => colon(at + 1) || at.checked_sub(1).is_some_and(colon),
+        Some('.' | '[' | ']' | '?' | '"') => true,
+        Some(letter) => is_word(*letter),
+        None => false,
+    }
 }
 
 /// A reason is one line, and nothing in it moves a terminal's cursor.

@@ -2,7 +2,7 @@
 
 use rhai::Position;
 
-use super::{chain_before, is_word, nowhere, place, place_of_word};
+use super::{chain_before, is_of_chain, nowhere, place, place_of_word};
 use crate::diagnostic::Diagnostic;
 use crate::script::program::{Program, Source};
 
@@ -147,11 +147,10 @@ impl<'p> Site<'p> {
             .collect();
         let blank = rest.iter().take_while(|letter| letter.is_whitespace());
         let blank = blank.count();
-        let in_chain =
-            |letter: &&char| is_word(**letter) || matches!(letter, '.' | '[' | ']' | '?' | '"');
+        let end = (blank..rest.len()).find(|at| !is_of_chain(&rest, *at));
         Chain {
             column: self.column + skip + blank,
-            text: rest[blank..].iter().take_while(in_chain).collect(),
+            text: rest[blank..end.unwrap_or(rest.len())].iter().collect(),
         }
     }
 

@@ -55,6 +55,15 @@ fn arithmetic_on_a_missing_field_names_it() {
     );
 }
 
+/// A constant of the file is named with its `global::`.
+#[test]
+fn a_constant_of_the_file_is_named_as_it_is_written() {
+    assert_eq!(
+        when_run("const NUM = 5;\nfn handle(msg) {\n    for x in global::NUM {}\n}"),
+        "`for` can't go through `global::NUM`\nhandler.rhai:3:14\n    for x in global::NUM {}\n             ^^^^^^^^^^^ not an array; perhaps it is missing\n= where it may be missing, write `global::NUM ?? []`\n= an array, a range, a string's `chars()` or a map's `keys()` can be gone through"
+    );
+}
+
 /// A field of a missing value names what is missing.
 #[test]
 fn a_field_of_a_missing_value_names_it() {
