@@ -64,13 +64,18 @@ pub(super) fn compiled(calls: Calls, arguments: &mut [Dynamic], frame: &Frame<'_
     if !array.is::<Array>() && !array.is::<JsonArray>() {
         return;
     }
-    for argument in arguments {
-        let closure = argument
-            .read_lock::<FnPtr>()
-            .and_then(|closure| Closure::of(&closure, calls, frame));
-        if let Some(closure) = closure {
-            *argument = closure.into();
-        }
+    let argument = match calls {
+        Calls::Zip => arguments.get_mut(1),
+        Calls::Each | Calls::Fold | Calls::Pair => arguments.first_mut(),
+    };
+    let Some(argument) = argument else {
+        return;
+    };
+    let closure = argument
+        .read_lock::<FnPtr>()
+        .and_then(|closure| Closure::of(&closure, calls, frame));
+    if let Some(closure) = closure {
+        *argument = closure.into();
     }
 }
 
@@ -81,7 +86,7 @@ struct Closure {
     curried: usize,
     state: Rc<State>,
     functions: Rc<Functions>,
-    /// Rhai makes new ones for each call.
+    /// Rhai makes new ones for each call, which differ where it would remember another answer.
     kept: RefCell<Option<(GlobalRuntimeState, Caches)>>,
 }
 
@@ -145,7 +150,9 @@ impl Closure {
         let (state, functions) = (&self.state, &self.functions);
         let mut frame = Frame::new(context.engine(), &mut global, &mut caches, state, functions);
         let result = invoke::closure(&self.function, at, values, &mut frame);
-        self.kept.replace(Some((global, caches)));
+        if !self.functions.are_ambiguous() {
+            self.kept.replace(Some((global, caches)));
+        }
         result
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Functions {
     /// Names that one file gives to a function and another asks for too. Rhai remembers one answer to
     /// each question, whoever asked it first, so these are left to it.
     ambiguous: BTreeSet<String>,
+    /// What two files call different imports: Rhai looks at those of whoever calls, too.
+    ambiguous_imports: BTreeSet<String>,
     called: RefCell<Vec<Rc<Function>>>,
 }
 
@@ -66,14 +68,14 @@ impl Functions {
             ..Self::default()
         };
         let defined: Vec<BTreeSet<&str>> = all.files.iter().map(File::defined).collect();
-        let asked: Vec<BTreeSet<String>> = files.iter().map(|(_, ast)| asked(ast)).collect();
+        let asked: Vec<Asked> = files.iter().map(|(_, ast)| Asked::of(ast)).collect();
         let mut ambiguous = BTreeSet::new();
         for (file, names) in defined.iter().enumerate() {
             let others = (0..files.len()).filter(|other| *other != file);
             for other in others {
-                let shared = names.iter().filter(|name| {
-                    defined[other].contains(**name) || asked[other].contains(**name)
-                });
+                let shared = names
+                    .iter()
+                    .filter(|name| defined[other].contains(**name) || asked[other].has(name));
                 ambiguous.extend(shared.map(|name| (*name).to_owned()));
             }
         }
@@ -85,12 +87,18 @@ impl Functions {
         drop(defined);
         all.names = names;
         all.ambiguous = ambiguous;
+        all.ambiguous_imports = ambiguous_imports(&all.files);
         all
     }
 
     /// Whether any file has a function of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// Whether Rhai might remember the answer to one file's question for another's.
+    pub(super) fn are_ambiguous(&self) -> bool {
+        !self.ambiguous.is_empty()
     }
 
     /// Whether `variable` is `global::NAME`, a constant at the top of this file.
@@ -134,6 +142,9 @@ impl Functions {
             true if call.namespace.path.len() == 1 => {
                 let imports = self.files.get(file)?.imports.iter().rev();
                 let root = call.namespace.path.first()?;
+                if self.ambiguous_imports.contains(root.name.as_str()) {
+                    return None;
+                }
                 let mut named = imports.filter(|(name, _)| *name == *root.name);
                 (named.next()?.1?, false)
             }
@@ -301,25 +312,48 @@ impl File {
     }
 }
 
-/// The names that a file asks for functions by, with those that it may make up of its strings.
-fn asked(ast: &AST) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    ast.walk(&mut |path: &[ASTNode]| {
-        match path.last() {
-            Some(
-                ASTNode::Stmt(Stmt::FnCall(call, _))
-                | ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _)),
-            ) if !call.is_qualified() => {
-                names.insert(call.name.to_string());
-            }
-            Some(ASTNode::Expr(Expr::StringConstant(text, _))) => {
-                names.insert(text.to_string());
-            }
-            _ => {}
-        }
-        true
+fn ambiguous_imports(files: &[File]) -> BTreeSet<String> {
+    let all = || files.iter().flat_map(|file| &file.imports);
+    let ambiguous = all().filter(|(name, file)| {
+        all().any(|(other, another)| other == name && (another != file || file.is_none()))
     });
-    names
+    ambiguous.map(|(name, _)| name.clone()).collect()
+}
+
+/// The names that a file asks for functions by, with those that it may make up of its strings.
+#[derive(Default)]
+struct Asked {
+    names: BTreeSet<String>,
+    /// It makes a name of something else.
+    anything: bool,
+}
+
+impl Asked {
+    fn of(ast: &AST) -> Self {
+        let mut asked = Self::default();
+        ast.walk(&mut |path: &[ASTNode]| {
+            match path.last() {
+                Some(
+                    ASTNode::Stmt(Stmt::FnCall(call, _))
+                    | ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _)),
+                ) if !call.is_qualified() => {
+                    let literal = |name: &Expr| matches!(name, Expr::StringConstant(..));
+                    asked.anything |= call.name == "Fn" && !call.args.iter().all(literal);
+                    asked.names.insert(call.name.to_string());
+                }
+                Some(ASTNode::Expr(Expr::StringConstant(text, _))) => {
+                    asked.names.insert(text.to_string());
+                }
+                _ => {}
+            }
+            true
+        });
+        asked
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.anything || self.names.contains(name)
+    }
 }
 
 #[cfg(test)]

@@ -105,6 +105,10 @@ impl Native {
         arguments: &mut Arguments,
         first: First,
     ) -> (Outcome<Dynamic>, bool) {
+        if self.is_of_map(arguments) {
+            let result = self.interpreted(frame, None, arguments, first);
+            return (result.map_err(Exit::Error), false);
+        }
         if let Some(calls) = self.calls {
             closure::compiled(calls, arguments, frame);
         }
@@ -114,7 +118,8 @@ impl Native {
             types.eq(arguments.iter().map(Dynamic::type_id))
         };
         let (result, changes) = match known.iter().find(same) {
-            Some(found) if self.is_special(found, arguments) => {
+            // What is done to a constant is the interpreter's to say.
+            Some(found) if !found.function.is_pure() && is_constant(arguments) => {
                 let changes = found.function.is_method();
                 drop(known);
                 (self.interpreted(frame, None, arguments, first), changes)
@@ -131,15 +136,11 @@ impl Native {
         (result.map_err(Exit::Error), changes)
     }
 
-    /// What is done to a constant is the interpreter's to say, and what the method of a map is that has
-    /// something of its name.
-    fn is_special(&self, found: &Known, arguments: &Arguments) -> bool {
-        let Some(first) = arguments.first() else {
-            return false;
-        };
+    /// Whether it is the method of a map that has something of its name, which may be a function.
+    fn is_of_map(&self, arguments: &Arguments) -> bool {
         let has = |map: &Map| map.contains_key(self.call.name.as_str());
-        first.is_read_only() && !found.function.is_pure()
-            || self.dot.is_some() && first.read_lock::<Map>().is_some_and(|map| has(&map))
+        let map = || arguments.first()?.read_lock::<Map>();
+        self.dot.is_some() && map().is_some_and(|map| has(&map))
     }
 
     /// The call, by the interpreter.
@@ -228,16 +229,16 @@ impl Native {
         let functions = caches.fn_resolution_cache_mut().dict.values().flatten();
         let mut natives = functions.filter(|entry| entry.func.is_native());
         let mut changes = false;
-        if let (Some(entry), None) = (natives.next(), natives.next())
-            // Borrowed where this call is part of another from this place.
-            && let Ok(mut known) = self.known.try_borrow_mut()
-        {
+        if let (Some(entry), None) = (natives.next(), natives.next()) {
             changes = entry.func.is_method();
-            known.push(Known {
-                types,
-                function: entry.func.clone(),
-                source: entry.source.clone(),
-            });
+            // Borrowed where this call is part of another from this place.
+            if let Ok(mut known) = self.known.try_borrow_mut() {
+                known.push(Known {
+                    types,
+                    function: entry.func.clone(),
+                    source: entry.source.clone(),
+                });
+            }
         }
         (result, changes)
     }
@@ -254,8 +255,11 @@ impl Native {
             return Err(error);
         }
         let function = &found.function;
-        let kept = match (first, arguments.first()) {
-            (First::Place, Some(place)) if !function.is_method() => Some(place.clone()),
+        let kept = match (first, arguments.first_mut()) {
+            (First::Place, Some(place)) if !function.is_method() => {
+                let copy = place.clone();
+                Some(std::mem::replace(place, copy))
+            }
             _ => None,
         };
         frame.global.level += 1;
@@ -320,6 +324,10 @@ impl Native {
         }
         error
     }
+}
+
+fn is_constant(arguments: &Arguments) -> bool {
+    arguments.first().is_some_and(Dynamic::is_read_only)
 }
 
 /// No error of a call says the name of a variable.

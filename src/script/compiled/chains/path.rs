@@ -4,12 +4,13 @@
 //! What is common goes straight: a method of a variable, of a value, or of a field of JSON; fields and
 //! indexes of maps, arrays and JSON. Everything else is the interpreter's, over the same arguments.
 
-use rhai::{ASTFlags, Dynamic, Expr, Position};
+use rhai::{ASTFlags, Dynamic, Expr, FnPtr, Position};
 
 use super::fields::{Between, Field};
 use super::links::{self, First, Links, Root, Tree, Values};
 use super::message;
 use super::read::{self, Step, What};
+use crate::script::api::message::Message;
 use crate::script::compiled::calls::native::{self, Arguments, Native};
 use crate::script::compiled::expressions::pure::property;
 use crate::script::compiled::run::frame::{Code, Exit, Frame, Outcome, tick};
@@ -292,6 +293,10 @@ fn of_field(
     if frame.engine.ensure_data_size_within_limits(&value).is_err() {
         return None;
     }
+    // A method that changes `msg.json` while it has it is the interpreter's to end.
+    if matches!(root, Root::Message(_)) && values.iter().any(brings_message) {
+        return None;
+    }
     let methods = || std::iter::once(method).chain(then);
     if methods().any(|method| method.native.is_full()) {
         return None;
@@ -327,6 +332,12 @@ fn of_field(
         }
     }
     Some(Ok(Value::of(result)))
+}
+
+/// Whether it is a function that brings the message along.
+fn brings_message(value: &Dynamic) -> bool {
+    let function = value.read_lock::<FnPtr>();
+    function.is_some_and(|function| function.curry().iter().any(Dynamic::is::<Message>))
 }
 
 /// Where an object goes that a method has changed.

@@ -56,11 +56,11 @@ pub(super) fn compile(
     };
     let tree = Tree::assignment(statement, &links);
     Some(Box::new(move |frame| {
-        let right = right.value(frame)?.flatten().interned();
+        let mut right = right.value(frame)?.flatten().interned();
         let (mut values, _) = links.values(frame)?;
         let counted = meter::operations();
         if let Some(way) = &way
-            && let Some(done) = way.straight(&links.root, &values, &operation, &right, frame)
+            && let Some(done) = way.straight(&links.root, &values, &operation, &mut right, frame)
         {
             return done.map(|()| Value::Unit);
         }
@@ -99,7 +99,7 @@ impl Way {
         root: &Root,
         values: &Values,
         operation: &Operation,
-        right: &Value,
+        right: &mut Value,
         frame: &mut Frame<'_>,
     ) -> Option<Outcome<()>> {
         let slot = match root {
@@ -132,10 +132,10 @@ impl Way {
 }
 
 impl Operation {
-    /// The new value for an old one; `None` where there is no rule.
-    fn of(&self, old: impl FnOnce() -> Dynamic, right: &Value) -> Option<Value> {
+    /// The new value for an old one; `None` where there is no rule. The right side may be taken for it.
+    fn of(&self, old: impl FnOnce() -> Dynamic, right: &mut Value) -> Option<Value> {
         let Some(change) = self.change else {
-            return Some(right.clone());
+            return Some(std::mem::take(right).owned());
         };
         let mut value = Value::of(old());
         let short = |value: &Value| value.with_text(|text| text.len() <= self.longest);
@@ -148,7 +148,7 @@ impl Operation {
 fn of_message(
     fields: &[Field],
     operation: &Operation,
-    right: &Value,
+    right: &mut Value,
     frame: &mut Frame<'_>,
 ) -> Option<Outcome<()>> {
     let (json, fields) = fields
@@ -170,7 +170,7 @@ fn of_object(
     object: &mut JsonObject,
     fields: &[Field],
     operation: &Operation,
-    right: &Value,
+    right: &mut Value,
 ) -> Option<Outcome<()>> {
     let (last, outer) = fields.split_last()?;
     let between = match Between::new(object, outer)? {
@@ -200,7 +200,7 @@ fn of_index(
     index: &Dynamic,
     at: Position,
     operation: &Operation,
-    right: &Value,
+    right: &mut Value,
 ) -> Option<Outcome<()>> {
     if let Some(Value::Object(object)) = frame.slots.get_mut(slot) {
         let name = index.as_immutable_string_ref().ok()?;
@@ -240,7 +240,7 @@ fn of_map(
     slot: usize,
     name: &ImmutableString,
     operation: &Operation,
-    right: &Value,
+    right: &mut Value,
     checked: Checked,
 ) -> Option<Outcome<()>> {
     let Some(Value::Other(place)) = frame.slots.get_mut(slot) else {
@@ -257,7 +257,8 @@ fn of_map(
         if let Err(exit) = tick(Position::NONE) {
             return Some(Err(exit));
         }
-        map.insert(name.as_str().into(), right.clone().into_dynamic());
+        let value = std::mem::take(right).owned();
+        map.insert(name.as_str().into(), value.into_dynamic());
     } else {
         let item = map.get_mut(name.as_str())?;
         if let Err(exit) = of_item(item, operation, right)? {
@@ -275,7 +276,7 @@ fn of_map(
 }
 
 /// A value in a map or an array.
-fn of_item(item: &mut Dynamic, operation: &Operation, right: &Value) -> Option<Outcome<()>> {
+fn of_item(item: &mut Dynamic, operation: &Operation, right: &mut Value) -> Option<Outcome<()>> {
     if item.is_shared() || item.is_read_only() {
         return None;
     }

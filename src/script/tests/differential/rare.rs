@@ -23,6 +23,25 @@ fn same_below(top: &str, bodies: &[&str]) {
     });
 }
 
+/// The same for handlers with these imports, name and text.
+fn same_files(programs: &[(&str, &[(&str, &str)])]) {
+    on_stack(|| {
+        for (handler, imports) in programs {
+            let imports = imports
+                .iter()
+                .map(|(name, text)| (format!("{name}.rhai"), (*text).to_owned()));
+            let handler_file = ("handler.rhai".to_owned(), (*handler).to_owned());
+            let files = imports.chain([handler_file]).collect();
+            let result = Pair::of(&files)
+                .unwrap()
+                .compare("handle", &messages::all());
+            if let Err(difference) = result {
+                panic!("{handler}\n{difference}");
+            }
+        }
+    });
+}
+
 #[test]
 fn closures_take_constants_along() {
     same(&[
@@ -40,6 +59,8 @@ fn closures_take_constants_along() {
         "const C = #{a: 1}; [1].map(|x| { C.a = x; C })",
         "const C = 5; [3, 1].sort(|a, b| a * C - b * C)",
         "const C = 5; try { [1].map(|x| throw x + C) } catch (e) { e }",
+        "[1].reduce(|a, b| `${a}`, |x, y| 5)",
+        "let f = [].reduce(|a, b| a, |x, y| [x, y]); f.call(1, 2)",
     ]);
 }
 
@@ -56,31 +77,102 @@ fn functions_are_found_by_their_names_as_the_interpreter_finds_them() {
             "[1, 2].map(Fn(\"p\").curry(5))",
         ],
     );
-    let files = |body: &str| {
-        BTreeMap::from([
-            (
-                "handler.rhai".to_owned(),
-                format!(
-                    "import \"lib\" as lib; fn own(x) {{ x * 1000 }} fn handle(msg) {{ {body} }}"
-                ),
-            ),
-            (
-                "lib.rhai".to_owned(),
-                "fn own(x) { x * 2 } fn all(f, x) { x.map(f) }".to_owned(),
-            ),
-        ])
-    };
-    on_stack(|| {
-        for body in [
-            "lib::all(Fn(\"own\"), [1, 2])",
-            "own(1); [1].map(Fn(\"own\"))",
-        ] {
-            let mut pair = Pair::of(&files(body)).unwrap();
-            if let Err(difference) = pair.compare("handle", &messages::all()) {
-                panic!("{body}\n{difference}");
-            }
-        }
-    });
+    same_files(&[
+        (
+            "import \"lib\" as lib; fn own(x) { x * 1000 } fn handle(msg) { lib::all(Fn(\"own\"), [1, 2]) }",
+            &[("lib", "fn own(x) { x * 2 } fn all(f, x) { x.map(f) }")],
+        ),
+        (
+            "import \"lib\" as lib; fn own(x) { x * 1000 } fn handle(msg) { own(1); [1].map(Fn(\"own\")) }",
+            &[("lib", "fn own(x) { x * 2 }")],
+        ),
+    ]);
+}
+
+/// Rhai remembers one answer to a question, whichever file asks it, and looks at the imports of whoever calls.
+#[test]
+fn names_that_files_mean_differently() {
+    const MA: (&str, &str) = ("ma", "const K = \"ma\"; fn h(v) { global::K }");
+    const MB: (&str, &str) = ("mb", "const K = \"mb\"; fn h(v) { global::K }");
+    const ALL: (&str, &str) = ("lib", "import \"mb\" as m; fn all(x, f) { x.map(f) }");
+    const OWN: (&str, &str) = ("lib", "fn own(x) { \"l\" } fn g(x) { own(x) }");
+    const K: (&str, &str) = ("lib", "import \"mb\" as m;\nfn k(x) { x.map(|v| m::h(v)) }");
+    same_files(&[
+        (
+            "import \"ma\" as m; import \"lib\" as lib; fn handle(msg) { lib::all([1], |v| m::h(v)) }",
+            &[ALL, MA, MB],
+        ),
+        (
+            "import \"ma\" as m; import \"lib\" as lib; fn handle(msg) { lib::all([1], |v| m::h(v)); m::h(1) }",
+            &[ALL, MA, MB],
+        ),
+        (
+            "import \"ma\" as m; import \"lib\" as lib; fn via(v) { m::h(v) } fn handle(msg) { lib::all([1], |v| via(v)) }",
+            &[ALL, MA, MB],
+        ),
+        (
+            "import \"ma\" as m; import \"lib\" as lib; fn handle(msg) { [k([1]), lib::k([1])] }\nfn k(x) { x.map(|v| m::h(v)) }",
+            &[K, MA, MB],
+        ),
+        (
+            "import \"lib\" as lib; fn own(x) { \"h\" } fn handle(msg) { [1, 2].map(|x| [own(x), lib::g(x)]) }",
+            &[OWN],
+        ),
+        (
+            "import \"lib\" as lib; fn handle(msg) { lib::g(1); lib::g(1); let n = \"ow\"; n += \"n\"; Fn(n).call(1) }",
+            &[OWN],
+        ),
+        (
+            "import \"lib\" as lib; fn handle(msg) { let n = \"ow\"; n += \"n\"; for i in 0..2 { try { Fn(n).call(1); } catch (e) {} } lib::g(1) }",
+            &[OWN],
+        ),
+        (
+            "import \"lib\" as lib; fn handle(msg) { let m = #{own: 1}; lib::g(1); lib::g(1); Fn(m.keys()[0]).call(1) }",
+            &[OWN],
+        ),
+    ]);
+}
+
+/// A map's own function stands in for a method of its name, in that map only.
+#[test]
+fn methods_that_a_map_brings_along() {
+    same(&[
+        "for m in [#{f: Fn(\"keys\")}, #{}] { m.f(); }",
+        "for m in [#{f: |x| x.len()}, #{}] { m.f(\"a\"); }",
+        "for m in [#{f: |x| x.push(1)}, #{}] { m.f([1]); }",
+        "let r = []; for m in [#{f: |x| x.abs()}, #{}, #{a: 1}] { try { r.push(m.f(-1)); } catch (e) { r.push(e); } } r",
+        "let m = #{}; if msg.json?.n == 7 { m.f = Fn(\"keys\"); } m.f()",
+        "let d = parse_json(\"{}\"); d.x = #{f: || this.len()}; d.x.f();",
+        "let d = parse_json(\"{}\"); d.x = #{f: || { this.q = 5; this.clear(); }}; d.x.f(); emit(\"t\", d.x.keys());",
+        "let d = parse_json(\"{}\"); for i in 0..2 { d.x = if i == 0 { #{} } else { #{clear: || { this.q = 5; }} }; d.x.clear(); } emit(\"t\", d.x.keys());",
+    ]);
+}
+
+/// A method that gets a copy leaves the constant that it is of.
+#[test]
+fn constants_after_methods() {
+    same_below(
+        CONSTANTS,
+        &[
+            "const C = [1]; for i in 0..2 { C.len(); C.contains(1); } C.push(2);",
+            "const C = \"a\"; for i in 0..3 { C.to_upper(); } C.trim();",
+            "const C = msg.json; for i in 0..2 { C.to_json(); } C.q = 5;",
+            "for i in 0..3 { for x in [\"a\", global::NAME] { x.to_upper(); try { x += \"1\"; } catch (e) { emit(\"t\", e); } emit(\"t\", x); } }",
+            "let a = []; a.push([global::LIST]); for i in 0..3 { to_json(a); a.len(); } a[0][0].push(1)",
+        ],
+    );
+}
+
+/// A place that is called again while its own call runs.
+#[test]
+fn calls_within_the_same_call() {
+    same_below(
+        "fn f(d) { d.x.map(|v| if type_of(v) == \"i64\" { v } else { v.x = [7]; f(v) }) }",
+        &[
+            r#"f(parse_json("{\"x\":[1]}")); f(parse_json("{\"x\":[{}]}"))"#,
+            "let f = |a| { msg.json.n = 5; a }; msg.json.items.map(f); emit(\"t\", msg.json)",
+        ],
+    );
 }
 
 #[test]
