@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext,
-    Position,
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, INT, ImmutableString, Map,
+    NativeCallContext, Position,
 };
 
 use super::digits::Digits;
@@ -65,18 +65,8 @@ fn objects(engine: &mut Engine) {
             object.field(&name)
         })
         .register_fn(
-            "set",
-            |object: &mut JsonObject, name: ImmutableString, new: Dynamic| {
-                object.set(&name, new);
-            },
-        )
-        .register_fn(
             "contains",
             |object: &mut JsonObject, name: ImmutableString| object.contains(&name),
-        )
-        .register_fn(
-            "remove",
-            |object: &mut JsonObject, name: ImmutableString| object.remove(&name),
         )
         .register_fn("len", |object: &mut JsonObject| object.len() as INT)
         .register_fn("is_empty", |object: &mut JsonObject| object.len() == 0)
@@ -87,6 +77,20 @@ fn objects(engine: &mut Engine) {
         .register_fn("values", |object: &mut JsonObject| -> Fallible<Array> {
             afford_members(object)?;
             Ok(object.entries().map(|(_, value)| value).collect())
+        });
+    // Not on a constant.
+    FuncRegistration::new("set")
+        .with_purity(false)
+        .register_into_engine(
+            engine,
+            |object: &mut JsonObject, name: ImmutableString, new: Dynamic| {
+                object.set(&name, new);
+            },
+        );
+    FuncRegistration::new("remove")
+        .with_purity(false)
+        .register_into_engine(engine, |object: &mut JsonObject, name: ImmutableString| {
+            object.remove(&name)
         });
 }
 
@@ -340,6 +344,10 @@ fn delegate<T: 'static>(engine: &mut Engine, name: &'static str, arguments: usiz
         name,
         types,
         move |context: NativeCallContext, args: &mut [&mut Dynamic]| -> Fallible<Dynamic> {
+            if changes && args[0].is_read_only() {
+                let constant = EvalAltResult::ErrorNonPureMethodCallOnConstant;
+                return Err(constant(name.into(), Position::NONE).into());
+            }
             let mut this = rhai_value(args[0])?;
             let rest = args[1..].iter_mut();
             let rest = rest.map(|argument| own_argument(name, argument));

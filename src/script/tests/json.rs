@@ -27,6 +27,21 @@ fn a_missing_field_is_unit() {
     assert_eq!(value("emit(\"t\", msg.json.n ?? \"none\")", ORDER), "none");
 }
 
+/// A constant stays what it is, a view as a map or an array.
+#[test]
+fn a_constant_view_can_not_be_changed() {
+    for change in [
+        "const C = msg.json; C.remove(\"n\");",
+        "const C = msg.json; C.set(\"n\", 1);",
+        "const C = msg.json; C.clear();",
+        "const C = msg.json.items; C.push(1);",
+    ] {
+        let text = format!("fn handle(msg) {{ {change} }}");
+        let failure = failed(handler(&text).handle(&record(ORDER), 1));
+        assert!(failure.reason.contains("constant"), "{}", failure.reason);
+    }
+}
+
 /// Views say that they are maps and arrays, and have their methods.
 #[test]
 fn views_are_maps_and_arrays() {
