@@ -15,7 +15,7 @@ const QUICK: &str =
 const SLOW_COPY: &str = r#"
 fn handle(msg) {
     let n = 0;
-    while n < 1500 { n += 1; }
+    while n < 15_000 { n += 1; }
     emit(params.out, #{ partition: msg.partition, offset: msg.offset, key: msg.key, value: msg.value });
 }
 "#;
