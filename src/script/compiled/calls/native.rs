@@ -166,10 +166,7 @@ impl Native {
             *first = over::variable(PLACE, first.start_position());
         }
         let mut given = over::Values::default();
-        for (part, value) in parts.zip(values) {
-            let value = std::mem::take(value);
-            *part = given.expression(value, part.start_position(), frame);
-        }
+        given.put(parts, values, frame);
         let counted = 1 + call.args.len() + given.more;
         let call = Expr::FnCall(Box::new(call), self.at);
         let result = over::run(frame, caches, &call, counted, place.map(named));
@@ -190,10 +187,7 @@ impl Native {
             return Ok(Dynamic::UNIT);
         };
         let mut given = over::Values::default();
-        for (part, value) in call.args.iter_mut().zip(values) {
-            let value = std::mem::take(value);
-            *part = given.expression(value, part.start_position(), frame);
-        }
+        given.put(call.args.iter_mut(), values, frame);
         // Without arguments Rhai goes no round for them.
         let round = usize::from(!call.args.is_empty());
         let (lhs, place) = match first {

@@ -1,5 +1,7 @@
 //! Fields and indexes of a chain that only reads: of maps, arrays and JSON.
 
+use std::slice::Iter;
+
 use rhai::{Array, Dynamic, INT, ImmutableString, Map, Position};
 use smallvec::SmallVec;
 
@@ -29,7 +31,7 @@ pub(super) enum What {
 
 impl Step {
     /// The chain's argument that it takes; `()` for one that takes none.
-    fn argument<'v>(&self, values: &mut impl Iterator<Item = &'v Dynamic>) -> Option<&'v Dynamic> {
+    fn argument<'v>(&self, values: &mut Iter<'v, Dynamic>) -> Option<&'v Dynamic> {
         match self.what {
             What::Argument => values.next(),
             What::Name(_) | What::Index(_) => Some(&Dynamic::UNIT),
@@ -46,8 +48,14 @@ impl Step {
     }
 }
 
-/// Where the operations of a chain that reads are counted.
-type Counted = SmallVec<[Position; 6]>;
+/// A chain on its way.
+struct Reading<'v> {
+    longest: usize,
+    /// The chain's arguments that are still to come.
+    values: Iter<'v, Dynamic>,
+    /// Where its operations are counted.
+    counted: SmallVec<[Position; 6]>,
+}
 
 pub(super) fn read(
     steps: &[Step],
@@ -57,12 +65,15 @@ pub(super) fn read(
     values: &Values,
     frame: &mut Frame<'_>,
 ) -> Option<Outcome> {
-    let mut counted = Counted::new();
-    let mut values = values.iter();
+    let mut reading = Reading {
+        longest,
+        values: values.iter(),
+        counted: SmallVec::new(),
+    };
     let value = match root {
         Root::Slot(slot) => match frame.slots.get(*slot)? {
-            Value::Other(value) => of_rhai(value, steps, longest, &mut values, &mut counted),
-            view => of_view(view.clone(), steps, longest, &mut values, &mut counted),
+            Value::Other(value) => reading.of_rhai(value, steps),
+            view => reading.of_view(view.clone(), steps),
         },
         Root::Message(_) => {
             let (json, steps) = steps.split_first()?;
@@ -71,15 +82,13 @@ pub(super) fn read(
                 _ => return None,
             }
             match message::property(json.at, frame) {
-                Ok(object) => {
-                    let object = Value::Object(object?);
-                    of_view(object, steps, longest, &mut values, &mut counted)
-                }
+                Ok(object) => reading.of_view(Value::Object(object?), steps),
                 Err(exit) => return Some(Err(exit)),
             }
         }
-        Root::Value(_) => of_rhai(first.as_ref()?, steps, longest, &mut values, &mut counted),
+        Root::Value(_) => reading.of_rhai(first.as_ref()?, steps),
     }?;
+    let counted = reading.counted;
     if !meter::allows(counted.len() as u64) {
         return None;
     }
@@ -87,81 +96,67 @@ pub(super) fn read(
     Some(ticked.map(|()| value))
 }
 
-/// The rest of a chain on a map or array of Rhai's.
-fn of_rhai<'v>(
-    value: &Dynamic,
-    steps: &[Step],
-    longest: usize,
-    values: &mut impl Iterator<Item = &'v Dynamic>,
-    counted: &mut Counted,
-) -> Option<Value> {
-    let Some((step, rest)) = steps.split_first() else {
-        return Some(Value::of(value.clone()));
-    };
-    if value.is_unit() && step.optional {
-        return Some(Value::Unit);
-    }
-    if value.is::<JsonObject>() || value.is::<JsonArray>() {
-        let view = Value::of(value.flatten_clone());
-        return of_view(view, steps, longest, values, counted);
-    }
-    let argument = step.argument(values)?;
-    counted.push(Position::NONE);
-    if let Some(map) = value.read_lock::<Map>() {
-        let found = match &step.what {
-            What::Name(name) => map.get(name.as_str()),
-            What::Argument => map.get(argument.as_immutable_string_ref().ok()?.as_str()),
-            What::Index(_) => return None,
+impl Reading<'_> {
+    /// The rest of a chain on a map or array of Rhai's.
+    fn of_rhai(&mut self, value: &Dynamic, steps: &[Step]) -> Option<Value> {
+        let Some((step, rest)) = steps.split_first() else {
+            return Some(Value::of(value.clone()));
         };
-        return of_rhai(
-            found.unwrap_or(&Dynamic::UNIT),
-            rest,
-            longest,
-            values,
-            counted,
-        );
+        if value.is_unit() && step.optional {
+            return Some(Value::Unit);
+        }
+        if value.is::<JsonObject>() || value.is::<JsonArray>() {
+            let view = Value::of(value.flatten_clone());
+            return self.of_view(view, steps);
+        }
+        let argument = step.argument(&mut self.values)?;
+        self.counted.push(Position::NONE);
+        if let Some(map) = value.read_lock::<Map>() {
+            let found = match &step.what {
+                What::Name(name) => map.get(name.as_str()),
+                What::Argument => map.get(argument.as_immutable_string_ref().ok()?.as_str()),
+                What::Index(_) => return None,
+            };
+            return self.of_rhai(found.unwrap_or(&Dynamic::UNIT), rest);
+        }
+        let array = value.read_lock::<Array>()?;
+        let index = json::position(array.len(), step.index(argument)?)?;
+        self.of_rhai(array.get(index)?, rest)
     }
-    let array = value.read_lock::<Array>()?;
-    let index = json::position(array.len(), step.index(argument)?)?;
-    of_rhai(array.get(index)?, rest, longest, values, counted)
-}
 
-/// The rest of a chain on a view.
-fn of_view<'v>(
-    view: Value,
-    steps: &[Step],
-    longest: usize,
-    values: &mut impl Iterator<Item = &'v Dynamic>,
-    counted: &mut Counted,
-) -> Option<Value> {
-    let Some((step, rest)) = steps.split_first() else {
-        let fits = view.with_text(|text| text.len() <= longest).unwrap_or(true);
-        return fits.then_some(view);
-    };
-    let argument = step.argument(values)?;
-    match &view {
-        Value::Unit if step.optional => return Some(Value::Unit),
-        Value::Object(_) | Value::Array(_) => {}
-        _ => return None,
-    }
-    if step.indexed {
-        counted.push(Position::NONE);
-    }
-    counted.push(step.at);
-    let inner = match (&view, &step.what) {
-        (Value::Object(object), What::Name(name)) => member(object, name),
-        (Value::Object(object), What::Argument) => {
-            member(object, argument.as_immutable_string_ref().ok()?.as_str())
+    /// The rest of a chain on a view.
+    fn of_view(&mut self, view: Value, steps: &[Step]) -> Option<Value> {
+        let Some((step, rest)) = steps.split_first() else {
+            let fits = view
+                .with_text(|text| text.len() <= self.longest)
+                .unwrap_or(true);
+            return fits.then_some(view);
+        };
+        let argument = step.argument(&mut self.values)?;
+        match &view {
+            Value::Unit if step.optional => return Some(Value::Unit),
+            Value::Object(_) | Value::Array(_) => {}
+            _ => return None,
         }
-        (Value::Array(array), _) => {
-            let doc = array.doc();
-            let index = step.index(argument)?;
-            let element = doc.element_from_either_end(array.node(), index)?;
-            Some(Value::node(doc, element))
+        if step.indexed {
+            self.counted.push(Position::NONE);
         }
-        _ => None,
-    }?;
-    of_view(inner, rest, longest, values, counted)
+        self.counted.push(step.at);
+        let inner = match (&view, &step.what) {
+            (Value::Object(object), What::Name(name)) => member(object, name),
+            (Value::Object(object), What::Argument) => {
+                member(object, argument.as_immutable_string_ref().ok()?.as_str())
+            }
+            (Value::Array(array), _) => {
+                let doc = array.doc();
+                let index = step.index(argument)?;
+                let element = doc.element_from_either_end(array.node(), index)?;
+                Some(Value::node(doc, element))
+            }
+            _ => None,
+        }?;
+        self.of_view(inner, rest)
+    }
 }
 
 /// `None` for what a script has put there, unless it is simple.

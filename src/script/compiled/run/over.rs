@@ -153,6 +153,19 @@ impl Values {
         }
     }
 
+    /// Puts values in the places of arguments.
+    pub(crate) fn put<'p>(
+        &mut self,
+        arguments: impl Iterator<Item = &'p mut Expr>,
+        values: &mut [Dynamic],
+        frame: &mut Frame<'_>,
+    ) {
+        for (argument, value) in arguments.zip(values) {
+            let value = std::mem::take(value);
+            *argument = self.expression(value, argument.start_position(), frame);
+        }
+    }
+
     fn within(&mut self, value: Dynamic, at: Position, frame: &mut Frame<'_>) -> Expr {
         self.more += 1;
         self.expression(value, at, frame)

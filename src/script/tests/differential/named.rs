@@ -4,12 +4,17 @@ use super::*;
 
 /// Bodies that must do the same, compiled and interpreted, with every message.
 pub(super) fn same(bodies: &[&str]) {
-    on_stack(|| all_same(bodies));
+    same_below(grammar::HELPERS, bodies);
 }
 
-fn all_same(bodies: &[&str]) {
+/// The same for files with this top.
+pub(super) fn same_below(top: &str, bodies: &[&str]) {
+    on_stack(|| all_same(top, bodies));
+}
+
+fn all_same(top: &str, bodies: &[&str]) {
     for body in bodies {
-        let text = format!("{}\nfn handle(msg) {{ {body} }}", grammar::HELPERS);
+        let text = format!("{top}\nfn handle(msg) {{ {body} }}");
         let result = Pair::of_text(&text).compare("handle", &messages::all());
         if let Err(difference) = result {
             panic!("{body}\n{difference}");

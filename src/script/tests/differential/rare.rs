@@ -1,7 +1,7 @@
 //! What no random program comes upon: closures and the constants they take along, functions by their
 //! names, constants inside of other values, tags.
 
-use super::named::same;
+use super::named::{same, same_below};
 use super::*;
 
 /// The top of a file with constants of all kinds.
@@ -9,19 +9,6 @@ const CONSTANTS: &str = r#"
 const LIST = [1, 2, 3]; const MAP = #{a: 1, b: [1, #{c: 2}], s: "x"}; const NAME = "n"; const NUM = 5;
 fn twice(x) { x + x } fn setx(m) { m.x = 5; m } fn wrap(x) { [x] }
 "#;
-
-/// The same for files with this top.
-fn same_below(top: &str, bodies: &[&str]) {
-    on_stack(|| {
-        for body in bodies {
-            let text = format!("{top}\nfn handle(msg) {{ {body} }}");
-            let result = Pair::of_text(&text).compare("handle", &messages::all());
-            if let Err(difference) = result {
-                panic!("{body}\n{difference}");
-            }
-        }
-    });
-}
 
 /// The same for handlers with these imports, name and text.
 fn same_files(programs: &[(&str, &[(&str, &str)])]) {
