@@ -31,6 +31,7 @@ pub struct KafkaError {
 /// Codes after which the same request may succeed.
 const RETRIABLE: &[&str] = &[
     "_TRANSPORT",
+    "_DESTROY_BROKER",
     "_ALL_BROKERS_DOWN",
     "_RESOLVE",
     "_TIMED_OUT",
@@ -260,6 +261,19 @@ mod tests {
         );
         assert_eq!(error.code, "_TRANSPORT");
         assert!(error.retriable && error.is_outage() && !error.fatal);
+    }
+
+    /// A broker that the cluster counts out takes the requests along that it had not answered: another
+    /// one answers them, so this is no reason to end.
+    #[test]
+    fn a_broker_that_is_counted_out_is_asked_for_no_longer() {
+        let detail = "Failed while waiting for response from broker: Local: Broker handle destroyed without termination";
+        let error = KafkaError::of(Code::RD_KAFKA_RESP_ERR__DESTROY_BROKER, detail);
+        assert_eq!(
+            error.message,
+            "the broker that was asked is gone from the cluster"
+        );
+        assert!(error.passes() && error.retriable && !error.is_outage());
     }
 
     /// An outage is told at once with the way out, then at growing distances, then that it is over.

@@ -17,6 +17,7 @@ pub(super) fn words(name: &str, description: &str, detail: &str) -> String {
         "_TRANSPORT" | "_RESOLVE" | "_ALL_BROKERS_DOWN" | "_SSL" => {
             connection(name, description, detail)
         }
+        "_DESTROY_BROKER" => "the broker that was asked is gone from the cluster".to_owned(),
         name if is_login(name) => login(description, detail),
         "TOPIC_AUTHORIZATION_FAILED" => {
             about("not authorised: the broker's ACLs deny access to the topic")

@@ -5,6 +5,7 @@
 //! cluster. The start of the daemon is the plan that leads from nothing to the configuration.
 
 mod apply;
+mod asking;
 mod group;
 mod groups;
 mod listen;

@@ -2,23 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::config::{Brokers, Config, Group, Start, Topic};
-use crate::kafka::{KafkaError, LARGEST_MESSAGE, Outage, TopicOutcome, TopicState};
-use crate::observe::status::{BrokerState, DaemonState, TopicStatus};
+use crate::kafka::{KafkaError, LARGEST_MESSAGE, TopicOutcome, TopicState};
+use crate::observe::status::TopicStatus;
 
 use super::Running;
 use super::plan::{NeededTopic, Plan, needed_topics, plan};
 
-/// Between attempts while no broker answers.
-const AGAIN: Duration = Duration::from_secs(1);
-
 /// The reason, which is cut at 1000 bytes, and names of up to some hundred bytes each.
 const HEADERS_OF_A_LETTER: u64 = 16 << 10;
-
-/// A reload gives a broker that is away so long.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Running {
     /// Whether what runs needs this topic.
@@ -38,50 +31,14 @@ impl Running {
         plan
     }
 
-    /// Makes sure that a topic is there. At the daemon's start this waits for the broker for as long as
-    /// it takes; a reload gives up.
+    /// Makes sure that a topic is there.
     pub(super) async fn ensure_topic(
-        &mut self,
+        &self,
         name: &str,
         needed: &NeededTopic,
     ) -> Result<(), String> {
-        let began = Instant::now();
-        let mut outage = Outage::new();
-        loop {
-            let error = match self.try_topic(name, needed).await {
-                Ok(()) => {
-                    if let Some(line) = outage.over(Instant::now()) {
-                        tracing::info!("{line}");
-                    }
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-            let waits = self.is_starting() && error.passes();
-            if !waits && (began.elapsed() > PATIENCE || !error.is_outage()) {
-                return Err(error.message);
-            }
-            self.wait_for_broker(&error, &mut outage).await;
-        }
-    }
-
-    pub(super) async fn wait_for_broker(&self, error: &KafkaError, outage: &mut Outage) {
-        if !error.is_outage() && !error.is_denied() {
-            // Such as a coordinator that is still loading: it passes by itself.
-            tracing::debug!("{error}; trying again");
-        } else if let Some((line, hint)) = outage.error(error, Instant::now()) {
-            tracing::warn!(hint, "{line}");
-        }
-        if self.is_starting() {
-            self.ground.board.set_state(DaemonState::WaitingForBroker);
-        }
-        if error.is_outage() {
-            let reason = Some(error.message.clone());
-            self.ground
-                .board
-                .set_broker_state(BrokerState::Down, reason);
-        }
-        tokio::time::sleep(AGAIN).await;
+        let ensured = self.ask(async || self.try_topic(name, needed).await).await;
+        ensured.map_err(|error| error.message)
     }
 
     async fn try_topic(&self, name: &str, needed: &NeededTopic) -> Result<(), KafkaError> {
@@ -169,29 +126,15 @@ impl Running {
     /// Commits where a group begins in topics of which it has no offset yet. Returns whether there
     /// was none such.
     pub(super) async fn begin_where_said(&self, name: &str, group: &Group) -> Result<bool, String> {
-        let mut outage = Outage::new();
-        loop {
-            let resolved = self
-                .admin
-                .resolve_start(name, &group.topics, group.start)
-                .await;
-            let resolved = match resolved {
-                Ok(commits) => self.learn_topics().await.map(|()| commits),
-                Err(error) => Err(error),
-            };
-            match resolved {
-                Ok(commits) => {
-                    for commit in &commits {
-                        tracing::debug!("{name} begins at {}@{}", commit.partition, commit.offset);
-                    }
-                    return Ok(commits.is_empty());
-                }
-                Err(error) if self.is_starting() && error.passes() => {
-                    self.wait_for_broker(&error, &mut outage).await;
-                }
-                Err(error) => return Err(error.message),
-            }
+        let (topics, start) = (&group.topics, group.start);
+        let resolved = self.ask(async || self.admin.resolve_start(name, topics, start).await);
+        let commits = resolved.await.map_err(|error| error.message)?;
+        let learnt = self.ask(async || self.learn_topics().await).await;
+        learnt.map_err(|error| error.message)?;
+        for commit in &commits {
+            tracing::debug!("{name} begins at {}@{}", commit.partition, commit.offset);
         }
+        Ok(commits.is_empty())
     }
 
     /// Has the members of a group begin where `start` says in the topics that it is to read besides; on
@@ -218,8 +161,8 @@ impl Running {
             // That is where they begin anyway.
             Start::Earliest => Vec::new(),
             Start::Latest | Start::Time(_) => {
-                let found = self.admin.find_start(name, &added, now.start).await;
-                found.map_err(|error| error.message)?
+                let find = async || self.admin.find_start(name, &added, now.start).await;
+                self.ask(find).await.map_err(|error| error.message)?
             }
         };
         let starts = starts

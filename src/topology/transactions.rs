@@ -2,7 +2,6 @@
 //! `guarantee = "exactly_once"` starts.
 
 use crate::config::{Group, Guarantee};
-use crate::kafka::Outage;
 
 use super::Running;
 
@@ -16,20 +15,10 @@ impl Running {
         if group.guarantee != Guarantee::ExactlyOnce {
             return Ok(());
         }
-        let mut outage = Outage::new();
-        loop {
-            match self.admin.check_transactions().await {
-                Ok(warnings) => {
-                    for warning in warnings {
-                        tracing::warn!("group {name}: {warning}");
-                    }
-                    return Ok(());
-                }
-                Err(error) if self.is_starting() && error.passes() => {
-                    self.wait_for_broker(&error, &mut outage).await;
-                }
-                Err(error) => return Err(format!("group {name}: {error}")),
-            }
+        let warnings = self.ask(async || self.admin.check_transactions().await);
+        for warning in warnings.await.map_err(|error| error.message)? {
+            tracing::warn!("group {name}: {warning}");
         }
+        Ok(())
     }
 }

@@ -134,11 +134,11 @@ pub struct Striker<'a> {
     pub dice: Dice,
 }
 
-impl Striker<'_> {
-    /// The same with dice of its own, which its number and the seed decide.
-    fn fork(&self, number: u64) -> Striker<'_> {
+impl<'a> Striker<'a> {
+    /// The same with dice of its own, on which these ones decide.
+    fn fork(&mut self) -> Striker<'a> {
         Striker {
-            dice: Dice::seed_from_u64(self.scale.seed.wrapping_add(number)),
+            dice: Dice::seed_from_u64(self.dice.random()),
             ..*self
         }
     }
@@ -292,13 +292,12 @@ impl Striker<'_> {
     pub fn mix(&mut self, lasts: Duration) -> Vec<Strike> {
         let end = Instant::now() + lasts;
         self.load.poison(true);
+        let daemons: [Striker<'_>; THREE] = std::array::from_fn(|_| self.fork());
+        let (mut brokers, mut lines) = (self.fork(), self.fork());
         let strikes = std::thread::scope(|scope| {
-            let daemons = (0..THREE).map(|index| {
-                let mut striker = self.fork(index as u64);
-                scope.spawn(move || striker.harass(index, end))
-            });
-            let mut brokers = self.fork(10);
-            let mut lines = self.fork(11);
+            let daemons = daemons.into_iter().enumerate();
+            let daemons =
+                daemons.map(|(index, mut striker)| scope.spawn(move || striker.harass(index, end)));
             let others = [
                 scope.spawn(move || brokers.repeat(end, 4.0, 12.0, Striker::broker)),
                 scope.spawn(move || lines.repeat(end, 2.0, 8.0, Striker::line)),

@@ -43,7 +43,8 @@ impl Scale {
     /// `CHAOS=30m` is a long form that lasts about so long with both modes; without it the short one.
     /// `CHAOS_SEED=N` repeats a schedule, `CHAOS_FAULTS=kill,stop` and `CHAOS_MODE=exactly_once` leave
     /// the others out, `CHAOS_LOGS=DIR` keeps the daemons' logs, `CHAOS_PROGRAM=PATH` strikes another
-    /// deliveryd than the one that Cargo built, `CHAOS_BROKERS=1` has one broker in place of three.
+    /// deliveryd than the one that Cargo built, `CHAOS_BROKERS=1` has one broker in place of three, and
+    /// `CHAOS_TIMES=N` goes through the rounds so many times, with other dice each time.
     pub fn chosen() -> Scale {
         let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let lasts = set("CHAOS").map(|text| {
@@ -76,6 +77,12 @@ impl Scale {
         if let Some(faults) = faults {
             let faults: Vec<Kind> = faults;
             scale.rounds.retain(|round| faults.contains(&round.kind));
+        }
+        if let Some(times) = set("CHAOS_TIMES") {
+            let times: usize = times
+                .parse()
+                .unwrap_or_else(|error| panic!("CHAOS_TIMES={times}: {error}"));
+            scale.rounds = scale.rounds.repeat(times);
         }
         scale
     }

@@ -245,8 +245,14 @@ impl Scene {
         }
     }
 
+    /// Why a daemon is not at rest; none ends by itself, whatever strikes.
     fn unrest(&self, index: usize) -> Option<String> {
         let group = self.mode.name();
+        if let Some(daemon) = &mut self.station(index).daemon
+            && let Some(status) = daemon.ended()
+        {
+            panic!("daemon {index}, {status}: {}", daemon.output.tail());
+        }
         let tail = || self.with(index, |daemon| daemon.output.tail());
         let status = match self.with(index, Daemon::try_status) {
             Ok(status) => status,

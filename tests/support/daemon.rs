@@ -229,6 +229,11 @@ impl Daemon {
         }
     }
 
+    /// How it ended by itself, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.ended()
+    }
+
     /// `/api/status`, or why there is none.
     pub fn try_status(&self) -> Result<Status, String> {
         let response = http::get(self.address(), "/api/status")?;
