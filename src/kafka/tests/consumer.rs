@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use tokio::sync::Notify;
 
+use crate::config::Group;
 use crate::delivery::Record;
 use crate::kafka::testing::{Member, broker, fill, group, partition, wait_for};
 use crate::kafka::*;
@@ -90,13 +91,20 @@ fn leaving_member_gives_its_partitions_to_the_others() {
 fn revoke_waits_until_it_is_answered() {
     let (_broker, cluster) = broker(&[("Delivery", 2)]);
     fill(&cluster, "Delivery", 0, 300);
-    let mut first = Member::join(&cluster, "g", 1);
+    // The embedded broker has a member join anew that asks for its part after the leader has shared out.
+    // Of static members the one with the lowest number leads: so it is the first that may be late, while
+    // it has nothing to answer yet, and not the second, for which it could not join anew.
+    let group = Group {
+        static_membership: true,
+        ..group()
+    };
+    let mut first = Member::join_as(&cluster, "g", 2, &group);
     wait_for("some messages, but not all", || {
         first.turn();
         (first.seen.len() == 10).then_some(())
     });
     first.obliging = false;
-    let mut second = Member::join(&cluster, "g", 2);
+    let mut second = Member::join_as(&cluster, "g", 1, &group);
     wait_for("the revoke", || {
         turn_all(&mut [&mut first, &mut second]);
         first.asked.clone()
@@ -111,24 +119,13 @@ fn revoke_waits_until_it_is_answered() {
         offset: seen as i64,
         metadata: "drained".into(),
     };
-    // The broker may be between two rounds of the rebalance for a moment, and say so.
-    wait_for("the commit to be accepted", || {
-        let offset = std::slice::from_ref(&offset);
-        first.consumer.commit(offset).unwrap();
-        let result = wait_for("the commit's result", || {
-            turn_all(&mut [&mut first, &mut second]);
-            first.consumer.commit_result(Duration::ZERO)
-        });
-        let errors = result.unwrap().into_iter().filter_map(|(_, error)| error);
-        let codes: Vec<String> = errors.map(|error| error.code).collect();
-        assert!(
-            codes
-                .iter()
-                .all(|code| ["REBALANCE_IN_PROGRESS", "ILLEGAL_GENERATION"].contains(&&**code)),
-            "{codes:?}"
-        );
-        codes.is_empty().then_some(())
+    first.consumer.commit(&[offset]).unwrap();
+    let result = wait_for("the commit's result", || {
+        turn_all(&mut [&mut first, &mut second]);
+        first.consumer.commit_result(Duration::ZERO)
     });
+    let errors = result.unwrap().into_iter().filter_map(|(_, error)| error);
+    assert_eq!(errors.map(|error| error.code).collect::<Vec<_>>(), [""; 0]);
     assert_eq!(
         first.seen.len(),
         seen,
