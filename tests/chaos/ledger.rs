@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::load::KEYS;
 use super::scene::{PARTITIONS, Topics};
+use crate::support::Silence;
 
 /// A shorter pause between two messages is none.
 const SILENCE: Duration = Duration::from_millis(50);
@@ -146,6 +147,8 @@ impl Ledger {
         let stop = Arc::new(AtomicBool::new(false));
         let reader = Reader {
             consumer: consumer(servers, topics),
+            servers: servers.to_owned(),
+            silence: Silence::default(),
             out: topics.out.clone(),
             epoch,
             pages: pages.clone(),
@@ -251,6 +254,8 @@ impl Pages {
 
 struct Reader {
     consumer: BaseConsumer,
+    servers: String,
+    silence: Silence,
     out: String,
     epoch: Instant,
     pages: Arc<Mutex<Pages>>,
@@ -260,8 +265,10 @@ impl Reader {
     fn turn(&self) {
         // The client tells of a broker that is down and reads on.
         let Some(Ok(message)) = self.consumer.poll(Duration::from_millis(100)) else {
+            self.silence.look(self.consumer.client(), &self.servers);
             return;
         };
+        self.silence.ends();
         let came = self.epoch.elapsed();
         let entry: Entry = serde_json::from_slice(message.payload().unwrap_or_default())
             .unwrap_or_else(|error| panic!("{error} in {:?}", message.payload_view::<str>()));

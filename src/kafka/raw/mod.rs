@@ -17,6 +17,7 @@ mod offsets;
 mod produce;
 mod queue;
 mod remove;
+mod sight;
 mod texts;
 mod transactions;
 
@@ -36,6 +37,7 @@ use super::context::Context;
 use super::error::KafkaError;
 use super::masked::masked;
 use fetching::Credentials;
+use sight::Sight;
 
 pub(super) use admin::{NewTopic, TopicFound};
 pub(super) use groups::GroupClient;
@@ -64,6 +66,7 @@ pub fn prepare() {
 pub(in crate::kafka) struct Client {
     handle: NonNull<sys::rd_kafka_t>,
     context: Arc<Context>,
+    sight: Arc<Sight>,
     credentials: Credentials,
 }
 
@@ -91,11 +94,12 @@ impl Client {
         delivery_events: bool,
     ) -> Result<Client, KafkaError> {
         let credentials = Credentials::of(config)?;
+        let sight = Sight::new(config.get("bootstrap.servers").unwrap_or_default());
         let config: NativeClientConfig = config.create_native_config()?;
         let mut text = [0 as c_char; 512];
         let opaque = Arc::as_ptr(&context).cast_mut().cast::<c_void>();
-        // SAFETY: the configuration is valid; the callbacks match their C types; the context outlives
-        // the handle because `destroy` drops it after the handle is gone. `rd_kafka_new` takes the
+        // SAFETY: the configuration is valid; the callbacks match their C types; context and sight outlive
+        // the handle because `destroy` drops them after the handle is gone. `rd_kafka_new` takes the
         // configuration only when it succeeds, which is when it is forgotten here.
         let handle = unsafe {
             let conf = config.ptr();
@@ -105,6 +109,7 @@ impl Client {
             // Without TLS in the build there are no certificates to look at.
             sys::rd_kafka_conf_set_ssl_cert_verify_cb(conf, Some(callbacks::on_certificate));
             sys::rd_kafka_conf_set_stats_cb(conf, Some(callbacks::on_statistics));
+            sight.watch(conf);
             if kind == RDKafkaType::RD_KAFKA_CONSUMER {
                 sys::rd_kafka_conf_set_rebalance_cb(conf, Some(callbacks::on_rebalance));
             }
@@ -121,11 +126,15 @@ impl Client {
             handle
         };
         match handle {
-            Some(handle) => Ok(Client {
-                handle,
-                context,
-                credentials,
-            }),
+            Some(handle) => {
+                sight.open(handle);
+                Ok(Client {
+                    handle,
+                    context,
+                    sight,
+                    credentials,
+                })
+            }
             None => {
                 let reason = masked(&c_text(text.as_ptr())).into_owned();
                 Err(KafkaError::new("_INVALID_ARG", reason))
@@ -224,13 +233,17 @@ impl Drop for Client {
     /// Destroys the handle on a thread of its own: librdkafka joins its threads while destroying, and
     /// one that is connecting may take its time.
     fn drop(&mut self) {
-        struct Remains(NonNull<sys::rd_kafka_t>, #[allow(dead_code)] Arc<Context>);
+        struct Remains(
+            NonNull<sys::rd_kafka_t>,
+            #[allow(dead_code)] Arc<Context>,
+            #[allow(dead_code)] Arc<Sight>,
+        );
         // SAFETY: the handle may be destroyed from any thread.
         unsafe impl Send for Remains {}
         impl Remains {
             fn destroy(self) {
-                // SAFETY: the handle is valid and used nowhere else any more; the context is dropped
-                // after it. Closing was done before, or is given up: never again from in here.
+                // SAFETY: the handle is valid and used nowhere else any more; what its callbacks write to
+                // is dropped after it. Closing was done before, or is given up: never again from in here.
                 unsafe {
                     sys::rd_kafka_destroy_flags(
                         self.0.as_ptr(),
@@ -239,7 +252,8 @@ impl Drop for Client {
                 }
             }
         }
-        let remains = Remains(self.handle, self.context.clone());
+        self.sight.close();
+        let remains = Remains(self.handle, self.context.clone(), self.sight.clone());
         let done = self.context.destroyed.clone();
         let spawned = std::thread::Builder::new()
             .name("kafka-destroy".into())
