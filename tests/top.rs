@@ -84,6 +84,8 @@ fn top_shows_who_holds_what_and_follows_a_rebalance() {
     terminal.press("?");
     terminal.wait_for(&["Ctrl-C", "a page"]);
     terminal.resize(40, 12);
+    // crossterm overlooks a key that comes in the same moment, until the next one.
+    terminal.wait_for(&["1-9 of"]);
     terminal.press("1");
     terminal.wait_for(&["group-1   Delivery", "q quit"]);
     let wide = terminal
