@@ -72,11 +72,15 @@ fn chaos(mode: Mode) {
 
     let written = load.stop();
     let missing = round::wait_for_all(&written, &ledger);
-    scene.stop();
     let promises = outcomes
         .iter()
         .flat_map(|outcome| outcome.broken_promises(mode));
-    let broken: Vec<String> = promises.collect();
+    let mut broken: Vec<String> = promises.collect();
+    if mode == Mode::ExactlyOnce && !broken.is_empty() {
+        let repeats = ledger.pages().repeats.clone();
+        broken.extend(ledger::found_anew(&servers, &scene.topics, &repeats));
+    }
+    scene.stop();
     assert!(
         broken.is_empty(),
         "{}\nCHAOS_SEED={} repeats the schedule",

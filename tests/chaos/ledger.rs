@@ -3,6 +3,7 @@
 //! It reads along with `read_committed` and enters, for each message, when it came; what was lost,
 //! repeated or out of order in its key, and how long each partition was silent, is read from it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -17,6 +18,9 @@ use serde::Deserialize;
 use super::load::KEYS;
 use super::scene::{PARTITIONS, Topics};
 use crate::support::Silence;
+
+/// A fresh reader that gets nothing for so long has read everything.
+const LAST: Duration = Duration::from_secs(5);
 
 /// A shorter pause between two messages is none.
 const SILENCE: Duration = Duration::from_millis(50);
@@ -250,6 +254,31 @@ impl Pages {
             });
         }
     }
+}
+
+/// Where a fresh reader finds the copies of what came again, to tell a second copy from one that was
+/// aborted and that the ledger's client handed out all the same.
+pub fn found_anew(servers: &str, topics: &Topics, repeats: &[Repeat]) -> Vec<String> {
+    let mut found: BTreeMap<(i32, i64), Vec<Place>> = repeats
+        .iter()
+        .map(|repeat| ((repeat.partition, repeat.offset), Vec::new()))
+        .collect();
+    let consumer = consumer(servers, topics);
+    while let Some(message) = consumer.poll(LAST) {
+        let Ok(message) = message else { continue };
+        let entry: Option<Entry> =
+            serde_json::from_slice(message.payload().unwrap_or_default()).ok();
+        let from = entry.and_then(|entry| entry.partition.zip(entry.offset));
+        if let Some(places) = from.and_then(|from| found.get_mut(&from)) {
+            places.push((message.partition() as usize, message.offset()));
+        }
+    }
+    let told = found.iter().map(|((partition, offset), places)| {
+        let places = places.iter().map(|(out, copy)| format!("{out}@{copy}"));
+        let places: Vec<String> = places.collect();
+        format!("{partition}@{offset}: a fresh reader finds {places:?}")
+    });
+    told.collect()
 }
 
 struct Reader {
