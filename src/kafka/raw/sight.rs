@@ -8,13 +8,14 @@
 use std::collections::HashSet;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
 use super::c_text;
+use crate::kafka::context::lock;
 
 /// Between two looks at all clients.
 const LOOK: Duration = Duration::from_secs(1);
@@ -53,7 +54,17 @@ struct Handle(NonNull<sys::rd_kafka_t>);
 unsafe impl Send for Handle {}
 
 impl Sight {
-    /// Of a client that is to be created with this configuration, which the sight must outlive.
+    /// Of a client that begins at these addresses.
+    pub fn new(servers: &str) -> Arc<Sight> {
+        Arc::new(Sight {
+            // What has a zero in it is refused as a property.
+            servers: CString::new(servers).unwrap_or_default(),
+            seen: Mutex::new(Seen::new(Instant::now())),
+            handle: Mutex::new(None),
+        })
+    }
+
+    /// Has the client that is created with this configuration tell of its brokers.
     ///
     /// # Safety
     /// `conf` is valid, and the sight lives until the handle that is made with it is destroyed.
@@ -66,15 +77,6 @@ impl Sight {
         if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
             tracing::debug!("a client's brokers are not looked after");
         }
-    }
-
-    pub fn new(servers: &str) -> Arc<Sight> {
-        Arc::new(Sight {
-            // What has a zero in it is refused as a property.
-            servers: CString::new(servers).unwrap_or_default(),
-            seen: Mutex::new(Seen::new(Instant::now())),
-            handle: Mutex::new(None),
-        })
     }
 
     /// From now on it is looked after.
@@ -135,10 +137,6 @@ impl Seen {
         }
         lost
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All clients, and the thread that looks after them.
